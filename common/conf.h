@@ -1,0 +1,65 @@
+/*
+ * conf.h - a table of options, filled from a file.
+ *
+ * An option is one row: name, type, default, limits, meaning, and where its value goes. The
+ * file's form is libconfuse's: name = value, lists in { }, comments with #. The sample file in
+ * conf/ and the manual page's list are printed from the same rows.
+ *
+ * Threads: reading before threads start, or into a struct that no one else has yet.
+ * Memory:  the struct of values is the caller's; its strings and lists are conf's, freed by conf_done.
+ * Errors:  "FILE:LINE: what is wrong, what is allowed" in problem; -EINVAL, or the errno of the file.
+ */
+#ifndef SMTPTRAIL_CONF_H
+#define SMTPTRAIL_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "problem.h"
+
+enum conf_type {
+	CONF_TEXT,		/* char *; limits are lengths */
+	CONF_PATH,		/* char *; absolute, or empty where the minimum is 0 */
+	CONF_NUMBER,		/* uint64_t */
+	CONF_SIZE,		/* uint64_t bytes; written 64K, 4M, 1G */
+	CONF_DURATION,		/* uint64_t microseconds; written 500ms, 2s, 15min, 2h, 7d */
+	CONF_BOOL,		/* bool; yes or no */
+	CONF_CHOICE,		/* int: place in choices, from 0 */
+	CONF_LIST,		/* struct conf_list of strings */
+};
+
+struct conf_list {
+	size_t count;
+	char **items;
+};
+
+struct conf_option {
+	const char *name;
+	enum conf_type type;
+	const char *initial;	/* the default, as it would be written in the file (lists: a, b) */
+	uint64_t minimum;	/* limits of the value; of a list: its number of items; both 0: none */
+	uint64_t maximum;
+	const char *choices;	/* CONF_CHOICE, and the items allowed in a CONF_LIST: words separated by blanks; else NULL */
+	const char *section;	/* a heading in the sample file, for the first option of a group; else NULL */
+	const char *meaning;	/* a sentence or two; wrapped when printed */
+	bool can_reload;
+	size_t offset;		/* where the value goes in the struct of values */
+};
+
+/* Sets every value to its default, then reads the file (NULL: defaults only). */
+int conf_read(const struct conf_option *options, void *values, const char *file, struct problem *problem);
+/* Frees the strings and lists. */
+void conf_done(const struct conf_option *options, void *values);
+/* The sample file: every option with its meaning, default and limits, commented out. */
+void conf_print_sample(const struct conf_option *options, FILE *out);
+/* The list of options for a manual page (mdoc/man macros: .TP rows). */
+void conf_print_manual(const struct conf_option *options, FILE *out);
+/* Names of options that differ and cannot be reloaded, joined by ", "; empty: none. */
+void conf_compare(const struct conf_option *options, const void *before, const void *after,
+		  char *ret_names, size_t size);
+/* SHA-256 of all values in force, 64 hexadecimal digits. */
+void conf_digest(const struct conf_option *options, const void *values, char ret_hex[65]);
+
+#endif

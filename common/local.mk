@@ -1,0 +1,13 @@
+# common/local.mk - the ground floor, linked by both programs and the tests.
+noinst_LIBRARIES += libcommon.a
+
+libcommon_a_SOURCES = \
+	common/problem.c common/problem.h \
+	common/record.c common/record.def common/record.h \
+	common/text.h
+libcommon_a_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS) $(CONFUSE_CFLAGS) $(JANSSON_CFLAGS) \
+	$(CRYPTO_CFLAGS) $(SYSTEMD_CFLAGS)
+
+COMMON_LIBS = libcommon.a $(HIREDIS_LIBS) $(CONFUSE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(SYSTEMD_LIBS)
+
+EXTRA_DIST += common/README.md

@@ -1,0 +1,71 @@
+/*
+ * redis_link.h - one connection to Redis: address forms, authentication, reopening, and what an
+ * error reply means.
+ *
+ * Addresses: unix:/path and tcp:HOST:PORT (tcp:[IPv6]:PORT). hiredis is included by redis_link.c
+ * alone, which also hands out replies in the small form below.
+ *
+ * Threads: one owner at a time (hiredis' contexts are not thread-safe).
+ * Memory:  a reply is the link's, valid until its next call; redis_link_close accepts NULL.
+ * Limits:  connect and command time out as asked; a reply is as large as Redis sends it.
+ * Errors:  a failure is a redis_failure with a sentence; after a connection failure the link is
+ *          closed and the next redis_link_open tries again.
+ */
+#ifndef SMTPTRAIL_REDIS_LINK_H
+#define SMTPTRAIL_REDIS_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "problem.h"
+#include "text.h"
+
+struct redis_link;
+
+struct redis_options {
+	const char *address;
+	const char *user;		/* ACL user; empty: none */
+	const char *password_file;	/* first line is the password; empty: none. Read at each connect */
+	uint64_t connect_timeout_us;
+	uint64_t command_timeout_us;
+};
+
+/* What to do about a failure. One table in redis_link.c says it for each error reply (facts:
+ * design, "error replies"); an unknown error is REDIS_RECONNECT, and nothing is taken as stored. */
+enum redis_failure {
+	REDIS_OK = 0,
+	REDIS_RECONNECT,	/* link cut, timed out, or an unknown reply: connect again, read the cursor again */
+	REDIS_WAIT,		/* OOM MISCONF NOREPLICAS LOADING BUSY MASTERDOWN TRYAGAIN CLUSTERDOWN: back off */
+	REDIS_ELSEWHERE,	/* READONLY MOVED ASK: this is not (or no longer) the master for it */
+	REDIS_OPERATOR,		/* NOAUTH WRONGPASS NOPERM WRONGTYPE CROSSSLOT: only a person can mend it; retried slowly */
+	REDIS_NO_SCRIPT,	/* NOSCRIPT: send the body */
+};
+
+enum redis_type { REDIS_NIL, REDIS_TEXT, REDIS_INTEGER, REDIS_ARRAY, REDIS_STATUS, REDIS_ERROR };
+struct redis_reply {
+	enum redis_type type;
+	int64_t integer;
+	struct text text;		/* TEXT, STATUS, ERROR */
+	size_t count;			/* ARRAY */
+	const void *elements;
+};
+/* Element i of an array; REDIS_NIL outside of it. */
+struct redis_reply redis_reply_at(const struct redis_reply *array, size_t i);
+
+/* Checks the form of an address without connecting. */
+int redis_address_check(const char *address, struct problem *problem);
+
+struct redis_link *redis_link_new(const struct redis_options *options);
+void redis_link_free(struct redis_link *link);
+/* Connects and authenticates where it is not; then asks PING, since a connect proves nothing. */
+enum redis_failure redis_link_open(struct redis_link *link, struct problem *problem);
+void redis_link_close(struct redis_link *link);
+bool redis_link_is_open(const struct redis_link *link);
+/* One command, one reply. An error reply becomes its failure, its words in problem. */
+enum redis_failure redis_link_command(struct redis_link *link, size_t count, const struct text *words,
+				      struct redis_reply *ret_reply, struct problem *problem);
+/* For a blocking command: waits so much longer than the command's own limit. */
+void redis_link_extra_wait(struct redis_link *link, uint64_t extra_us);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * status.h - the status file: written by the daemon, read by the verb.
+ *
+ * One JSON object (written and read with jansson), replaced as a whole by rename, so that a reader
+ * never sees half of it. The table below is the only list of its members.
+ *
+ * Threads: one writer; readers are other processes.
+ * Errors:  negative errno; status_read says in words what is wrong with a file.
+ */
+#ifndef SMTPTRAIL_STATUS_H
+#define SMTPTRAIL_STATUS_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "problem.h"
+
+/*      member            kind    meaning */
+#define STATUS_TABLE(ROW) \
+	ROW(version,          TEXT,   "version of smtptrail-milter") \
+	ROW(pid,              NUMBER, "process identifier") \
+	ROW(producer,         TEXT,   "identity that its records carry") \
+	ROW(epoch,            NUMBER, "number of this start") \
+	ROW(started,          TIME,   "when it began") \
+	ROW(written,          TIME,   "when this was written") \
+	ROW(config_file,      TEXT,   "configuration file") \
+	ROW(config_digest,    TEXT,   "SHA-256 of the configuration in force") \
+	ROW(config_loaded,    TIME,   "when the configuration in force was read") \
+	ROW(sessions,         NUMBER, "sessions now") \
+	ROW(sessions_total,   NUMBER, "sessions since start") \
+	ROW(messages,         NUMBER, "messages since start") \
+	ROW(records_made,     NUMBER, "records appended to the journal since start") \
+	ROW(records_shipped,  NUMBER, "records that Redis took since start") \
+	ROW(records_dropped,  NUMBER, "records refused by a full journal since start") \
+	ROW(records_damaged,  NUMBER, "records found damaged in the journal since start") \
+	ROW(backlog_records,  NUMBER, "records that wait for Redis") \
+	ROW(backlog_bytes,    NUMBER, "bytes of them") \
+	ROW(backlog_oldest,   TIME,   "when the oldest of them was made") \
+	ROW(front_bytes,      NUMBER, "bytes used in the front") \
+	ROW(spool_bytes,      NUMBER, "bytes used in the spool") \
+	ROW(last_seq,         NUMBER, "seq of the last record made") \
+	ROW(shipped_seq,      NUMBER, "seq of the last record that Redis took") \
+	ROW(synced_seq,       NUMBER, "seq of the last record that survives a power cut") \
+	ROW(redis_address,    TEXT,   "address of Redis") \
+	ROW(redis_state,      TEXT,   "connecting, shipping, waiting, operator (a person must mend it) or fenced") \
+	ROW(redis_since,      TIME,   "when that state began") \
+	ROW(redis_resyncs,    NUMBER, "times the cursor in Redis was not the expected one") \
+	ROW(redis_went_back,  NUMBER, "records sent again because Redis had lost them") \
+	ROW(redis_errors,     NUMBER, "failed tries since start") \
+	ROW(last_error,       TEXT,   "the last error, in words") \
+	ROW(last_error_time,  TIME,   "when it happened")
+
+#define STATUS_TEXT_SIZE 512
+#define STATUS_MEMBER_TEXT(name) char name[STATUS_TEXT_SIZE];
+#define STATUS_MEMBER_NUMBER(name) uint64_t name;
+#define STATUS_MEMBER_TIME(name) uint64_t name;		/* microseconds since the epoch; 0: none */
+#define STATUS_MEMBER(name, kind, meaning) STATUS_MEMBER_##kind(name)
+
+struct status {
+	STATUS_TABLE(STATUS_MEMBER)
+};
+
+int status_write(const struct status *status, const char *file);
+/* -ENOENT, -EBADMSG ... with words in problem. */
+int status_read(struct status *ret_status, const char *file, struct problem *problem);
+/* For a person, one aligned line a member; or as JSON. */
+void status_print(const struct status *status, FILE *out);
+void status_print_json(const struct status *status, FILE *out);
+
+#endif

@@ -1,0 +1,2 @@
+# conf/local.mk - sample configuration, MTA snippets, service files.
+EXTRA_DIST +=

@@ -1,0 +1,78 @@
+/*
+ * config.h - the options of smtptrail-milter, as immutable, counted snapshots.
+ *
+ * A reload makes a new snapshot and swaps it; whoever holds the old one keeps it until the
+ * release. The table of options is in config.c.
+ *
+ * Threads: config_read from any thread; a snapshot never changes, so it is read without a lock;
+ *          taking and releasing count atomically.
+ * Errors:  as conf.h: "FILE:LINE: what is wrong, what is allowed".
+ */
+#ifndef SMTPTRAIL_MILTER_CONFIG_H
+#define SMTPTRAIL_MILTER_CONFIG_H
+
+#include <stdatomic.h>
+
+#include "common/conf.h"
+#include "common/problem.h"
+
+enum config_latency { CONFIG_LATENCY_LIVE, CONFIG_LATENCY_LOWEST };
+
+struct config {
+	/* the milter's side */
+	char *socket;			/* unix:/path or inet:PORT@HOST */
+	uint64_t socket_mode;		/* a number as in chmod, written in octal */
+	char *socket_group;
+	char *user;
+	char *instance;
+	char *host;			/* empty: the system's name */
+	int latency;			/* enum config_latency */
+	uint64_t idle_timeout_us;
+	/* Redis */
+	char *redis_address;
+	char *redis_user;
+	char *redis_password_file;
+	uint64_t redis_connect_timeout_us;
+	uint64_t redis_command_timeout_us;
+	char *stream_prefix;
+	uint64_t stream_max_length;
+	/* the journal */
+	char *front_directory;
+	char *spool_directory;
+	uint64_t segment_size, front_size, spool_size;
+	uint64_t spool_free_percent;
+	uint64_t keep_time_us, keep_size;
+	int sync;			/* enum journal_sync */
+	uint64_t sync_interval_us;
+	/* what is recorded, and how much */
+	struct conf_list header_keep, header_hash, header_drop;
+	char *hash_key_file;
+	bool body_sha256;
+	uint64_t max_packet;		/* smfi_setmaxdatasize */
+	uint64_t max_headers;		/* header fields looked at, a message */
+	uint64_t max_header_bytes;	/* bytes of header fields looked at, a message */
+	uint64_t max_header_value;	/* bytes kept of one header field */
+	uint64_t max_recipients;	/* recipients recorded, a message */
+	uint64_t max_parts;		/* MIME parts looked at, a message */
+	uint64_t max_attachments;	/* file names recorded, a message */
+	/* the operator's side */
+	int log;			/* enum log_target */
+	int log_level;			/* enum log_level */
+	char *status_file;
+	uint64_t status_interval_us;
+
+	/* not options */
+	char *file;			/* where it was read from; NULL: defaults */
+	char digest[65];
+	uint64_t read_us;		/* when */
+	atomic_uint references;
+};
+
+extern const struct conf_option config_options[];
+
+/* NULL file: the defaults. The caller holds the one reference. */
+int config_read(struct config **ret_config, const char *file, struct problem *problem);
+struct config *config_take(struct config *config);
+void config_release(struct config *config);	/* accepts NULL */
+
+#endif

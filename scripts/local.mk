@@ -1,0 +1,2 @@
+# scripts/local.mk - what people run.
+EXTRA_DIST +=
