@@ -46,9 +46,13 @@ struct conf_option {
 	const char *meaning;	/* a sentence or two; wrapped when printed */
 	bool can_reload;
 	size_t offset;		/* where the value goes in the struct of values */
+	/* Checks the form of a text or of each item: 0, or -EINVAL and "what is wrong; allowed: ..."; NULL: none. */
+	int (*check)(const char *text, struct problem *problem);
 };
 
-/* Sets every value to its default, then reads the file (NULL: defaults only). */
+/* The file that was asked for; else the usual one where it exists; else NULL. */
+const char *conf_find(const char *asked, const char *usual);
+/* Sets every value to its default, then reads the file (NULL: defaults only). On failure nothing is left to free. */
 int conf_read(const struct conf_option *options, void *values, const char *file, struct problem *problem);
 /* Frees the strings and lists. */
 void conf_done(const struct conf_option *options, void *values);
