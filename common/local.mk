@@ -6,6 +6,7 @@ libcommon_a_SOURCES = \
 	common/escape.c common/escape.h \
 	common/problem.c common/problem.h \
 	common/record.c common/record.def common/record.h \
+	common/redis_link.c common/redis_link.h \
 	common/text.h
 libcommon_a_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS) $(CONFUSE_CFLAGS) $(JANSSON_CFLAGS) \
 	$(CRYPTO_CFLAGS) $(SYSTEMD_CFLAGS)
