@@ -12,3 +12,9 @@ tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
 tests_unit_test_record_LDADD = $(UNIT_LIBS)
 tests_unit_test_escape_SOURCES = tests/unit/test_escape.c tests/unit/unit.h
 tests_unit_test_escape_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test_conf tests/unit/test_config
+tests_unit_test_conf_SOURCES = tests/unit/test_conf.c tests/unit/unit.h
+tests_unit_test_conf_LDADD = $(UNIT_LIBS)
+tests_unit_test_config_SOURCES = tests/unit/test_config.c milter/config.c milter/config.h tests/unit/unit.h
+tests_unit_test_config_LDADD = $(UNIT_LIBS)
