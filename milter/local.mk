@@ -6,7 +6,7 @@ noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
 	milter/address.c milter/address.h \
 	milter/arena.c milter/arena.h \
-	milter/config.h \
+	milter/config.c milter/config.h \
 	milter/mime.c milter/mime.h \
 	milter/mime_field.c milter/mime_field.h
 libdaemon_a_CFLAGS = $(libcommon_a_CFLAGS)
