@@ -7,8 +7,10 @@ libdaemon_a_SOURCES = \
 	milter/address.c milter/address.h \
 	milter/arena.c milter/arena.h \
 	milter/config.c milter/config.h \
+	milter/message.c milter/message.h \
 	milter/mime.c milter/mime.h \
-	milter/mime_field.c milter/mime_field.h
+	milter/mime_field.c milter/mime_field.h \
+	milter/socket.c milter/socket.h
 libdaemon_a_CFLAGS = $(libcommon_a_CFLAGS)
 
 smtptrail_milter_SOURCES = milter/main.c
