@@ -3,7 +3,8 @@ bin_PROGRAMS += smtptrail
 
 smtptrail_SOURCES = analysis/main.c analysis/verb.h \
 	analysis/config.c analysis/config.h \
-	analysis/verb_fields.c
+	analysis/verb_fields.c \
+	analysis/verb_status.c
 nodist_smtptrail_SOURCES = analysis/verbs.inc
 smtptrail_LDADD = $(COMMON_LIBS)
 

@@ -29,3 +29,13 @@ tests_unit_test_message_SOURCES = tests/unit/test_message.c tests/unit/unit.h
 tests_unit_test_message_LDADD = $(DAEMON_LIBS)
 tests_unit_test_session_SOURCES = tests/unit/test_session.c tests/unit/unit.h
 tests_unit_test_session_LDADD = $(DAEMON_LIBS)
+
+UNIT_TESTS += tests/unit/test_log
+tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/unit.h
+tests_unit_test_log_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test_status
+tests_unit_test_status_SOURCES = tests/unit/test_status.c tests/unit/unit.h
+tests_unit_test_status_LDADD = $(UNIT_LIBS)
+TESTS += tests/check_status
+EXTRA_DIST += tests/check_status
