@@ -110,7 +110,7 @@ static int parse_tcp(struct address *ret_address, const char *rest, struct probl
 	size_t length = bracketed ? strcspn(start, "]") : strcspn(start, ":");
 	const char *after = start + length + (bracketed && start[length] == ']');
 
-	if (!bracketed && length && strchr(start + length, ':') != strrchr(start, ':')) {
+	if (!bracketed && strchr(start, ':') != strrchr(start, ':')) {
 		problem_set(problem, "redis address '%s': an IPv6 address stands in brackets: tcp:[::1]:6379", whole);
 		return -EINVAL;
 	}
