@@ -72,6 +72,7 @@ TEST(each_error_reply_has_its_meaning)
 		{ "CROSSSLOT Keys in request don't hash to the same slot", REDIS_OPERATOR },
 		{ "ERR unknown command 'EVALSHA', with args beginning with: ", REDIS_OPERATOR },
 		{ "ERR AUTH <password> called without any password configured", REDIS_OPERATOR },
+		{ "ERR The user executing the script can't run this command or subcommand", REDIS_OPERATOR },
 		{ "NOSCRIPT No matching script. Please use EVAL.", REDIS_NO_SCRIPT },
 		{ "ERR max number of clients reached", REDIS_RECONNECT },
 		{ "BUSYGROUP Consumer Group name already exists", REDIS_RECONNECT },
