@@ -29,3 +29,10 @@ check-live: $(LIVE_TESTS) $(bin_PROGRAMS) $(sbin_PROGRAMS)
 tests_live_test_stream_SOURCES = tests/live/test_stream.c tests/live/redis_server.c \
 	tests/live/redis_server.h tests/unit/unit.h
 tests_live_test_stream_LDADD = $(UNIT_LIBS)
+
+# Programs that measure; none fails on a time.
+EXTRA_PROGRAMS += tests/bench/bench_shipper
+CLEANFILES += tests/bench/bench_shipper
+tests_bench_bench_shipper_SOURCES = tests/bench/bench_shipper.c tests/bench/sample_session.c \
+	tests/bench/sample_session.h tests/live/redis_server.c tests/live/redis_server.h
+tests_bench_bench_shipper_LDADD = $(UNIT_LIBS)
