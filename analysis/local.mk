@@ -2,7 +2,9 @@
 bin_PROGRAMS += smtptrail
 
 smtptrail_SOURCES = analysis/main.c analysis/verb.h \
-	analysis/verb_fields.c
+	analysis/config.c analysis/config.h \
+	analysis/verb_fields.c \
+	analysis/verb_status.c
 nodist_smtptrail_SOURCES = analysis/verbs.inc
 smtptrail_LDADD = $(COMMON_LIBS)
 

@@ -3,6 +3,8 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; top_builddir='$(top_builddir)'; expor
 
 UNIT_TESTS = tests/unit/test_record
 UNIT_TESTS += tests/unit/test_redis_link
+UNIT_TESTS += tests/unit/test_address tests/unit/test_mime tests/unit/test_message
+UNIT_TESTS += tests/unit/test_escape
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS) tests/check_layers tests/check_docs
 EXTRA_DIST += tests/check_layers tests/check_docs
@@ -36,3 +38,29 @@ CLEANFILES += tests/bench/bench_shipper
 tests_bench_bench_shipper_SOURCES = tests/bench/bench_shipper.c tests/bench/sample_session.c \
 	tests/bench/sample_session.h tests/live/redis_server.c tests/live/redis_server.h
 tests_bench_bench_shipper_LDADD = $(UNIT_LIBS)
+
+DAEMON_LIBS = libdaemon.a $(COMMON_LIBS)
+tests_unit_test_address_SOURCES = tests/unit/test_address.c tests/unit/unit.h
+tests_unit_test_address_LDADD = $(DAEMON_LIBS)
+tests_unit_test_mime_SOURCES = tests/unit/test_mime.c tests/unit/unit.h
+tests_unit_test_mime_LDADD = $(DAEMON_LIBS)
+tests_unit_test_escape_SOURCES = tests/unit/test_escape.c tests/unit/unit.h
+tests_unit_test_escape_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test_conf tests/unit/test_config
+tests_unit_test_conf_SOURCES = tests/unit/test_conf.c tests/unit/unit.h
+tests_unit_test_conf_LDADD = $(UNIT_LIBS)
+tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/unit.h
+tests_unit_test_config_LDADD = $(DAEMON_LIBS)
+tests_unit_test_message_SOURCES = tests/unit/test_message.c tests/unit/unit.h
+tests_unit_test_message_LDADD = $(DAEMON_LIBS)
+
+UNIT_TESTS += tests/unit/test_log
+tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/unit.h
+tests_unit_test_log_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test_status
+tests_unit_test_status_SOURCES = tests/unit/test_status.c tests/unit/unit.h
+tests_unit_test_status_LDADD = $(UNIT_LIBS)
+TESTS += tests/check_status
+EXTRA_DIST += tests/check_status
