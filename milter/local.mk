@@ -12,6 +12,7 @@ libdaemon_a_SOURCES = \
 	milter/mime_field.c milter/mime_field.h \
 	milter/recorder.c milter/recorder.h \
 	milter/session.c milter/session.h \
+	milter/shipper.c milter/shipper.h \
 	milter/socket.c milter/socket.h
 libdaemon_a_CFLAGS = $(libcommon_a_CFLAGS)
 
