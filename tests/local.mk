@@ -3,6 +3,7 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; top_builddir='$(top_builddir)'; expor
 
 UNIT_TESTS = tests/unit/test_record
 UNIT_TESTS += tests/unit/test_escape
+UNIT_TESTS += tests/unit/test_journal
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS) tests/check_layers tests/check_docs
 EXTRA_DIST += tests/check_layers tests/check_docs
@@ -12,3 +13,5 @@ tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
 tests_unit_test_record_LDADD = $(UNIT_LIBS)
 tests_unit_test_escape_SOURCES = tests/unit/test_escape.c tests/unit/unit.h
 tests_unit_test_escape_LDADD = $(UNIT_LIBS)
+tests_unit_test_journal_SOURCES = tests/unit/test_journal.c tests/unit/journal_rooms.h tests/unit/unit.h
+tests_unit_test_journal_LDADD = $(UNIT_LIBS)
