@@ -1,2 +1,2 @@
 # scripts/local.mk - what people run.
-EXTRA_DIST +=
+EXTRA_DIST += scripts/lib/packages.sh

@@ -9,3 +9,8 @@ EXTRA_DIST += tests/check_layers tests/check_docs
 UNIT_LIBS = $(COMMON_LIBS)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
 tests_unit_test_record_LDADD = $(UNIT_LIBS)
+
+# An empty milter: what the benchmarks compare with, and what proves the live tests' lab.
+check_PROGRAMS += tests/bench/null_milter
+tests_bench_null_milter_SOURCES = tests/bench/null_milter.c
+tests_bench_null_milter_LDADD = $(MILTER_LIBS)
