@@ -9,3 +9,5 @@ EXTRA_DIST += tests/check_layers tests/check_docs
 UNIT_LIBS = $(COMMON_LIBS)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
 tests_unit_test_record_LDADD = $(UNIT_LIBS)
+
+include tests/bench/local.mk
