@@ -29,3 +29,6 @@ check-live: $(LIVE_TESTS) $(bin_PROGRAMS) $(sbin_PROGRAMS)
 tests_live_test_stream_SOURCES = tests/live/test_stream.c tests/live/redis_server.c \
 	tests/live/redis_server.h tests/unit/unit.h
 tests_live_test_stream_LDADD = $(UNIT_LIBS)
+
+include tests/bench/local.mk
+include tests/live/local.mk
