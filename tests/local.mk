@@ -3,6 +3,7 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; top_builddir='$(top_builddir)'; expor
 
 UNIT_TESTS = tests/unit/test_record
 UNIT_TESTS += tests/unit/test_redis_link
+UNIT_TESTS += tests/unit/test_escape
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS) tests/check_layers tests/check_docs
 EXTRA_DIST += tests/check_layers tests/check_docs
@@ -32,3 +33,15 @@ tests_live_test_stream_LDADD = $(UNIT_LIBS)
 
 include tests/bench/local.mk
 include tests/live/local.mk
+tests_unit_test_escape_SOURCES = tests/unit/test_escape.c tests/unit/unit.h
+tests_unit_test_escape_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test_conf tests/unit/test_config
+tests_unit_test_conf_SOURCES = tests/unit/test_conf.c tests/unit/unit.h
+tests_unit_test_conf_LDADD = $(UNIT_LIBS)
+tests_unit_test_config_SOURCES = tests/unit/test_config.c milter/config.c milter/config.h tests/unit/unit.h
+tests_unit_test_config_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test_log
+tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/unit.h
+tests_unit_test_log_LDADD = $(UNIT_LIBS)

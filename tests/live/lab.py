@@ -432,7 +432,7 @@ class Lab:
             self._save()
         for name in ("milter", "milter/spool"):
             os.makedirs(self.path(name), exist_ok=True)
-        values = {"socket": "unix:" + self.milter_socket, "socket_mode": 666, "user": "",
+        values = {"socket": "unix:" + self.milter_socket, "socket_mode": "0666", "user": "",
                   "instance": "lab", "redis_address": "unix:" + self.redis_socket,
                   "front_directory": self.state["front"], "spool_directory": self.path("milter", "spool"),
                   "segment_size": "256K", "front_size": "4M", "spool_size": "64M",
@@ -444,8 +444,7 @@ class Lab:
                 if isinstance(value, (list, tuple)):
                     file.write("%s = { %s }\n" % (name, ", ".join('"%s"' % item for item in value)))
                 elif value is not None:
-                    file.write('%s = "%s"\n' % (name, value) if isinstance(value, str) else
-                               "%s = %s\n" % (name, value))
+                    file.write('%s = "%s"\n' % (name, value))
 
     def start_milter(self, **options):
         self.write_config(**options)
