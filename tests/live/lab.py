@@ -66,6 +66,13 @@ def free_ports(count):
     return ports
 
 
+def open_folder():
+    """A folder for temporary directories that Postfix' other users can reach, too."""
+    folder = os.path.abspath(tempfile.gettempdir())
+    parents = [folder[:end] or "/" for end in range(len(folder) + 1) if folder[end:end + 1] in ("/", "")]
+    return folder if all(os.stat(each).st_mode & 0o001 for each in parents) else "/tmp"
+
+
 def process_birth(pid):
     """When a live process began, in the kernel's ticks; None: gone. A reused number differs."""
     try:
@@ -260,8 +267,8 @@ mech_list: PLAIN LOGIN CRAM-MD5
 class Lab:
     """See the head of this file. start() brings up all three; each can also be had alone."""
 
-    def __init__(self, directory=None, keep=False):
-        self.directory = directory or tempfile.mkdtemp(prefix="smtptrail-lab-")
+    def __init__(self, keep=False):
+        self.directory = tempfile.mkdtemp(prefix="smtptrail-lab-", dir=open_folder())
         self.keep = keep
         self.build = os.path.abspath(os.environ.get("SMTPTRAIL_BUILD") or
                                      os.environ.get("top_builddir") or ".")
@@ -460,7 +467,7 @@ class Lab:
 
     def status(self):
         """What "smtptrail status --json" says."""
-        output = subprocess.run([self.program("smtptrail"), "status", "--json", self.status_file],
+        output = subprocess.run([self.program("smtptrail"), "status", "--json", "--file", self.status_file],
                                 stdout=subprocess.PIPE, check=False, timeout=WAIT_SECONDS).stdout
         return json.loads(output)
 
