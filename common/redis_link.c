@@ -28,6 +28,8 @@
 #define INPUT_SIZE 65536
 #define PASSWORD_MAX 1024
 #define HOST_MAX 256
+/* "*2" or "$11" and a line end, with the largest number. */
+#define LENGTH_LINE_MAX 24
 
 struct redis_link {
 	struct redis_options options;	/* its strings are the link's own */
@@ -36,7 +38,8 @@ struct redis_link {
 	redisReplyObjectFunctions functions, bounded;	/* hiredis' own; ours over them */
 	redisReply *reply;
 	char *request;			/* the command in Redis' protocol; grows to the largest one */
-	size_t request_size, request_length;
+	size_t request_size, request_length, request_words;
+	bool request_failed;		/* no memory for it */
 	char input[INPUT_SIZE];
 };
 
@@ -60,6 +63,7 @@ static const struct { const char *begin; enum redis_failure failure; } error_tab
 	{ "WRONGTYPE ", REDIS_OPERATOR },
 	{ "CROSSSLOT ", REDIS_OPERATOR },
 	{ "DENIED ", REDIS_OPERATOR },			/* protected mode */
+	{ "ERR The user executing the script", REDIS_OPERATOR },	/* NOPERM, in a script */
 	{ "ERR AUTH ", REDIS_OPERATOR },		/* a password where Redis wants none */
 	{ "ERR unknown command", REDIS_OPERATOR },	/* renamed away, or no Redis */
 	{ "ERR The stream has exhausted", REDIS_OPERATOR },
@@ -110,7 +114,7 @@ static int parse_tcp(struct address *ret_address, const char *rest, struct probl
 	size_t length = bracketed ? strcspn(start, "]") : strcspn(start, ":");
 	const char *after = start + length + (bracketed && start[length] == ']');
 
-	if (!bracketed && length && strchr(start + length, ':') != strrchr(start, ':')) {
+	if (!bracketed && strchr(start, ':') != strrchr(start, ':')) {
 		problem_set(problem, "redis address '%s': an IPv6 address stands in brackets: tcp:[::1]:6379", whole);
 		return -EINVAL;
 	}
@@ -296,6 +300,65 @@ static void bound_replies(struct redis_link *link)
 	reader->privdata = link;
 }
 
+/* Makes room for more bytes of the request; what does not fit is noticed when it is sent. */
+static char *reserve(struct redis_link *link, size_t more)
+{
+	size_t wanted = link->request_length + more;
+
+	if (wanted <= link->request_size)
+		return link->request + link->request_length;
+	char *larger = realloc(link->request, wanted + wanted / 2);
+
+	if (!larger) {
+		link->request_failed = true;
+		return NULL;
+	}
+	link->request = larger;
+	link->request_size = wanted + wanted / 2;
+	return link->request + link->request_length;
+}
+
+static char *put_length(char *at, char kind, size_t number)
+{
+	char digits[LENGTH_LINE_MAX], *digit = digits + sizeof digits;
+
+	do {
+		*--digit = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	*at++ = kind;
+	while (digit < digits + sizeof digits)
+		*at++ = *digit++;
+	*at++ = '\r';
+	*at++ = '\n';
+	return at;
+}
+
+void redis_link_begin(struct redis_link *link)
+{
+	/* The number of words stands in front of them and is known last. */
+	link->request_length = link->request_words = 0;
+	link->request_failed = false;
+	if (reserve(link, LENGTH_LINE_MAX))
+		link->request_length = LENGTH_LINE_MAX;
+}
+
+void redis_link_add(struct redis_link *link, struct text word)
+{
+	char *at = reserve(link, LENGTH_LINE_MAX + word.length + 2);
+
+	if (!at)
+		return;
+	at = put_length(at, '$', word.length);
+	if (word.length)
+		memcpy(at, word.start, word.length);
+	at += word.length;
+	*at++ = '\r';
+	*at++ = '\n';
+	link->request_length = (size_t)(at - link->request);
+	link->request_words++;
+}
+
 static enum redis_failure wait_ready(struct redis_link *link, short events, uint64_t deadline_us,
 				     struct problem *problem)
 {
@@ -317,7 +380,12 @@ static enum redis_failure wait_ready(struct redis_link *link, short events, uint
 
 static enum redis_failure send_request(struct redis_link *link, uint64_t deadline_us, struct problem *problem)
 {
-	for (size_t sent = 0; sent < link->request_length;) {
+	char head[LENGTH_LINE_MAX];
+	size_t head_length = (size_t)(put_length(head, '*', link->request_words) - head);
+	size_t sent = LENGTH_LINE_MAX - head_length;
+
+	memcpy(link->request + sent, head, head_length);
+	while (sent < link->request_length) {
 		ssize_t length = send(link->context->fd, link->request + sent, link->request_length - sent,
 				      MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -377,53 +445,6 @@ static enum redis_failure receive_reply(struct redis_link *link, uint64_t deadli
 	}
 }
 
-/* "*2" or "$11" and a line end: 23 bytes at most. */
-enum { LENGTH_LINE_MAX = 24 };
-
-static char *put_length(char *at, char kind, size_t number)
-{
-	char digits[LENGTH_LINE_MAX], *digit = digits + sizeof digits;
-
-	do {
-		*--digit = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	*at++ = kind;
-	for (; digit < digits + sizeof digits; digit++)
-		*at++ = *digit;
-	*at++ = '\r';
-	*at++ = '\n';
-	return at;
-}
-
-static int write_request(struct redis_link *link, size_t count, const struct text *words)
-{
-	size_t size = LENGTH_LINE_MAX;
-
-	for (size_t i = 0; i < count; i++)
-		size += LENGTH_LINE_MAX + words[i].length + 2;
-	if (size > link->request_size) {
-		char *larger = realloc(link->request, size + size / 2);
-
-		if (!larger)
-			return -ENOMEM;
-		link->request = larger;
-		link->request_size = size + size / 2;
-	}
-	char *at = put_length(link->request, '*', count);
-
-	for (size_t i = 0; i < count; i++) {
-		at = put_length(at, '$', words[i].length);
-		if (words[i].length)
-			memcpy(at, words[i].start, words[i].length);
-		at += words[i].length;
-		*at++ = '\r';
-		*at++ = '\n';
-	}
-	link->request_length = (size_t)(at - link->request);
-	return 0;
-}
-
 /* The words of an error reply, and what follows from it for the connection. */
 static enum redis_failure failed(struct redis_link *link, struct text error, struct problem *problem)
 {
@@ -436,8 +457,7 @@ static enum redis_failure failed(struct redis_link *link, struct text error, str
 	return failure;
 }
 
-enum redis_failure redis_link_command(struct redis_link *link, size_t count, const struct text *words,
-				      struct redis_reply *ret_reply, struct problem *problem)
+enum redis_failure redis_link_run(struct redis_link *link, struct redis_reply *ret_reply, struct problem *problem)
 {
 	uint64_t deadline_us = now_us() + link->options.command_timeout_us + link->extra_us;
 
@@ -449,7 +469,7 @@ enum redis_failure redis_link_command(struct redis_link *link, size_t count, con
 	/* Bytes that no one asked for would be taken for the answer to this. */
 	if (link->context->reader->len > link->context->reader->pos)
 		return lost(link, "more than one answer to a command", problem);
-	if (write_request(link, count, words))
+	if (link->request_failed)
 		return lost(link, strerror(ENOMEM), problem);
 
 	enum redis_failure failure = send_request(link, deadline_us, problem);
@@ -460,6 +480,15 @@ enum redis_failure redis_link_command(struct redis_link *link, size_t count, con
 		return failure;
 	*ret_reply = reply_of(link->reply);
 	return ret_reply->type == REDIS_ERROR ? failed(link, ret_reply->text, problem) : REDIS_OK;
+}
+
+enum redis_failure redis_link_command(struct redis_link *link, size_t count, const struct text *words,
+				      struct redis_reply *ret_reply, struct problem *problem)
+{
+	redis_link_begin(link);
+	for (size_t i = 0; i < count; i++)
+		redis_link_add(link, words[i]);
+	return redis_link_run(link, ret_reply, problem);
 }
 
 static int read_password(const struct redis_link *link, char *ret_password, struct problem *problem)
@@ -506,8 +535,7 @@ static enum redis_failure authenticate(struct redis_link *link, struct problem *
 	enum redis_failure failure = redis_link_command(link, count, words, &reply, problem);
 
 	explicit_bzero(password, sizeof password);
-	if (link->request)
-		explicit_bzero(link->request, link->request_length);
+	explicit_bzero(link->request, link->request_size);
 	return failure;
 }
 

@@ -71,6 +71,10 @@ bool redis_link_is_open(const struct redis_link *link);
 /* One command, one reply. An error reply becomes its failure, its words in problem. */
 enum redis_failure redis_link_command(struct redis_link *link, size_t count, const struct text *words,
 				      struct redis_reply *ret_reply, struct problem *problem);
+/* The same in parts, for a long command: begin, add each word, run. The words are copied. */
+void redis_link_begin(struct redis_link *link);
+void redis_link_add(struct redis_link *link, struct text word);
+enum redis_failure redis_link_run(struct redis_link *link, struct redis_reply *ret_reply, struct problem *problem);
 /* For a blocking command: from now on waits so much longer than the command timeout. */
 void redis_link_extra_wait(struct redis_link *link, uint64_t extra_us);
 
