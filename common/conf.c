@@ -9,7 +9,6 @@
 #include "conf.h"
 
 #include <confuse.h>
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -424,6 +423,14 @@ static int read_file(struct reader *reader)
 	return error;
 }
 
+const char *conf_find(const char *asked, const char *usual)
+{
+	if (asked)
+		return asked;
+	/* One that is there but cannot be read is a failure, not a reason to go on without. */
+	return access(usual, F_OK) == 0 || errno != ENOENT ? usual : NULL;
+}
+
 int conf_read(const struct conf_option *options, void *values, const char *file, struct problem *problem)
 {
 	struct problem own;
@@ -452,6 +459,17 @@ void conf_done(const struct conf_option *options, void *values)
 {
 	for (; options->name; options++)
 		conf_value_clear(options, values);
+}
+
+int conf_check_key(const char *text, struct problem *problem)
+{
+	for (const char *byte = text; *byte; byte++)
+		if (*byte <= ' ' || *byte > '~' || strchr("{}", *byte)) {
+			problem_set(problem, "'%.80s' is no begin of a key; allowed: printable ASCII without braces and blanks",
+				    text);
+			return -EINVAL;
+		}
+	return 0;
 }
 
 /* ---- two sets of values ---- */

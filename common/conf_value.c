@@ -1,7 +1,6 @@
 /* conf_value.c - one option's value: from text, to text, and what is allowed. */
 #include "conf_value.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -112,12 +111,12 @@ static void print_number(const struct conf_option *option, uint64_t number, FILE
 {
 	const struct unit *unit = units_of(option->type);
 
-	if (is_octal(option)) {
-		fprintf(out, "0%" PRIo64, number);
-		return;
-	}
 	if (number == 0) {
 		fputc('0', out);
+		return;
+	}
+	if (is_octal(option)) {
+		fprintf(out, "0%" PRIo64, number);
 		return;
 	}
 	while (number % unit->factor != 0)
@@ -218,6 +217,17 @@ static int refuse(const struct conf_option *option, const char *text, const char
 	return -EINVAL;
 }
 
+/* The option's own check of a text. */
+static int check_form(const struct conf_option *option, const char *text, struct problem *problem)
+{
+	struct problem why;
+
+	if (!option->check || option->check(text, &why) == 0)
+		return 0;
+	problem_set(problem, "%s: %.400s", option->name, why.text);
+	return -EINVAL;
+}
+
 static int set_number(const struct conf_option *option, void *values, const char *text, struct problem *problem)
 {
 	uint64_t number;
@@ -268,6 +278,8 @@ static int set_text(const struct conf_option *option, void *values, const char *
 		return refuse(option, text, length ? "is too short" : "is empty", problem);
 	if (option->maximum && length > option->maximum)
 		return refuse(option, text, "is too long", problem);
+	if (check_form(option, text, problem) != 0)
+		return -EINVAL;
 	char *copy = strdup(text);
 
 	if (!copy)
@@ -285,6 +297,8 @@ static int add_item(const struct conf_option *option, void *values, const char *
 		return refuse(option, text, "is none of them", problem);
 	if (text[0] == '\0')
 		return refuse(option, text, "is an empty item", problem);
+	if (check_form(option, text, problem) != 0)
+		return -EINVAL;
 	char **items = reallocarray(list->items, list->count + 1, sizeof *items);
 
 	if (!items)

@@ -32,3 +32,13 @@ check-live: $(LIVE_TESTS) $(bin_PROGRAMS) $(sbin_PROGRAMS)
 tests_live_test_stream_SOURCES = tests/live/test_stream.c tests/live/redis_server.c \
 	tests/live/redis_server.h tests/unit/unit.h
 tests_live_test_stream_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test_conf tests/unit/test_config
+tests_unit_test_conf_SOURCES = tests/unit/test_conf.c tests/unit/unit.h
+tests_unit_test_conf_LDADD = $(UNIT_LIBS)
+tests_unit_test_config_SOURCES = tests/unit/test_config.c milter/config.c milter/config.h tests/unit/unit.h
+tests_unit_test_config_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test_log
+tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/unit.h
+tests_unit_test_log_LDADD = $(UNIT_LIBS)
