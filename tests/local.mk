@@ -2,8 +2,8 @@
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; top_builddir='$(top_builddir)'; export srcdir top_builddir;
 
 UNIT_TESTS = tests/unit/test_record
-UNIT_TESTS += tests/unit/test_redis_link
 UNIT_TESTS += tests/unit/test_escape
+UNIT_TESTS += tests/unit/test_redis_link
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS) tests/check_layers tests/check_docs
 EXTRA_DIST += tests/check_layers tests/check_docs
@@ -11,6 +11,8 @@ EXTRA_DIST += tests/check_layers tests/check_docs
 UNIT_LIBS = $(COMMON_LIBS)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
 tests_unit_test_record_LDADD = $(UNIT_LIBS)
+tests_unit_test_escape_SOURCES = tests/unit/test_escape.c tests/unit/unit.h
+tests_unit_test_escape_LDADD = $(UNIT_LIBS)
 tests_unit_test_redis_link_SOURCES = tests/unit/test_redis_link.c tests/unit/unit.h
 tests_unit_test_redis_link_LDADD = $(UNIT_LIBS)
 
@@ -31,11 +33,6 @@ tests_live_test_stream_SOURCES = tests/live/test_stream.c tests/live/redis_serve
 	tests/live/redis_server.h tests/unit/unit.h
 tests_live_test_stream_LDADD = $(UNIT_LIBS)
 
-include tests/bench/local.mk
-include tests/live/local.mk
-tests_unit_test_escape_SOURCES = tests/unit/test_escape.c tests/unit/unit.h
-tests_unit_test_escape_LDADD = $(UNIT_LIBS)
-
 UNIT_TESTS += tests/unit/test_conf tests/unit/test_config
 tests_unit_test_conf_SOURCES = tests/unit/test_conf.c tests/unit/unit.h
 tests_unit_test_conf_LDADD = $(UNIT_LIBS)
@@ -45,3 +42,6 @@ tests_unit_test_config_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_log
 tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/unit.h
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
+
+include tests/bench/local.mk
+include tests/live/local.mk
