@@ -10,4 +10,5 @@ UNIT_LIBS = $(COMMON_LIBS)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
 tests_unit_test_record_LDADD = $(UNIT_LIBS)
 
+include tests/driver/local.mk
 include tests/bench/local.mk
