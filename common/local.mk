@@ -4,6 +4,8 @@ noinst_LIBRARIES += libcommon.a
 libcommon_a_SOURCES = \
 	common/problem.c common/problem.h \
 	common/record.c common/record.def common/record.h \
+	common/redis_link.c common/redis_link.h \
+	common/stream.c common/stream.h \
 	common/text.h
 libcommon_a_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS) $(CONFUSE_CFLAGS) $(JANSSON_CFLAGS) \
 	$(CRYPTO_CFLAGS) $(SYSTEMD_CFLAGS)
