@@ -2,6 +2,7 @@
 bin_PROGRAMS += smtptrail
 
 smtptrail_SOURCES = analysis/main.c analysis/verb.h \
+	analysis/config.c analysis/config.h \
 	analysis/verb_fields.c
 nodist_smtptrail_SOURCES = analysis/verbs.inc
 smtptrail_LDADD = $(COMMON_LIBS)

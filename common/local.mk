@@ -2,6 +2,9 @@
 noinst_LIBRARIES += libcommon.a
 
 libcommon_a_SOURCES = \
+	common/conf.c common/conf.h common/conf_print.c common/conf_value.c common/conf_value.h \
+	common/escape.c common/escape.h \
+	common/log.c common/log.h \
 	common/problem.c common/problem.h \
 	common/record.c common/record.def common/record.h \
 	common/redis_link.c common/redis_link.h \
