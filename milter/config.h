@@ -70,6 +70,9 @@ struct config {
 
 extern const struct conf_option config_options[];
 
+/* For conf_find(): the file that is read where none is named. */
+#define CONFIG_FILE SYSCONFDIR "/smtptrail/smtptrail-milter.conf"
+
 /* NULL file: the defaults. The caller holds the one reference. */
 int config_read(struct config **ret_config, const char *file, struct problem *problem);
 struct config *config_take(struct config *config);
