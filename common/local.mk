@@ -9,6 +9,7 @@ libcommon_a_SOURCES = \
 	common/record.c common/record.def common/record.h \
 	common/redis_link.c common/redis_link.h \
 	common/stream.c common/stream.h \
+	common/status.c common/status.h \
 	common/text.h
 libcommon_a_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS) $(CONFUSE_CFLAGS) $(JANSSON_CFLAGS) \
 	$(CRYPTO_CFLAGS) $(SYSTEMD_CFLAGS)
