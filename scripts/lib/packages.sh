@@ -13,7 +13,7 @@
 {
 PACKAGES_BUILD="gcc libc6-dev make autoconf automake pkg-config libmilter-dev libhiredis-dev
 	libconfuse-dev libjansson-dev libssl-dev libsystemd-dev xz-utils"
-PACKAGES_LIVE="python3 redis-server redis-tools openssl sasl2-bin libsasl2-modules procps"
+PACKAGES_LIVE="python3 redis-server redis-tools openssl sasl2-bin libsasl2-modules"
 PACKAGES_CHECK="clang"
 }
 
@@ -125,7 +125,7 @@ packages_disable_new()
 			;;
 		esac
 		packages_say "not enabled at boot: ${name%.service}"
-	done | uniq
+	done | sort -u
 }
 
 # A subshell: its traps and its lock end with it. "$1" is debconf's answers, or empty.
