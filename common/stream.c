@@ -17,9 +17,10 @@
 #define RECORD_FIELDS_MAX 1000
 
 /*
- * KEYS: records, cursor. ARGV: expected cursor, begin of the new ones, last counter, maximal length;
- * then for each record its counter and its names and values, each a MessagePack string: one word a
- * record costs Redis half of what one word a value does.
+ * KEYS: records, cursor. ARGV: expected cursor, begin of the new ones, the counters of all records
+ * with blanks between them, maximal length, host, instance, producer, partition; then for each record
+ * its stage, its time, and its further names and values as MessagePack strings in one word. Each word
+ * costs Redis an object and Lua a string: what all records share is sent once.
  *
  * The cursor moves first: whatever may forbid this script to write (memory, disk, replicas, rights)
  * does so before a record is in. Should an XADD fail after all, the cursor goes back to where
@@ -34,23 +35,31 @@ static const char append_script[] =
 	"if kind.ok ~= 'stream' and kind.ok ~= 'none' then\n"
 	"  return {err = 'WRONGTYPE ' .. KEYS[1] .. ' holds a ' .. kind.ok .. ', wanted a stream'}\n"
 	"end\n"
-	"local records, begin, length, last = KEYS[1], ARGV[2], ARGV[4], #ARGV\n"
-	"local moved = redis.pcall('SET', KEYS[2], begin .. ARGV[3])\n"
+	"local goal = ARGV[2] .. string.match(ARGV[3], '%d+$')\n"
+	"local moved = redis.pcall('SET', KEYS[2], goal)\n"
 	"if moved.err then return moved end\n"
+	"local records, length, appended = KEYS[1], ARGV[4], 0\n"
+	"local host, instance, producer, partition = ARGV[5], ARGV[6], ARGV[7], ARGV[8]\n"
 	"local function append()\n"
-	"  for at = 6, last, 2 do\n"
+	"  local last = #ARGV\n"
+	"  for at = 11, last, 3 do\n"
 	"    local id\n"
 	"    if at < last or length == '0' then\n"
-	"      id = redis.pcall('XADD', records, '*', cmsgpack.unpack(ARGV[at]))\n"
+	"      id = redis.pcall('XADD', records, '*', 'stage', ARGV[at - 2], 'time', ARGV[at - 1], 'host', host,\n"
+	"        'instance', instance, 'producer', producer, 'partition', partition, cmsgpack.unpack(ARGV[at]))\n"
 	"    else\n"
-	"      id = redis.pcall('XADD', records, 'MAXLEN', '~', length, '*', cmsgpack.unpack(ARGV[at]))\n"
+	"      id = redis.pcall('XADD', records, 'MAXLEN', '~', length, '*', 'stage', ARGV[at - 2], 'time',\n"
+	"        ARGV[at - 1], 'host', host, 'instance', instance, 'producer', producer, 'partition', partition,\n"
+	"        cmsgpack.unpack(ARGV[at]))\n"
 	"    end\n"
 	"    if type(id) == 'table' then return id end\n"
-	"    cursor = begin .. ARGV[at - 1]\n"
+	"    appended = appended + 1\n"
 	"  end\n"
 	"end\n"
 	"local ran, failure = pcall(append)\n"
-	"if ran and not failure then return {'OK', cursor} end\n"
+	"if ran and not failure then return {'OK', goal} end\n"
+	"local counter = string.gmatch(ARGV[3], '%d+')\n"
+	"for i = 1, appended do cursor = ARGV[2] .. counter() end\n"
 	"redis.pcall('SET', KEYS[2], cursor)\n"
 	"return ran and failure or {err = 'ERR ' .. tostring(failure)}\n";
 
@@ -259,37 +268,39 @@ static void put_value(struct redis_link *link, const struct record_value *value)
 	put(link, record_value_text(value, scratch));
 }
 
-static void put_common(struct redis_link *link, const struct journal_origin *origin, const struct outgoing *outgoing,
-		       uint64_t seq)
+static void add_stage(struct redis_link *link, unsigned stage)
 {
-	const struct stage_info *stage = stage_info(outgoing->stage);
-	char time_text[TIME_TEXT_SIZE], digits[RECORD_VALUE_TEXT_MAX], name[32];
+	const struct stage_info *info = stage_info(stage);
+	char name[32];
 
-	if (!stage)
-		(void)snprintf(name, sizeof name, "stage_%u", outgoing->stage);
-	put_pair(link, FIELD_STAGE, text_of(stage ? stage->name : name));
-	time_format(outgoing->time_us, time_text);
-	put_pair(link, FIELD_TIME, (struct text){ time_text, TIME_TEXT_SIZE - 1 });
-	put_pair(link, FIELD_HOST, text_of(origin->host));
-	put_pair(link, FIELD_INSTANCE, text_of(origin->instance));
-	put_pair(link, FIELD_PRODUCER, text_of(origin->producer));
-	put_pair(link, FIELD_PARTITION, number_text(origin->partition, digits + sizeof digits));
-	put_pair(link, FIELD_SEQ, number_text(seq, digits + sizeof digits));
-	for (size_t i = 0; i < EARLY_FIELDS; i++)
-		if (outgoing->early[i].number)
-			put_value(link, &outgoing->early[i]);
-	put_pair(link, FIELD_SCHEMA, number_text(RECORD_SCHEMA, digits + sizeof digits));
+	if (!info)
+		(void)snprintf(name, sizeof name, "stage_%u", stage);
+	redis_link_add(link, text_of(info ? info->name : name));
 }
 
-static void add_entry(struct redis_link *link, const struct journal_origin *origin, const struct journal_entry *entry)
+static void add_time(struct redis_link *link, uint64_t time_us)
 {
+	char text[TIME_TEXT_SIZE];
+
+	time_format(time_us, text);
+	redis_link_add(link, (struct text){ text, TIME_TEXT_SIZE - 1 });
+}
+
+static void add_entry(struct redis_link *link, const struct journal_entry *entry)
+{
+	char digits[RECORD_VALUE_TEXT_MAX];
 	struct outgoing outgoing;
 	struct record_value value;
 
 	look_through(&outgoing, entry->payload);
-	add_number(link, entry->seq & COUNTER_MASK);
+	add_stage(link, outgoing.stage);
+	add_time(link, outgoing.time_us);
 	redis_link_word_begin(link);
-	put_common(link, origin, &outgoing, entry->seq);
+	put_pair(link, FIELD_SEQ, number_text(entry->seq, digits + sizeof digits));
+	for (size_t i = 0; i < EARLY_FIELDS; i++)
+		if (outgoing.early[i].number)
+			put_value(link, &outgoing.early[i]);
+	put_pair(link, FIELD_SCHEMA, number_text(RECORD_SCHEMA, digits + sizeof digits));
 	if (outgoing.is_record) {
 		while (record_view_next(&outgoing.view, &value))
 			if (!is_common(value.number))
@@ -297,6 +308,20 @@ static void add_entry(struct redis_link *link, const struct journal_origin *orig
 	} else {
 		put_pair(link, FIELD_REASON, TEXT_LITERAL("damaged"));
 		put_pair(link, FIELD_COUNT, TEXT_LITERAL("1"));
+	}
+	redis_link_word_end(link);
+}
+
+static void add_counters(struct redis_link *link, const struct journal_batch *batch)
+{
+	char digits[RECORD_VALUE_TEXT_MAX];
+
+	redis_link_word_begin(link);
+	for (size_t i = 0; i < batch->count; i++) {
+		struct text counter = number_text(batch->entries[i].seq & COUNTER_MASK, digits + sizeof digits);
+
+		redis_link_word_put(link, " ", i > 0);
+		redis_link_word_put(link, counter.start, counter.length);
 	}
 	redis_link_word_end(link);
 }
@@ -312,10 +337,14 @@ static void add_batch(struct redis_link *link, const struct stream_names *names,
 	redis_link_add(link, text_of(names->cursor));
 	redis_link_add(link, text_of(cursor->exists ? cursor->text : ""));
 	redis_link_add(link, text_of(begin));
-	add_number(link, batch->entries[batch->count - 1].seq & COUNTER_MASK);
+	add_counters(link, batch);
 	add_number(link, max_length);
+	redis_link_add(link, text_of(batch->origin.host));
+	redis_link_add(link, text_of(batch->origin.instance));
+	redis_link_add(link, text_of(batch->origin.producer));
+	add_number(link, batch->origin.partition);
 	for (size_t i = 0; i < batch->count; i++)
-		add_entry(link, &batch->origin, &batch->entries[i]);
+		add_entry(link, &batch->entries[i]);
 }
 
 static enum redis_failure run_script(struct redis_link *link, const struct stream_names *names,

@@ -16,6 +16,9 @@
 #include "common/conf.h"
 #include "common/problem.h"
 
+#define CONFIG_KEY_MIN 16
+#define CONFIG_KEY_MAX 1024
+
 enum config_latency { CONFIG_LATENCY_LIVE, CONFIG_LATENCY_LOWEST };
 
 struct config {
@@ -65,6 +68,8 @@ struct config {
 	char *file;			/* where it was read from; NULL: defaults */
 	char digest[65];
 	uint64_t read_us;		/* when */
+	size_t hash_key_length;		/* the bytes of hash_key_file; 0: no header is hashed */
+	unsigned char hash_key[CONFIG_KEY_MAX];
 	atomic_uint references;
 };
 
