@@ -42,3 +42,14 @@ tests_unit_test_config_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_log
 tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/unit.h
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
+
+# What reads: the analyzer's own parts.
+UNIT_TESTS += tests/unit/test_show tests/unit/test_watch_filter tests/unit/test_sequence tests/unit/test_match
+tests_unit_test_show_SOURCES = tests/unit/test_show.c tests/unit/records.h tests/unit/unit.h
+tests_unit_test_show_LDADD = libanalysis.a $(UNIT_LIBS)
+tests_unit_test_watch_filter_SOURCES = tests/unit/test_watch_filter.c tests/unit/records.h tests/unit/unit.h
+tests_unit_test_watch_filter_LDADD = libanalysis.a $(UNIT_LIBS)
+tests_unit_test_sequence_SOURCES = tests/unit/test_sequence.c tests/unit/unit.h
+tests_unit_test_sequence_LDADD = libanalysis.a $(UNIT_LIBS)
+tests_unit_test_match_SOURCES = tests/unit/test_match.c tests/unit/unit.h
+tests_unit_test_match_LDADD = libanalysis.a $(UNIT_LIBS)
