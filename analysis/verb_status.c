@@ -204,14 +204,17 @@ static int run_status(int argc, char **argv)
 	return file ? show(file, as_json) : show_configured(config_file, as_json);
 }
 
+#define HELP_ROW(name, kind, meaning) "  " #name ": " meaning "\n"
+
 const struct verb verb_status = {
 	.name = "status",
 	.summary = "say how the milter is, and what to do where it is not well",
 	.arguments = "[--json] [--file FILE] [--config FILE]",
 	.help = "  --json          one JSON object; what is found then goes to standard error\n"
 		"  --file FILE     the status file (default: status_file of the configuration)\n"
-		"  --config FILE   the configuration (default: " SYSCONFDIR "/smtptrail/smtptrail.conf)\n\n"
+		"  --config FILE   the configuration, instead of smtptrail.conf\n\n"
 		"Exit status: 0 well, 1 something is found (a line each, with its remedy), 2 the file cannot be read.\n\n"
+		"members:\n" STATUS_TABLE(HELP_ROW) "\n"
 		"examples:\n"
 		"  smtptrail status\n"
 		"  smtptrail status --json | jq .backlog_records\n",

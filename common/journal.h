@@ -186,6 +186,14 @@ int journal_scan_open(struct journal_scan **ret_scan, const char *directory, str
 /* 1: an entry, lent until the next call; 0: the end. Damage is skipped and counted. */
 int journal_scan_next(struct journal_scan *scan, struct journal_scan_entry *ret_entry);
 void journal_scan_total(const struct journal_scan *scan, struct journal_scan_total *ret_total);
+/* The same of one file, complete once journal_scan_next() has gone past it. */
+struct journal_scan_file {
+	const char *name;
+	bool is_damaged;		/* set aside, or its head or an entry is damaged */
+	struct journal_scan_total total;
+};
+/* NULL behind the last; files that were never begun are among them, with no entries. */
+const struct journal_scan_file *journal_scan_file(const struct journal_scan *scan, size_t index);
 void journal_scan_close(struct journal_scan *scan);
 
 #endif

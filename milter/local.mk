@@ -11,6 +11,8 @@ libdaemon_a_SOURCES = \
 	milter/mime.c milter/mime.h \
 	milter/mime_field.c milter/mime_field.h \
 	milter/shipper.c milter/shipper.h \
+	milter/recorder.c milter/recorder.h \
+	milter/session.c milter/session.h \
 	milter/socket.c milter/socket.h
 libdaemon_a_CFLAGS = $(libcommon_a_CFLAGS)
 
