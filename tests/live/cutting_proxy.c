@@ -147,6 +147,7 @@ void cutting_proxy_start(struct cutting_proxy *proxy, const char *path, const ch
 		perror(path);
 		exit(1);
 	}
+	(void)fflush(NULL);
 	proxy->pid = fork();
 	if (proxy->pid == 0)
 		run(listener, target, seed, most_bytes);
