@@ -7,6 +7,7 @@ libdaemon_a_SOURCES = \
 	milter/address.c milter/address.h \
 	milter/arena.c milter/arena.h \
 	milter/config.c milter/config.h \
+	milter/keeper.c milter/keeper.h \
 	milter/message.c milter/message.h \
 	milter/mime.c milter/mime.h \
 	milter/mime_field.c milter/mime_field.h \

@@ -9,3 +9,7 @@ tests_bench_bench_shipper_SOURCES = tests/bench/bench_shipper.c tests/bench/samp
 	tests/bench/sample_session.h tests/live/redis_server.c tests/live/redis_server.h \
 	tests/unit/journal_rooms.h tests/unit/unit.h
 tests_bench_bench_shipper_LDADD = libdaemon.a $(UNIT_LIBS)
+EXTRA_PROGRAMS += tests/bench/bench_journal
+CLEANFILES += tests/bench/bench_journal
+tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c
+tests_bench_bench_journal_LDADD = $(COMMON_LIBS)
