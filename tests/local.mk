@@ -57,13 +57,6 @@ UNIT_TESTS += tests/unit/test_log
 tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/unit.h
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
 
-# Programs that measure; none fails on a time.
-EXTRA_PROGRAMS += tests/bench/bench_shipper
-CLEANFILES += tests/bench/bench_shipper
-tests_bench_bench_shipper_SOURCES = tests/bench/bench_shipper.c tests/bench/sample_session.c \
-	tests/bench/sample_session.h tests/live/redis_server.c tests/live/redis_server.h
-tests_bench_bench_shipper_LDADD = $(UNIT_LIBS)
-
 include tests/driver/local.mk
 include tests/bench/local.mk
 include tests/live/local.mk
