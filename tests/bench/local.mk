@@ -2,3 +2,4 @@
 check_PROGRAMS += tests/bench/null_milter
 tests_bench_null_milter_SOURCES = tests/bench/null_milter.c
 tests_bench_null_milter_LDADD = $(MILTER_LIBS)
+EXTRA_DIST += tests/bench/bench_mail.py
