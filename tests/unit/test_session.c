@@ -170,7 +170,7 @@ static void check_kept(const char *const *wanted)
 }
 
 #define HEADER_FIELDS " header_count=1 header_bytes=16 from_count=0 received_count=0 dkim_count=0 arc_count=0 subject=hello"
-#define EOM_FIELDS " body_bytes=5 body_lines=1 parts=1"
+#define EOM_FIELDS " body_bytes=5 body_lines=1 content_type=text/plain parts=1"
 
 TEST(a_plain_session_of_postfix)
 {
@@ -431,7 +431,7 @@ TEST(a_message_may_come_without_the_end_of_its_headers)
 	session_eom(session, now, &none);
 	CHECK_NUMBER(kept_count, 3);
 	CHECK_STRING(kept[1], "header msg=1" HEADER_FIELDS);
-	CHECK_STRING(kept[2], "eom msg=1 body_bytes=0 body_lines=0 parts=1");
+	CHECK_STRING(kept[2], "eom msg=1 body_bytes=0 body_lines=0 content_type=text/plain parts=1");
 	CHECK(session->message == NULL);
 	end_session(session);
 }
