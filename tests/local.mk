@@ -67,6 +67,7 @@ tests_bench_bench_shipper_LDADD = $(UNIT_LIBS)
 include tests/driver/local.mk
 include tests/bench/local.mk
 include tests/live/local.mk
+include tests/fuzz/local.mk
 UNIT_TESTS += tests/unit/test_status
 tests_unit_test_status_SOURCES = tests/unit/test_status.c tests/unit/unit.h
 tests_unit_test_status_LDADD = $(UNIT_LIBS)
@@ -78,3 +79,13 @@ tests_unit_test_keeper_SOURCES = tests/unit/test_keeper.c tests/unit/journal_roo
 tests_unit_test_keeper_LDADD = $(DAEMON_LIBS)
 tests_unit_test_verb_journal_SOURCES = tests/unit/test_verb_journal.c tests/unit/journal_rooms.h tests/unit/unit.h
 tests_unit_test_verb_journal_LDADD = $(UNIT_LIBS)
+# What reads: the analyzer's own parts.
+UNIT_TESTS += tests/unit/test_show tests/unit/test_watch_filter tests/unit/test_sequence tests/unit/test_match
+tests_unit_test_show_SOURCES = tests/unit/test_show.c tests/unit/records.h tests/unit/unit.h
+tests_unit_test_show_LDADD = libanalysis.a $(UNIT_LIBS)
+tests_unit_test_watch_filter_SOURCES = tests/unit/test_watch_filter.c tests/unit/records.h tests/unit/unit.h
+tests_unit_test_watch_filter_LDADD = libanalysis.a $(UNIT_LIBS)
+tests_unit_test_sequence_SOURCES = tests/unit/test_sequence.c tests/unit/unit.h
+tests_unit_test_sequence_LDADD = libanalysis.a $(UNIT_LIBS)
+tests_unit_test_match_SOURCES = tests/unit/test_match.c tests/unit/unit.h
+tests_unit_test_match_LDADD = libanalysis.a $(UNIT_LIBS)
