@@ -364,32 +364,18 @@ static void *serve(void *context)
 	return NULL;
 }
 
-static void *ask_to_stop(void *unused)
-{
-	(void)unused;
-	(void)smfi_stop();
-	return NULL;
-}
-
-/* libmilter's listener holds the lock that smfi_stop needs, for five seconds or until somebody connects. */
+/* Hands the signal on to libmilter's thread, whose business it is. Its listener looks for the stop only
+ * every five seconds, or when somebody connects: so somebody does. */
 static bool end_service(struct service *service, const struct socket_address *address)
 {
 	const struct timespec pause = { .tv_nsec = 20000000 };
-	unsigned pauses = 0;
-	pthread_t thread;
 
-	if (pthread_create(&thread, NULL, ask_to_stop, NULL) != 0) {
-		(void)smfi_stop();
-		return true;
-	}
-	while (!atomic_load(&service->has_ended) && pauses++ < STOP_PAUSES_MAX) {
+	(void)kill(getpid(), SIGTERM);
+	for (unsigned pauses = 0; !atomic_load(&service->has_ended) && pauses < STOP_PAUSES_MAX; pauses++) {
 		(void)socket_is_answered(address);
 		(void)nanosleep(&pause, NULL);
 	}
-	if (!atomic_load(&service->has_ended))
-		return false;
-	(void)pthread_join(thread, NULL);
-	return true;
+	return atomic_load(&service->has_ended);
 }
 
 /* smfi_main has a thread of its own, so that this one takes the signal: the kernel prefers the main
