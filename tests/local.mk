@@ -61,6 +61,7 @@ include tests/driver/local.mk
 include tests/bench/local.mk
 include tests/live/local.mk
 include tests/fuzz/local.mk
+include tests/replay/local.mk
 UNIT_TESTS += tests/unit/test_status
 tests_unit_test_status_SOURCES = tests/unit/test_status.c tests/unit/unit.h
 tests_unit_test_status_LDADD = $(UNIT_LIBS)
