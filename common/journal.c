@@ -189,7 +189,6 @@ static void put_entry(struct journal *journal, struct text payload, uint32_t pay
 		journal->unshipped_time_us = journal_payload_time(payload);
 	journal->end.index++;
 	journal->end.byte += size;
-	journal->counts.appended++;
 	atomic_store_explicit(&journal->appended, journal->end.index, memory_order_relaxed);
 }
 
@@ -541,6 +540,7 @@ void journal_stat(struct journal *journal, struct journal_stat *ret_stat)
 {
 	pthread_mutex_lock(&journal->lock);
 	*ret_stat = journal->counts;
+	ret_stat->appended = journal->end.index - journal->opened_index;
 	ret_stat->backlog = journal->end.index - journal->shipped.index;
 	ret_stat->backlog_bytes = journal->end.byte - journal->shipped.byte;
 	ret_stat->last_seq = journal->counter ? segment_seq(journal->origin.epoch, journal->counter) : 0;

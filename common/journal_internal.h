@@ -40,20 +40,21 @@ _Static_assert(GAP_REASONS <= SEGMENT_GAPS, "each reason has its place in a segm
 
 /* A segment that has begun. Guarded by lock, but for what the keeper alone has. */
 struct segment {
-	struct segment *previous, *next;
-	uint64_t number;
-	struct journal_origin origin;	/* the producer as it is read: identity_apply() */
-	uint64_t first_counter, last_counter;	/* the last is one less than the first: none yet */
-	uint64_t read_from;		/* first counter that is read; UINT64_MAX: none */
-	uint64_t first_index;		/* entries of all segments before it, and their bytes */
-	uint64_t first_byte;
-	uint64_t created_us;
 	uint64_t used;			/* bytes, the head among them */
+	uint64_t last_counter;		/* one less than the first: none yet */
+	uint64_t first_counter;
+	uint64_t number;
+	struct segment *previous, *next;
 	uint32_t head_crc;
 	unsigned pins;
 	bool closed;			/* no entry will be added */
 	bool in_front, in_spool;
 	bool unreadable;		/* the keeper shall set it aside */
+	struct journal_origin origin;	/* the producer as it is read: identity_apply() */
+	uint64_t read_from;		/* first counter that is read; UINT64_MAX: none */
+	uint64_t first_index;		/* entries of all segments before it, and their bytes */
+	uint64_t first_byte;
+	uint64_t created_us;
 	uint64_t front_bytes;		/* of its file there */
 	uint64_t spool_bytes;		/* of its file there */
 	/* the keeper alone */
@@ -100,29 +101,34 @@ struct journal {
 	char *front_path, *spool_path;
 	int front, spool;		/* the directories, locked */
 
-	pthread_mutex_t lock;		/* guards what follows, for moments */
-	struct segment *first, *last;	/* in the order of reading */
+	/* What every append touches stands together: each line of the cache that two processors share costs
+	 * as much as all of the rest. */
+	_Alignas(64) pthread_mutex_t lock;	/* guards what follows, for moments */
 	struct front_map *active;	/* where appends go; NULL: none yet */
+	struct segment *last;
+	uint64_t counter;		/* last of this epoch */
+	struct place end;		/* of what is appended */
+	bool has_epoch;			/* the epoch is durable: entries may be made */
+	atomic_uint_fast64_t appended;	/* end.index, for those who wait */
+
+	_Alignas(64) struct segment *first;	/* in the order of reading */
 	struct front_map *spares, *spares_end;
 	struct front_map *retired;	/* to be unmapped */
 	unsigned spare_count;
 	uint64_t next_number;
 	struct journal_origin origin;
 	struct journal_birth birth;
-	bool has_epoch;			/* the epoch is durable: entries may be made */
-	uint64_t counter;		/* last of this epoch */
 	struct segment_gap gaps[GAP_REASONS];
-	struct place end;		/* of what is appended */
 	struct place shipped;
+	uint64_t opened_index;		/* end.index at open */
 	struct place read;		/* where the reader is */
 	uint64_t shipped_seq;
 	uint64_t unshipped_time_us;	/* of the first entry that is not shipped, or of one shortly before it */
 	uint64_t front_used, spool_used;
 	uint64_t synced_seq;
-	struct journal_stat counts;	/* appended, refused, damaged, quarantined, errors */
+	struct journal_stat counts;	/* refused, damaged, quarantined, errors */
 	bool must_restamp;		/* the shipped place went back */
 
-	atomic_uint_fast64_t appended;	/* end.index, for those who wait */
 	atomic_bool wants_prepare, wants_keep;
 	struct sleeper prepare_sleeper, keep_sleeper, read_sleeper;
 

@@ -595,10 +595,11 @@ static int make_sleepers(struct journal *journal)
 
 static struct journal *new_journal(const struct journal_options *options)
 {
-	struct journal *journal = calloc(1, sizeof *journal);
+	struct journal *journal = aligned_alloc(_Alignof(struct journal), sizeof *journal);
 
 	if (!journal)
 		return NULL;
+	memset(journal, 0, sizeof *journal);
 	journal->options = *options;
 	journal->options.host = strdup(options->host);
 	journal->options.instance = strdup(options->instance);
@@ -691,6 +692,7 @@ int journal_open(struct journal **ret_journal, const struct journal_options *opt
 		return error;
 	}
 	journal->unshipped_time_us = journal->first ? journal->first->created_us : 0;
+	journal->opened_index = journal->end.index;
 	atomic_store(&journal->appended, journal->end.index);
 	/* A front that is full, with a spool that is, must not keep us from starting either. */
 	(void)journal_prepare(journal);

@@ -495,8 +495,7 @@ static enum journal_position seek_unknown(struct journal *journal, const char *p
 		move_to(journal, segment, 0, 0);
 		return JOURNAL_AT_CURSOR;
 	}
-	(void)seek_oldest(journal, producer, 0, 0);
-	return JOURNAL_AFTER_KEPT;
+	return seek_oldest(journal, producer, cursor->epoch, cursor->counter);
 }
 
 enum journal_position journal_seek(struct journal *journal, struct text incarnation, uint32_t epoch, uint64_t counter)

@@ -72,3 +72,9 @@ tests_unit_test_status_SOURCES = tests/unit/test_status.c tests/unit/unit.h
 tests_unit_test_status_LDADD = $(UNIT_LIBS)
 TESTS += tests/check_status
 EXTRA_DIST += tests/check_status
+
+UNIT_TESTS += tests/unit/test_keeper tests/unit/test_verb_journal
+tests_unit_test_keeper_SOURCES = tests/unit/test_keeper.c tests/unit/journal_rooms.h tests/unit/unit.h
+tests_unit_test_keeper_LDADD = $(DAEMON_LIBS)
+tests_unit_test_verb_journal_SOURCES = tests/unit/test_verb_journal.c tests/unit/journal_rooms.h tests/unit/unit.h
+tests_unit_test_verb_journal_LDADD = $(UNIT_LIBS)
