@@ -76,6 +76,8 @@ def main():
         say("demo: Postfix listens on 127.0.0.1:%d; what follows is printed by smtptrail watch, live" % lab.port)
         say()
         watch = start_watch(lab)
+        time.sleep(WATCH_LAG_SECONDS)
+        say()
         try:
             play(lab)
         finally:

@@ -592,9 +592,9 @@ def hostile_helo(lab):
 
 @transaction
 def many_recipients(lab):
-    """a hundred recipients"""
+    """forty recipients"""
     message = Message("many-recipients")
-    recipients = ["r%d@example.net" % number for number in range(100)]
+    recipients = ["r%d@example.net" % number for number in range(40)]
     with Client(lab) as client:
         client.say("EHLO client.example")
         client.mail(SENDER, recipients, message)
@@ -602,4 +602,4 @@ def many_recipients(lab):
     return Played(client, [
         connect(client), helo("client.example"), mail(1, SENDER), rcpt(1, recipients[0]),
         *(rcpt(1, each, queue_id=Queue(1)) for each in recipients[1:]),
-        *whole_message(1, Queue(1), message, 100), close(1, 100)])
+        *whole_message(1, Queue(1), message, 40), close(1, 40)])
