@@ -3,6 +3,8 @@ bin_PROGRAMS += smtptrail
 
 smtptrail_SOURCES = analysis/main.c analysis/verb.h \
 	analysis/verb_fields.c \
+	analysis/verb_journal.c \
+	analysis/verb_status.c \
 	analysis/verb_watch.c
 nodist_smtptrail_SOURCES = analysis/verbs.inc
 smtptrail_LDADD = libanalysis.a $(COMMON_LIBS)

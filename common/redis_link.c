@@ -39,6 +39,7 @@ struct redis_link {
 	redisReply *reply;
 	char *request;			/* the command in Redis' protocol; grows to the largest one */
 	size_t request_size, request_length, request_words;
+	size_t word;			/* where the word being put together begins */
 	bool request_failed;		/* no memory for it */
 	char input[INPUT_SIZE];
 };
@@ -345,17 +346,42 @@ void redis_link_begin(struct redis_link *link)
 
 void redis_link_add(struct redis_link *link, struct text word)
 {
-	char *at = reserve(link, LENGTH_LINE_MAX + word.length + 2);
+	redis_link_word_begin(link);
+	redis_link_word_put(link, word.start, word.length);
+	redis_link_word_end(link);
+}
 
-	if (!at)
+void redis_link_word_begin(struct redis_link *link)
+{
+	link->word = link->request_length;
+	if (reserve(link, LENGTH_LINE_MAX))
+		link->request_length += LENGTH_LINE_MAX;
+}
+
+void redis_link_word_put(struct redis_link *link, const char *bytes, size_t length)
+{
+	char *at = reserve(link, length + 2);
+
+	if (at && length) {
+		memcpy(at, bytes, length);
+		link->request_length += length;
+	}
+}
+
+void redis_link_word_end(struct redis_link *link)
+{
+	char *at = reserve(link, 2);
+
+	if (!at || link->request_failed)
 		return;
-	at = put_length(at, '$', word.length);
-	if (word.length)
-		memcpy(at, word.start, word.length);
-	at += word.length;
-	*at++ = '\r';
-	*at++ = '\n';
-	link->request_length = (size_t)(at - link->request);
+	/* The length stands in front of the word and is known now. */
+	char *begin = link->request + link->word, *bytes = begin + LENGTH_LINE_MAX;
+	size_t length = (size_t)(at - bytes);
+	char *place = put_length(begin, '$', length);
+
+	memmove(place, bytes, length);
+	memcpy(place + length, "\r\n", 2);
+	link->request_length = (size_t)(place + length + 2 - link->request);
 	link->request_words++;
 }
 

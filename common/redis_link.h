@@ -74,6 +74,10 @@ enum redis_failure redis_link_command(struct redis_link *link, size_t count, con
 /* The same in parts, for a long command: begin, add each word, run. The words are copied. */
 void redis_link_begin(struct redis_link *link);
 void redis_link_add(struct redis_link *link, struct text word);
+/* A word put together from pieces. */
+void redis_link_word_begin(struct redis_link *link);
+void redis_link_word_put(struct redis_link *link, const char *bytes, size_t length);
+void redis_link_word_end(struct redis_link *link);
 enum redis_failure redis_link_run(struct redis_link *link, struct redis_reply *ret_reply, struct problem *problem);
 /* For a blocking command: from now on waits so much longer than the command timeout. */
 void redis_link_extra_wait(struct redis_link *link, uint64_t extra_us);

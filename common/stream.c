@@ -17,9 +17,10 @@
 #define RECORD_FIELDS_MAX 1000
 
 /*
- * KEYS: records, cursor. ARGV: expected cursor, begin of the new ones, last counter, maximal length,
- * host, instance, producer, partition; then for each record the number of its words, and these:
- * counter, stage, time, seq and further pairs of name and value.
+ * KEYS: records, cursor. ARGV: expected cursor, begin of the new ones, the counters of all records
+ * with blanks between them, maximal length, host, instance, producer, partition; then for each record
+ * its stage, its time, and its further names and values as MessagePack strings in one word. Each word
+ * costs Redis an object and Lua a string: what all records share is sent once.
  *
  * The cursor moves first: whatever may forbid this script to write (memory, disk, replicas, rights)
  * does so before a record is in. Should an XADD fail after all, the cursor goes back to where
@@ -34,30 +35,33 @@ static const char append_script[] =
 	"if kind.ok ~= 'stream' and kind.ok ~= 'none' then\n"
 	"  return {err = 'WRONGTYPE ' .. KEYS[1] .. ' holds a ' .. kind.ok .. ', wanted a stream'}\n"
 	"end\n"
-	"local records, begin, length = KEYS[1], ARGV[2], ARGV[4]\n"
-	"local host, instance, producer, partition = ARGV[5], ARGV[6], ARGV[7], ARGV[8]\n"
-	"local moved = redis.pcall('SET', KEYS[2], begin .. ARGV[3])\n"
+	"local goal = ARGV[2] .. string.match(ARGV[3], '%d+$')\n"
+	"local moved = redis.pcall('SET', KEYS[2], goal)\n"
 	"if moved.err then return moved end\n"
-	"local at, stop = 9, #ARGV\n"
-	"while at < stop do\n"
-	"  local last, id = at + ARGV[at]\n"
-	"  if last < stop or length == '0' then\n"
-	"    id = redis.pcall('XADD', records, '*', 'stage', ARGV[at + 2], 'time', ARGV[at + 3],\n"
-	"      'host', host, 'instance', instance, 'producer', producer, 'partition', partition,\n"
-	"      'seq', ARGV[at + 4], unpack(ARGV, at + 5, last))\n"
-	"  else\n"
-	"    id = redis.pcall('XADD', records, 'MAXLEN', '~', length, '*', 'stage', ARGV[at + 2],\n"
-	"      'time', ARGV[at + 3], 'host', host, 'instance', instance, 'producer', producer,\n"
-	"      'partition', partition, 'seq', ARGV[at + 4], unpack(ARGV, at + 5, last))\n"
+	"local records, length, appended = KEYS[1], ARGV[4], 0\n"
+	"local host, instance, producer, partition = ARGV[5], ARGV[6], ARGV[7], ARGV[8]\n"
+	"local function append()\n"
+	"  local last = #ARGV\n"
+	"  for at = 11, last, 3 do\n"
+	"    local id\n"
+	"    if at < last or length == '0' then\n"
+	"      id = redis.pcall('XADD', records, '*', 'stage', ARGV[at - 2], 'time', ARGV[at - 1], 'host', host,\n"
+	"        'instance', instance, 'producer', producer, 'partition', partition, cmsgpack.unpack(ARGV[at]))\n"
+	"    else\n"
+	"      id = redis.pcall('XADD', records, 'MAXLEN', '~', length, '*', 'stage', ARGV[at - 2], 'time',\n"
+	"        ARGV[at - 1], 'host', host, 'instance', instance, 'producer', producer, 'partition', partition,\n"
+	"        cmsgpack.unpack(ARGV[at]))\n"
+	"    end\n"
+	"    if type(id) == 'table' then return id end\n"
+	"    appended = appended + 1\n"
 	"  end\n"
-	"  if type(id) == 'table' then\n"
-	"    redis.pcall('SET', KEYS[2], cursor)\n"
-	"    return id\n"
-	"  end\n"
-	"  cursor = begin .. ARGV[at + 1]\n"
-	"  at = last + 1\n"
 	"end\n"
-	"return {'OK', cursor}\n";
+	"local ran, failure = pcall(append)\n"
+	"if ran and not failure then return {'OK', goal} end\n"
+	"local counter = string.gmatch(ARGV[3], '%d+')\n"
+	"for i = 1, appended do cursor = ARGV[2] .. counter() end\n"
+	"redis.pcall('SET', KEYS[2], cursor)\n"
+	"return ran and failure or {err = 'ERR ' .. tostring(failure)}\n";
 
 static pthread_once_t script_once = PTHREAD_ONCE_INIT;
 static char script_sha1[SHA1_HEX_SIZE];		/* empty where this machine's policy has no SHA-1 */
@@ -155,12 +159,17 @@ enum redis_failure stream_cursor_get(struct redis_link *link, const struct strea
 	return read_cursor(ret_cursor, names, reply.type == REDIS_TEXT ? reply.text : TEXT_LITERAL(""), problem);
 }
 
-/* An entry as its record, or as the gap that stands for it where it is none. */
+/* Fields of a record that have their place among the common ones. */
+static const enum field early_fields[] = { FIELD_SESSION, FIELD_MSG, FIELD_QUEUE_ID };
+enum { EARLY_FIELDS = sizeof early_fields / sizeof early_fields[0] };
+
+/* An entry on its way: its record, or the gap that stands for it where it is none. */
 struct outgoing {
 	struct record_view view;
-	struct record_value session, msg, queue_id;	/* number 0: absent */
-	size_t fields;					/* beside the common ones */
 	bool is_record;
+	unsigned stage;
+	uint64_t time_us;
+	struct record_value early[EARLY_FIELDS];	/* number 0: absent */
 };
 
 /* Fields that have their place before the others, or come from the journal and not from the record. */
@@ -176,56 +185,87 @@ static bool is_common(unsigned number)
 	}
 }
 
-static void look_through(struct outgoing *outgoing, struct text payload)
+static bool read_record(struct outgoing *outgoing, struct text payload)
 {
 	struct record_view walk;
 	struct record_value value;
+	size_t fields = 0;
 
-	outgoing->session.number = outgoing->msg.number = outgoing->queue_id.number = 0;
-	outgoing->fields = 0;
-	outgoing->is_record = record_view_open(&outgoing->view, payload) == 0;
-	if (!outgoing->is_record)
-		return;
-	for (walk = outgoing->view; record_view_next(&walk, &value);) {
-		if (value.number == FIELD_SESSION)
-			outgoing->session = value;
-		else if (value.number == FIELD_MSG)
-			outgoing->msg = value;
-		else if (value.number == FIELD_QUEUE_ID)
-			outgoing->queue_id = value;
-		else if (!is_common(value.number))
-			outgoing->fields++;
-	}
-	outgoing->is_record = outgoing->fields <= RECORD_FIELDS_MAX;
+	if (record_view_open(&outgoing->view, payload))
+		return false;
+	outgoing->stage = outgoing->view.stage;
+	outgoing->time_us = outgoing->view.time_us;
+	for (walk = outgoing->view; record_view_next(&walk, &value); fields++)
+		for (size_t i = 0; i < EARLY_FIELDS; i++)
+			if (value.number == early_fields[i])
+				outgoing->early[i] = value;
+	return fields <= RECORD_FIELDS_MAX;
 }
 
-static void add_number(struct redis_link *link, uint64_t number)
+/* What is whole by its checksum and no record all the same: a reader is told what it misses. */
+static void look_through(struct outgoing *outgoing, struct text payload)
 {
-	char digits[RECORD_VALUE_TEXT_MAX], *end = digits + sizeof digits, *at = end;
+	struct timespec now;
+
+	memset(outgoing, 0, sizeof *outgoing);
+	outgoing->is_record = read_record(outgoing, payload);
+	if (outgoing->is_record)
+		return;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	memset(outgoing->early, 0, sizeof outgoing->early);
+	outgoing->stage = STAGE_GAP;
+	outgoing->time_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Writes number so that it ends at end; where it begins. */
+static struct text number_text(uint64_t number, char *end)
+{
+	char *at = end;
 
 	do {
 		*--at = (char)('0' + number % 10);
 		number /= 10;
 	} while (number);
-	redis_link_add(link, (struct text){ at, (size_t)(end - at) });
+	return (struct text){ at, (size_t)(end - at) };
 }
 
-static void add_field(struct redis_link *link, const struct record_value *value)
+static void add_number(struct redis_link *link, uint64_t number)
+{
+	char digits[RECORD_VALUE_TEXT_MAX];
+
+	redis_link_add(link, number_text(number, digits + sizeof digits));
+}
+
+/* A MessagePack string. Every decoder knows these two forms; a value of a record has 16 bits of length. */
+static void put(struct redis_link *link, struct text text)
+{
+	unsigned char head[3] = { (unsigned char)(0xa0 | text.length) };
+	size_t head_length = 1;
+
+	if (text.length > 31) {
+		head[0] = 0xda;
+		head[1] = (unsigned char)(text.length >> 8);
+		head[2] = (unsigned char)text.length;
+		head_length = 3;
+	}
+	redis_link_word_put(link, (const char *)head, head_length);
+	redis_link_word_put(link, text.start, text.length);
+}
+
+static void put_pair(struct redis_link *link, enum field field, struct text value)
+{
+	put(link, text_of(field_info(field)->name));
+	put(link, value);
+}
+
+static void put_value(struct redis_link *link, const struct record_value *value)
 {
 	char scratch[RECORD_VALUE_TEXT_MAX], name[32];
 
 	if (!value->info)
 		(void)snprintf(name, sizeof name, "field_%u", value->number);
-	redis_link_add(link, text_of(value->info ? value->info->name : name));
-	redis_link_add(link, record_value_text(value, scratch));
-}
-
-static void add_time(struct redis_link *link, uint64_t time_us)
-{
-	char text[TIME_TEXT_SIZE];
-
-	time_format(time_us, text);
-	redis_link_add(link, (struct text){ text, TIME_TEXT_SIZE - 1 });
+	put(link, text_of(value->info ? value->info->name : name));
+	put(link, record_value_text(value, scratch));
 }
 
 static void add_stage(struct redis_link *link, unsigned stage)
@@ -238,51 +278,52 @@ static void add_stage(struct redis_link *link, unsigned stage)
 	redis_link_add(link, text_of(info ? info->name : name));
 }
 
-static void add_schema(struct redis_link *link)
+static void add_time(struct redis_link *link, uint64_t time_us)
 {
-	redis_link_add(link, TEXT_LITERAL("schema"));
-	add_number(link, RECORD_SCHEMA);
+	char text[TIME_TEXT_SIZE];
+
+	time_format(time_us, text);
+	redis_link_add(link, (struct text){ text, TIME_TEXT_SIZE - 1 });
 }
 
-static void add_record(struct redis_link *link, struct outgoing *outgoing, uint64_t seq)
+static void add_entry(struct redis_link *link, const struct journal_entry *entry)
 {
-	const struct record_value *early[] = { &outgoing->session, &outgoing->msg, &outgoing->queue_id };
-	size_t count = sizeof early / sizeof early[0];
-	size_t pairs = outgoing->fields + 1;
+	char digits[RECORD_VALUE_TEXT_MAX];
+	struct outgoing outgoing;
 	struct record_value value;
 
-	for (size_t i = 0; i < count; i++)
-		pairs += early[i]->number != 0;
-	add_number(link, 4 + 2 * pairs);
-	add_number(link, seq & COUNTER_MASK);
-	add_stage(link, outgoing->view.stage);
-	add_time(link, outgoing->view.time_us);
-	add_number(link, seq);
-	for (size_t i = 0; i < count; i++)
-		if (early[i]->number)
-			add_field(link, early[i]);
-	add_schema(link);
-	while (record_view_next(&outgoing->view, &value))
-		if (!is_common(value.number))
-			add_field(link, &value);
+	look_through(&outgoing, entry->payload);
+	add_stage(link, outgoing.stage);
+	add_time(link, outgoing.time_us);
+	redis_link_word_begin(link);
+	put_pair(link, FIELD_SEQ, number_text(entry->seq, digits + sizeof digits));
+	for (size_t i = 0; i < EARLY_FIELDS; i++)
+		if (outgoing.early[i].number)
+			put_value(link, &outgoing.early[i]);
+	put_pair(link, FIELD_SCHEMA, number_text(RECORD_SCHEMA, digits + sizeof digits));
+	if (outgoing.is_record) {
+		while (record_view_next(&outgoing.view, &value))
+			if (!is_common(value.number))
+				put_value(link, &value);
+	} else {
+		put_pair(link, FIELD_REASON, TEXT_LITERAL("damaged"));
+		put_pair(link, FIELD_COUNT, TEXT_LITERAL("1"));
+	}
+	redis_link_word_end(link);
 }
 
-/* An entry that is whole by its checksum and no record all the same: a reader is told what it misses. */
-static void add_gap(struct redis_link *link, uint64_t seq)
+static void add_counters(struct redis_link *link, const struct journal_batch *batch)
 {
-	struct timespec now;
+	char digits[RECORD_VALUE_TEXT_MAX];
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	add_number(link, 4 + 2 * 3);
-	add_number(link, seq & COUNTER_MASK);
-	add_stage(link, STAGE_GAP);
-	add_time(link, (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
-	add_number(link, seq);
-	add_schema(link);
-	redis_link_add(link, text_of(field_info(FIELD_REASON)->name));
-	redis_link_add(link, TEXT_LITERAL("damaged"));
-	redis_link_add(link, text_of(field_info(FIELD_COUNT)->name));
-	redis_link_add(link, TEXT_LITERAL("1"));
+	redis_link_word_begin(link);
+	for (size_t i = 0; i < batch->count; i++) {
+		struct text counter = number_text(batch->entries[i].seq & COUNTER_MASK, digits + sizeof digits);
+
+		redis_link_word_put(link, " ", i > 0);
+		redis_link_word_put(link, counter.start, counter.length);
+	}
+	redis_link_word_end(link);
 }
 
 static void add_batch(struct redis_link *link, const struct stream_names *names, const struct stream_cursor *cursor,
@@ -296,21 +337,14 @@ static void add_batch(struct redis_link *link, const struct stream_names *names,
 	redis_link_add(link, text_of(names->cursor));
 	redis_link_add(link, text_of(cursor->exists ? cursor->text : ""));
 	redis_link_add(link, text_of(begin));
-	add_number(link, batch->entries[batch->count - 1].seq & COUNTER_MASK);
+	add_counters(link, batch);
 	add_number(link, max_length);
 	redis_link_add(link, text_of(batch->origin.host));
 	redis_link_add(link, text_of(batch->origin.instance));
 	redis_link_add(link, text_of(batch->origin.producer));
 	add_number(link, batch->origin.partition);
-	for (size_t i = 0; i < batch->count; i++) {
-		struct outgoing outgoing;
-
-		look_through(&outgoing, batch->entries[i].payload);
-		if (outgoing.is_record)
-			add_record(link, &outgoing, batch->entries[i].seq);
-		else
-			add_gap(link, batch->entries[i].seq);
-	}
+	for (size_t i = 0; i < batch->count; i++)
+		add_entry(link, &batch->entries[i]);
 }
 
 static enum redis_failure run_script(struct redis_link *link, const struct stream_names *names,

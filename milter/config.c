@@ -2,15 +2,16 @@
 #include "milter/config.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
-#include <time.h>
 
 #include "common/journal.h"
 #include "common/redis_link.h"
 #include "common/stream.h"
+#include "milter/clock.h"
+#include "milter/socket.h"
 
 #define KIB UINT64_C(1024)
 #define MIB (1024 * KIB)
@@ -21,41 +22,6 @@
 #define DAY (24 * 60 * MINUTE)
 
 enum { SEGMENTS_MIN = 4, ITEMS_MAX = 200 };
-
-static bool is_port(struct text text)
-{
-	unsigned long port = 0;
-
-	if (text.length == 0 || text.length > 5)
-		return false;
-	for (size_t i = 0; i < text.length; i++) {
-		if (text.start[i] < '0' || text.start[i] > '9')
-			return false;
-		port = port * 10 + (unsigned long)(text.start[i] - '0');
-	}
-	return port >= 1 && port <= 65535;
-}
-
-static bool is_local_socket(const char *path)
-{
-	return path[0] == '/' && path[1] != '\0' && strlen(path) < sizeof ((struct sockaddr_un *)NULL)->sun_path;
-}
-
-static int check_socket(const char *text, struct problem *problem)
-{
-	size_t port_length = strcspn(text, "@");
-	const char *colon = strchr(text, ':'), *rest = colon ? colon + 1 : "";
-	struct text kind = { text, colon ? (size_t)(colon - text) : 0 };
-
-	if ((text_is(kind, "unix") || text_is(kind, "local")) && is_local_socket(rest))
-		return 0;
-	if ((text_is(kind, "inet") || text_is(kind, "inet6")) && text[port_length] == '@' && text[port_length + 1] &&
-	    is_port((struct text){ rest, port_length - kind.length - 1 }))
-		return 0;
-	problem_set(problem, "'%.120s' is no address of a milter; allowed: inet:PORT@HOST, inet6:PORT@HOST, or unix:/PATH of at most %zu bytes",
-		    text, sizeof ((struct sockaddr_un *)NULL)->sun_path - 1);
-	return -EINVAL;
-}
 
 static int check_header_name(const char *text, struct problem *problem)
 {
@@ -72,9 +38,9 @@ static int check_header_name(const char *text, struct problem *problem)
 
 const struct conf_option config_options[] = {
 	{ "socket", CONF_TEXT, "inet:8891@127.0.0.1", 1, 0, NULL, "The side of the MTA",
-	  "Where the MTA reaches the milter: inet:PORT@HOST, inet6:PORT@HOST or unix:/PATH. A Postfix whose smtpd is"
+	  "Where the MTA reaches the milter: inet:PORT@HOST, inet6:PORT@HOST, inet:HOST:PORT or unix:/PATH. A Postfix whose smtpd is"
 	  " chrooted, as Debian's is, finds a unix socket only below its queue directory.",
-	  false, AT(socket), check_socket },
+	  false, AT(socket), socket_check },
 	{ "socket_mode", CONF_NUMBER, "0660", 0, 0777, NULL, NULL,
 	  "Permissions of a unix socket.", false, AT(socket_mode), NULL },
 	{ "socket_group", CONF_TEXT, "", 0, 64, NULL, NULL,
@@ -231,12 +197,29 @@ static int check_together(const struct config *config, const char *file, struct 
 	return 0;
 }
 
-static uint64_t now_us(void)
+/* The key is read once, with the rest, so that a session's snapshot never changes. */
+static int read_key(struct config *config, const char *file, struct problem *problem)
 {
-	struct timespec now;
+	unsigned char bytes[CONFIG_KEY_MAX + 1];
+	size_t length = 0;
+	FILE *key;
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec / 1000;
+	if (config->header_hash.count == 0)
+		return 0;
+	key = fopen(config->hash_key_file, "re");
+	if (key) {
+		length = fread(bytes, 1, sizeof bytes, key);
+		(void)fclose(key);
+	}
+	if (!key || length < CONFIG_KEY_MIN || length > CONFIG_KEY_MAX) {
+		problem_set(problem, "%.200s: hash_key_file '%.150s' %s; allowed: a file of %d to %d bytes that this user can read",
+			    file, config->hash_key_file, key ? "is too short or too long" : "cannot be opened",
+			    CONFIG_KEY_MIN, CONFIG_KEY_MAX);
+		return -EINVAL;
+	}
+	memcpy(config->hash_key, bytes, length);
+	config->hash_key_length = length;
+	return 0;
 }
 
 int config_read(struct config **ret_config, const char *file, struct problem *problem)
@@ -250,13 +233,15 @@ int config_read(struct config **ret_config, const char *file, struct problem *pr
 	if (error)
 		goto free_config;
 	error = check_together(config, file ? file : "the defaults", problem);
+	if (!error)
+		error = read_key(config, file ? file : "the defaults", problem);
 	if (error)
 		goto done_values;
 	config->file = file ? strdup(file) : NULL;
 	if (file && !config->file)
 		goto done_no_memory;
 	conf_digest(config_options, config, config->digest);
-	config->read_us = now_us();
+	config->read_us = clock_now_us();
 	atomic_init(&config->references, 1);
 	*ret_config = config;
 	return 0;
@@ -287,4 +272,26 @@ void config_release(struct config *config)
 	conf_done(config_options, config);
 	free(config->file);
 	free(config);
+}
+
+static pthread_mutex_t current_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct config *current;		/* under current_lock */
+
+void config_set_current(struct config *config)
+{
+	pthread_mutex_lock(&current_lock);
+	struct config *before = current;
+
+	current = config;
+	pthread_mutex_unlock(&current_lock);
+	config_release(before);
+}
+
+struct config *config_take_current(void)
+{
+	pthread_mutex_lock(&current_lock);
+	struct config *config = current ? config_take(current) : NULL;
+
+	pthread_mutex_unlock(&current_lock);
+	return config;
 }

@@ -2,7 +2,9 @@
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; top_builddir='$(top_builddir)'; export srcdir top_builddir;
 
 UNIT_TESTS = tests/unit/test_record
+UNIT_TESTS += tests/unit/test_address tests/unit/test_mime tests/unit/test_message tests/unit/test_session
 UNIT_TESTS += tests/unit/test_escape
+UNIT_TESTS += tests/unit/test_journal
 UNIT_TESTS += tests/unit/test_redis_link
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS) tests/check_layers tests/check_docs
@@ -11,8 +13,16 @@ EXTRA_DIST += tests/check_layers tests/check_docs
 UNIT_LIBS = $(COMMON_LIBS)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
 tests_unit_test_record_LDADD = $(UNIT_LIBS)
+
+DAEMON_LIBS = libdaemon.a $(COMMON_LIBS)
+tests_unit_test_address_SOURCES = tests/unit/test_address.c tests/unit/unit.h
+tests_unit_test_address_LDADD = $(DAEMON_LIBS)
+tests_unit_test_mime_SOURCES = tests/unit/test_mime.c tests/unit/unit.h
+tests_unit_test_mime_LDADD = $(DAEMON_LIBS)
 tests_unit_test_escape_SOURCES = tests/unit/test_escape.c tests/unit/unit.h
 tests_unit_test_escape_LDADD = $(UNIT_LIBS)
+tests_unit_test_journal_SOURCES = tests/unit/test_journal.c tests/unit/journal_rooms.h tests/unit/unit.h
+tests_unit_test_journal_LDADD = $(UNIT_LIBS)
 tests_unit_test_redis_link_SOURCES = tests/unit/test_redis_link.c tests/unit/unit.h
 tests_unit_test_redis_link_LDADD = $(UNIT_LIBS)
 
@@ -36,13 +46,33 @@ tests_live_test_stream_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_conf tests/unit/test_config
 tests_unit_test_conf_SOURCES = tests/unit/test_conf.c tests/unit/unit.h
 tests_unit_test_conf_LDADD = $(UNIT_LIBS)
-tests_unit_test_config_SOURCES = tests/unit/test_config.c milter/config.c milter/config.h tests/unit/unit.h
-tests_unit_test_config_LDADD = $(UNIT_LIBS)
+tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/unit.h
+tests_unit_test_config_LDADD = $(DAEMON_LIBS)
+tests_unit_test_message_SOURCES = tests/unit/test_message.c tests/unit/unit.h
+tests_unit_test_message_LDADD = $(DAEMON_LIBS)
+tests_unit_test_session_SOURCES = tests/unit/test_session.c tests/unit/unit.h
+tests_unit_test_session_LDADD = $(DAEMON_LIBS)
 
 UNIT_TESTS += tests/unit/test_log
 tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/unit.h
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
 
+include tests/driver/local.mk
+include tests/bench/local.mk
+include tests/live/local.mk
+include tests/fuzz/local.mk
+include tests/replay/local.mk
+UNIT_TESTS += tests/unit/test_status
+tests_unit_test_status_SOURCES = tests/unit/test_status.c tests/unit/unit.h
+tests_unit_test_status_LDADD = $(UNIT_LIBS)
+TESTS += tests/check_status
+EXTRA_DIST += tests/check_status
+
+UNIT_TESTS += tests/unit/test_keeper tests/unit/test_verb_journal
+tests_unit_test_keeper_SOURCES = tests/unit/test_keeper.c tests/unit/journal_rooms.h tests/unit/unit.h
+tests_unit_test_keeper_LDADD = $(DAEMON_LIBS)
+tests_unit_test_verb_journal_SOURCES = tests/unit/test_verb_journal.c tests/unit/journal_rooms.h tests/unit/unit.h
+tests_unit_test_verb_journal_LDADD = $(UNIT_LIBS)
 # What reads: the analyzer's own parts.
 UNIT_TESTS += tests/unit/test_show tests/unit/test_watch_filter tests/unit/test_sequence tests/unit/test_match
 tests_unit_test_show_SOURCES = tests/unit/test_show.c tests/unit/records.h tests/unit/unit.h

@@ -92,6 +92,8 @@ static const struct {
 	{ "keep_size = 2G", " keep_size is larger than the spool; allowed: at most 1048576K, the spool_size" },
 	{ "front_directory = /var/lib/smtptrail", "front_directory and spool_directory are both '/var/lib/smtptrail'; allowed: two directories" },
 	{ "header_hash = { subject }", " header_hash names fields, but hash_key_file is empty; allowed: the path of a file with a key" },
+	{ "header_hash = { subject } hash_key_file = /nowhere/key", " hash_key_file '/nowhere/key' cannot be opened; allowed: " },
+	{ "header_hash = { subject } hash_key_file = /dev/null", " hash_key_file '/dev/null' is too short or too long; allowed: " },
 	{ "max_packet = 32K", "1: max_packet = '32K' is too small; allowed: a size from 64K to 16M" },
 	{ "max_header_value = 9K", "1: max_header_value = '9K' is too large; allowed: a size from 16 to 8K" },
 };
@@ -115,8 +117,9 @@ TEST(what_does_fit_is_taken)
 {
 	static const char *const files[] = {
 		"socket = unix:/run/x.sock", "socket = local:/run/x.sock", "socket = inet6:8891@::1", "socket = inet:1@host",
+		"socket = inet:localhost:8891", "socket = inet:[::1]:8891",
 		"redis_address = unix:/run/redis/redis.sock", "redis_address = tcp:[::1]:6379", "user = ''",
-		"header_hash = { subject } hash_key_file = /etc/key", "front_size = 1M segment_size = 256K", "status_file = ''",
+		"front_size = 1M segment_size = 256K", "status_file = ''",
 	};
 
 	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
@@ -130,11 +133,28 @@ TEST(what_does_fit_is_taken)
 	}
 }
 
+TEST(the_key_is_the_bytes_of_its_file)
+{
+	char text[200], name[] = "/tmp/test_config-key-XXXXXX";
+	int descriptor = mkstemp(name);
+	struct config *config;
+	struct problem problem;
+
+	CHECK(descriptor >= 0 && write(descriptor, "sixteen bytes ..", 16) == 16);
+	(void)snprintf(text, sizeof text, "header_hash = { subject } hash_key_file = %s", name);
+	CHECK_SAYING(read_text(text, &config, &problem) == 0, "%s", problem.text);
+	CHECK_TEXT(((struct text){ (const char *)config->hash_key, config->hash_key_length }), "sixteen bytes ..");
+	config_release(config);
+	close(descriptor);
+	unlink(name);
+}
+
 static const struct unit_test tests[] = {
 	UNIT_TEST(the_defaults_are_read_without_a_file),
 	UNIT_TEST(the_sample_file_reads_back_as_the_defaults),
 	UNIT_TEST(what_does_not_fit_is_refused_with_the_file_and_the_reason),
 	UNIT_TEST(what_does_fit_is_taken),
+	UNIT_TEST(the_key_is_the_bytes_of_its_file),
 	{ NULL, NULL },
 };
 
