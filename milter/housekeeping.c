@@ -203,6 +203,7 @@ static void *run(void *context)
 	bool has_status = parts->boot_config->status_file[0] != '\0', want_reload = false;
 	uint64_t next_gap_us = 0, next_status_us = has_status ? 0 : UINT64_MAX;
 
+	(void)pthread_setname_np(pthread_self(), "housekeeping");
 	close_killed(parts);
 	do {
 		uint64_t now_us = clock_now_us();

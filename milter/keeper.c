@@ -38,6 +38,7 @@ static void *run_prepare(void *argument)
 	struct keeper *keeper = argument;
 	int last = 0;
 
+	(void)pthread_setname_np(pthread_self(), "prepare");
 	while (!atomic_load(&keeper->is_stopping)) {
 		int error = journal_prepare(keeper->journal);
 
@@ -53,6 +54,7 @@ static void *run_keep(void *argument)
 	struct keeper *keeper = argument;
 	int last = 0;
 
+	(void)pthread_setname_np(pthread_self(), "keep");
 	while (!atomic_load(&keeper->is_stopping)) {
 		journal_wait_keep(keeper->journal, keeper->interval_ms);
 		note_change(&last, journal_keep(keeper->journal), "cannot copy the journal to its spool",

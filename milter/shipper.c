@@ -364,6 +364,7 @@ static void *ship(void *context)
 {
 	struct shipper *shipper = context;
 
+	(void)pthread_setname_np(pthread_self(), "ship");
 	while (may_go_on(shipper)) {
 		enum redis_failure failure = REDIS_OK;
 		struct problem problem = { "" };
