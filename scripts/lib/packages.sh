@@ -14,7 +14,7 @@
 PACKAGES_BUILD="gcc libc6-dev make autoconf automake pkg-config libmilter-dev libhiredis-dev
 	libconfuse-dev libjansson-dev libssl-dev libsystemd-dev xz-utils"
 PACKAGES_LIVE="python3 redis-server redis-tools openssl sasl2-bin libsasl2-modules"
-PACKAGES_CHECK="clang"
+PACKAGES_CHECK="clang libclang-rt-14-dev"
 }
 
 packages_lock=/run/smtptrail-packages.lock
