@@ -29,7 +29,7 @@ tests_unit_test_redis_link_LDADD = $(UNIT_LIBS)
 # make check-live: against real servers that the tests start for themselves. A test whose server is
 # missing is skipped with a word. Programs are built, scripts lie in the source.
 LIVE_TESTS = tests/live/test_stream
-LIVE_TEST_FILES =
+LIVE_TEST_FILES = tests/live/test_watch.py
 EXTRA_PROGRAMS = $(LIVE_TESTS)
 EXTRA_DIST += tests/live/run $(LIVE_TEST_FILES)
 CLEANFILES += $(LIVE_TESTS)
@@ -57,17 +57,11 @@ UNIT_TESTS += tests/unit/test_log
 tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/unit.h
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
 
-# Programs that measure; none fails on a time.
-EXTRA_PROGRAMS += tests/bench/bench_shipper
-CLEANFILES += tests/bench/bench_shipper
-tests_bench_bench_shipper_SOURCES = tests/bench/bench_shipper.c tests/bench/sample_session.c \
-	tests/bench/sample_session.h tests/live/redis_server.c tests/live/redis_server.h
-tests_bench_bench_shipper_LDADD = $(UNIT_LIBS)
-
 include tests/driver/local.mk
 include tests/bench/local.mk
 include tests/live/local.mk
 include tests/fuzz/local.mk
+include tests/replay/local.mk
 UNIT_TESTS += tests/unit/test_status
 tests_unit_test_status_SOURCES = tests/unit/test_status.c tests/unit/unit.h
 tests_unit_test_status_LDADD = $(UNIT_LIBS)
