@@ -26,6 +26,7 @@ RATE = int(os.environ.get("WATCH_RATE", "50000"))
 STREAM = "{smtptrail:0}:records"
 EPOCH = 1 << 40
 PATIENCE = 20
+STARTED = []        # what ends them all, the last first; also where a test is broken off
 
 
 def as_bytes(word):
@@ -244,14 +245,20 @@ def until(condition, what, watch=None, patience=PATIENCE):
 class WatchTest(unittest.TestCase):
     maxDiff = None
 
-    def serve(self, *options):
+    def server(self, *options):
         server = Server(*options)
+        STARTED.append(server.done)
         self.addCleanup(server.done)
+        return server
+
+    def serve(self, *options):
+        server = self.server(*options)
         server.start()
         return server
 
     def watch(self, server, *arguments, **more):
         watch = Watch(server, *arguments, **more)
+        STARTED.append(watch.kill)
         self.addCleanup(watch.kill)
         return watch
 
@@ -544,8 +551,7 @@ class Trouble(WatchTest):
         self.assertIn("Redis answers again", watch.said())
 
     def test_a_redis_that_is_not_there_ends_it_at_the_start(self):
-        server = Server()
-        self.addCleanup(server.done)
+        server = self.server()
         watch = self.watch(server).end(None)
         self.assertEqual(watch.process.returncode, 2)
         self.assertRegex(watch.said(), r"^smtptrail watch: cannot reach redis 'unix:[^\n]*\n$")
@@ -625,7 +631,9 @@ class Ending(WatchTest):
         server = self.serve()
         for writes in (False, True):
             reading, writing = os.pipe()
-            process = subprocess.Popen(server.watch_words(), stdin=subprocess.DEVNULL, stdout=writing, stderr=subprocess.PIPE)
+            process = subprocess.Popen(server.watch_words(), stdin=subprocess.DEVNULL, stdout=writing,
+                                       stderr=subprocess.PIPE)
+            STARTED.append(process.kill)
             self.addCleanup(process.kill)
             os.close(writing)
             until(lambda: b"cmd=xread" in server.ask("CLIENT", "LIST"), "the watch reads")
@@ -642,6 +650,7 @@ class Ending(WatchTest):
             server.add(seq, to="x" * 500)
         reading, writing = os.pipe()
         process = subprocess.Popen(server.watch_words("--from-id", "0"), stdin=subprocess.DEVNULL, stdout=writing, stderr=subprocess.PIPE)
+        STARTED.append(process.kill)
         self.addCleanup(process.kill)
         os.close(writing)
         time.sleep(0.5)
@@ -804,4 +813,9 @@ if __name__ == "__main__":
     if not shutil.which("redis-server"):
         print("redis-server is missing")
         sys.exit(77)
-    unittest.main(verbosity=2)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        unittest.main(verbosity=2)
+    finally:
+        for end in reversed(STARTED):
+            end()
