@@ -35,7 +35,7 @@ EXTRA_DIST += tests/live/run $(LIVE_TEST_FILES)
 CLEANFILES += $(LIVE_TESTS)
 
 .PHONY: check-live
-check-live: $(LIVE_TESTS) $(bin_PROGRAMS) $(sbin_PROGRAMS)
+check-live: $(LIVE_TESTS) $(check_PROGRAMS) $(bin_PROGRAMS) $(sbin_PROGRAMS)
 	$(AM_V_at)$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/live/run $(LIVE_TESTS) \
 		$$(for script in $(LIVE_TEST_FILES); do echo $(srcdir)/$$script; done)
 
