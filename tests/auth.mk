@@ -1,0 +1,21 @@
+# tests/auth.mk - the tests of common/auth: units in make check, a real DNS server in check-live.
+AUTH_TESTS = tests/unit/test_domain tests/unit/test_dns tests/unit/test_spf tests/unit/test_dmarc
+if HAVE_YAML
+AUTH_TESTS += tests/unit/test_spf_suite
+endif
+check_PROGRAMS += $(AUTH_TESTS)
+TESTS += $(AUTH_TESTS)
+
+AUTH_TEST_LIBS = $(AUTH_LIBS) $(COMMON_LIBS)
+DNS_TABLE = tests/unit/dns_table.c tests/unit/dns_table.h
+tests_unit_test_domain_SOURCES = tests/unit/test_domain.c tests/unit/unit.h
+tests_unit_test_domain_LDADD = $(AUTH_TEST_LIBS)
+tests_unit_test_dns_SOURCES = tests/unit/test_dns.c tests/unit/unit.h $(DNS_TABLE)
+tests_unit_test_dns_LDADD = $(AUTH_TEST_LIBS)
+tests_unit_test_spf_SOURCES = tests/unit/test_spf.c tests/unit/unit.h $(DNS_TABLE)
+tests_unit_test_spf_LDADD = $(AUTH_TEST_LIBS)
+tests_unit_test_dmarc_SOURCES = tests/unit/test_dmarc.c tests/unit/unit.h $(DNS_TABLE)
+tests_unit_test_dmarc_LDADD = $(AUTH_TEST_LIBS)
+tests_unit_test_spf_suite_SOURCES = tests/unit/test_spf_suite.c $(DNS_TABLE)
+tests_unit_test_spf_suite_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS)
+tests_unit_test_spf_suite_LDADD = $(AUTH_TEST_LIBS) $(YAML_LIBS)
