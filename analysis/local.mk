@@ -2,9 +2,27 @@
 bin_PROGRAMS += smtptrail
 
 smtptrail_SOURCES = analysis/main.c analysis/verb.h \
-	analysis/verb_fields.c
+	analysis/verb_fields.c \
+	analysis/verb_status.c \
+	analysis/verb_watch.c
 nodist_smtptrail_SOURCES = analysis/verbs.inc
-smtptrail_LDADD = $(COMMON_LIBS)
+smtptrail_LDADD = libanalysis.a $(COMMON_LIBS)
+
+# All but the verbs, for the tests too.
+noinst_LIBRARIES += libanalysis.a
+libanalysis_a_SOURCES = \
+	analysis/config.c analysis/config.h \
+	analysis/input.c analysis/input.h \
+	analysis/input_redis.c analysis/input_redis.h \
+	analysis/line.c analysis/line.h \
+	analysis/match.c analysis/match.h \
+	analysis/sequence.c analysis/sequence.h \
+	analysis/show.c analysis/show.h analysis/show_json.c \
+	analysis/stream_id.c analysis/stream_id.h \
+	analysis/stream_position.c analysis/stream_position.h \
+	analysis/watch_filter.c analysis/watch_filter.h \
+	analysis/when.c analysis/when.h
+libanalysis_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 
 # The table of verbs is made from the list above: a new verb is its file and its name there.
 BUILT_SOURCES += analysis/verbs.inc

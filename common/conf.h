@@ -2,12 +2,14 @@
  * conf.h - a table of options, filled from a file.
  *
  * An option is one row: name, type, default, limits, meaning, and where its value goes. The
- * file's form is libconfuse's: name = value, lists in { }, comments with #. The sample file in
+ * file's form is libconfuse's: name = value, lists in { }, comments with #; each option stands once,
+ * += adds to a list's default, there is no include, and the environment is not read. The sample file in
  * conf/ and the manual page's list are printed from the same rows.
  *
- * Threads: reading before threads start, or into a struct that no one else has yet.
+ * Threads: any, into a struct that no one else has yet (libconfuse itself is behind a lock).
  * Memory:  the struct of values is the caller's; its strings and lists are conf's, freed by conf_done.
- * Errors:  "FILE:LINE: what is wrong, what is allowed" in problem; -EINVAL, or the errno of the file.
+ * Limits:  a regular file of 256K; what libconfuse would misread (conf.c) is refused.
+ * Errors:  "FILE:LINE: what is wrong; allowed: what is" in problem; -EINVAL, or the errno of the file.
  */
 #ifndef SMTPTRAIL_CONF_H
 #define SMTPTRAIL_CONF_H
@@ -46,9 +48,15 @@ struct conf_option {
 	const char *meaning;	/* a sentence or two; wrapped when printed */
 	bool can_reload;
 	size_t offset;		/* where the value goes in the struct of values */
+	/* Checks the form of a text or of each item: 0, or -EINVAL and "'TEXT' is ...; allowed: ..."; NULL: none. */
+	int (*check)(const char *text, struct problem *problem);
 };
 
-/* Sets every value to its default, then reads the file (NULL: defaults only). */
+/* The file that was asked for; else the usual one where it exists; else NULL. */
+const char *conf_find(const char *asked, const char *usual);
+/* A check: what may begin a key in Redis. */
+int conf_check_key(const char *text, struct problem *problem);
+/* Sets every value to its default, then reads the file (NULL: defaults only). On failure nothing is left to free. */
 int conf_read(const struct conf_option *options, void *values, const char *file, struct problem *problem);
 /* Frees the strings and lists. */
 void conf_done(const struct conf_option *options, void *values);

@@ -2,8 +2,14 @@
 noinst_LIBRARIES += libcommon.a
 
 libcommon_a_SOURCES = \
+	common/conf.c common/conf.h common/conf_print.c common/conf_value.c common/conf_value.h \
+	common/escape.c common/escape.h \
+	common/log.c common/log.h \
 	common/problem.c common/problem.h \
 	common/record.c common/record.def common/record.h \
+	common/redis_link.c common/redis_link.h \
+	common/stream.c common/stream.h \
+	common/status.c common/status.h \
 	common/text.h
 libcommon_a_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS) $(CONFUSE_CFLAGS) $(JANSSON_CFLAGS) \
 	$(CRYPTO_CFLAGS) $(SYSTEMD_CFLAGS)

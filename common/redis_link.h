@@ -7,9 +7,11 @@
  *
  * Threads: one owner at a time (hiredis' contexts are not thread-safe).
  * Memory:  a reply is the link's, valid until its next call; redis_link_close accepts NULL.
- * Limits:  connect and command time out as asked; a reply is as large as Redis sends it.
- * Errors:  a failure is a redis_failure with a sentence; after a connection failure the link is
- *          closed and the next redis_link_open tries again.
+ * Limits:  a connect, and a command with its whole reply, time out as asked (the look-up of a host
+ *          name by its resolver's own limits); a reply has at most 256 MiB, its arrays 1 Mi elements.
+ * Signals: none is raised by a cut connection; a signal does not end a wait.
+ * Errors:  a failure is a redis_failure with a sentence; after REDIS_RECONNECT, _ELSEWHERE and
+ *          _OPERATOR the link is closed and the next redis_link_open tries again.
  */
 #ifndef SMTPTRAIL_REDIS_LINK_H
 #define SMTPTRAIL_REDIS_LINK_H
@@ -53,9 +55,13 @@ struct redis_reply {
 /* Element i of an array; REDIS_NIL outside of it. */
 struct redis_reply redis_reply_at(const struct redis_reply *array, size_t i);
 
+/* What an error reply means, by the table. */
+enum redis_failure redis_error_meaning(struct text error);
+
 /* Checks the form of an address without connecting. */
 int redis_address_check(const char *address, struct problem *problem);
 
+/* Copies the options. NULL: no memory. */
 struct redis_link *redis_link_new(const struct redis_options *options);
 void redis_link_free(struct redis_link *link);
 /* Connects and authenticates where it is not; then asks PING, since a connect proves nothing. */
@@ -65,7 +71,15 @@ bool redis_link_is_open(const struct redis_link *link);
 /* One command, one reply. An error reply becomes its failure, its words in problem. */
 enum redis_failure redis_link_command(struct redis_link *link, size_t count, const struct text *words,
 				      struct redis_reply *ret_reply, struct problem *problem);
-/* For a blocking command: waits so much longer than the command's own limit. */
+/* The same in parts, for a long command: begin, add each word, run. The words are copied. */
+void redis_link_begin(struct redis_link *link);
+void redis_link_add(struct redis_link *link, struct text word);
+/* A word put together from pieces. */
+void redis_link_word_begin(struct redis_link *link);
+void redis_link_word_put(struct redis_link *link, const char *bytes, size_t length);
+void redis_link_word_end(struct redis_link *link);
+enum redis_failure redis_link_run(struct redis_link *link, struct redis_reply *ret_reply, struct problem *problem);
+/* For a blocking command: from now on waits so much longer than the command timeout. */
 void redis_link_extra_wait(struct redis_link *link, uint64_t extra_us);
 
 #endif

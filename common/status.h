@@ -5,7 +5,9 @@
  * never sees half of it. The table below is the only list of its members.
  *
  * Threads: one writer; readers are other processes.
- * Errors:  negative errno; status_read says in words what is wrong with a file.
+ * Limits:  a file of 64 KiB; a longer text is cut at STATUS_TEXT_SIZE, a number at 2^63 - 1.
+ * Errors:  negative errno; status_read says in words what is wrong with a file. Members that are
+ *          missing or not known are no error: reader and writer may be of two versions.
  */
 #ifndef SMTPTRAIL_STATUS_H
 #define SMTPTRAIL_STATUS_H
@@ -23,6 +25,7 @@
 	ROW(epoch,            NUMBER, "number of this start") \
 	ROW(started,          TIME,   "when it began") \
 	ROW(written,          TIME,   "when this was written") \
+	ROW(interval_us,      NUMBER, "how often it is written; older than three times that, nobody writes it") \
 	ROW(config_file,      TEXT,   "configuration file") \
 	ROW(config_digest,    TEXT,   "SHA-256 of the configuration in force") \
 	ROW(config_loaded,    TIME,   "when the configuration in force was read") \
@@ -66,5 +69,8 @@ int status_read(struct status *ret_status, const char *file, struct problem *pro
 /* For a person, one aligned line a member; or as JSON. */
 void status_print(const struct status *status, FILE *out);
 void status_print_json(const struct status *status, FILE *out);
+/* "3 s", "5 min", "2 h", "9 days". */
+#define STATUS_AGE_SIZE 32
+void status_age(uint64_t duration_us, char ret_text[STATUS_AGE_SIZE]);
 
 #endif

@@ -8,6 +8,13 @@
  * checks the types of both keys, appends a batch and moves it, all in one step: a request that
  * arrives late finds another cursor and does nothing. Nothing but the script's own "OK" counts.
  *
+ * An entry has first, in this order: stage time host instance producer partition seq session msg
+ * queue_id schema (session, msg and queue_id where they are known); then the record's own fields. A
+ * field or stage of a later version is named field_N, stage_N. What is no record becomes "gap"
+ * with reason "damaged" under its seq.
+ *
+ * An ACL user needs the commands PING EVALSHA EVAL GET SET TYPE XADD on these keys.
+ *
  * Threads, memory: as redis_link.h, on which everything here works.
  */
 #ifndef SMTPTRAIL_STREAM_H
@@ -34,6 +41,8 @@ struct stream_cursor {
 	uint32_t epoch;
 	uint64_t counter;
 };
+/* Takes a cursor apart; empty: none. 0 or -EBADMSG. */
+int stream_cursor_parse(struct stream_cursor *ret_cursor, struct text text);
 /* Reads and takes apart the cursor. A cursor of no known form is REDIS_OPERATOR. */
 enum redis_failure stream_cursor_get(struct redis_link *link, const struct stream_names *names,
 				     struct stream_cursor *ret_cursor, struct problem *problem);

@@ -16,6 +16,9 @@
 #include "common/conf.h"
 #include "common/problem.h"
 
+#define CONFIG_KEY_MIN 16
+#define CONFIG_KEY_MAX 1024
+
 enum config_latency { CONFIG_LATENCY_LIVE, CONFIG_LATENCY_LOWEST };
 
 struct config {
@@ -65,10 +68,15 @@ struct config {
 	char *file;			/* where it was read from; NULL: defaults */
 	char digest[65];
 	uint64_t read_us;		/* when */
+	size_t hash_key_length;		/* the bytes of hash_key_file; 0: no header is hashed */
+	unsigned char hash_key[CONFIG_KEY_MAX];
 	atomic_uint references;
 };
 
 extern const struct conf_option config_options[];
+
+/* For conf_find(): the file that is read where none is named. */
+#define CONFIG_FILE SYSCONFDIR "/smtptrail/smtptrail-milter.conf"
 
 /* NULL file: the defaults. The caller holds the one reference. */
 int config_read(struct config **ret_config, const char *file, struct problem *problem);

@@ -1,7 +1,22 @@
 # milter/local.mk - smtptrail-milter: the daemon at the MTA's side.
 sbin_PROGRAMS += smtptrail-milter
 
+# All but main.c, so that tests can link it.
+noinst_LIBRARIES += libdaemon.a
+libdaemon_a_SOURCES = \
+	milter/address.c milter/address.h \
+	milter/arena.c milter/arena.h \
+	milter/config.c milter/config.h \
+	milter/message.c milter/message.h \
+	milter/mime.c milter/mime.h \
+	milter/mime_field.c milter/mime_field.h \
+	milter/shipper.c milter/shipper.h \
+	milter/recorder.c milter/recorder.h \
+	milter/session.c milter/session.h \
+	milter/socket.c milter/socket.h
+libdaemon_a_CFLAGS = $(libcommon_a_CFLAGS)
+
 smtptrail_milter_SOURCES = milter/main.c
-smtptrail_milter_LDADD = $(COMMON_LIBS) $(MILTER_LIBS)
+smtptrail_milter_LDADD = libdaemon.a $(COMMON_LIBS) $(MILTER_LIBS)
 
 EXTRA_DIST += milter/README.md

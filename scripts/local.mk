@@ -1,2 +1,2 @@
 # scripts/local.mk - what people run.
-EXTRA_DIST +=
+EXTRA_DIST += scripts/check scripts/demo scripts/lib/build.sh scripts/lib/packages.sh .ci/run

@@ -2,6 +2,9 @@
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; top_builddir='$(top_builddir)'; export srcdir top_builddir;
 
 UNIT_TESTS = tests/unit/test_record
+UNIT_TESTS += tests/unit/test_address tests/unit/test_mime tests/unit/test_message tests/unit/test_session
+UNIT_TESTS += tests/unit/test_escape
+UNIT_TESTS += tests/unit/test_redis_link
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS) tests/check_layers tests/check_docs
 EXTRA_DIST += tests/check_layers tests/check_docs
@@ -9,3 +12,60 @@ EXTRA_DIST += tests/check_layers tests/check_docs
 UNIT_LIBS = $(COMMON_LIBS)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
 tests_unit_test_record_LDADD = $(UNIT_LIBS)
+
+DAEMON_LIBS = libdaemon.a $(COMMON_LIBS)
+tests_unit_test_address_SOURCES = tests/unit/test_address.c tests/unit/unit.h
+tests_unit_test_address_LDADD = $(DAEMON_LIBS)
+tests_unit_test_mime_SOURCES = tests/unit/test_mime.c tests/unit/unit.h
+tests_unit_test_mime_LDADD = $(DAEMON_LIBS)
+tests_unit_test_escape_SOURCES = tests/unit/test_escape.c tests/unit/unit.h
+tests_unit_test_escape_LDADD = $(UNIT_LIBS)
+tests_unit_test_redis_link_SOURCES = tests/unit/test_redis_link.c tests/unit/unit.h
+tests_unit_test_redis_link_LDADD = $(UNIT_LIBS)
+
+# make check-live: against real servers that the tests start for themselves. A test whose server is
+# missing is skipped with a word. Programs are built, scripts lie in the source.
+LIVE_TESTS = tests/live/test_stream
+LIVE_TEST_FILES =
+EXTRA_PROGRAMS = $(LIVE_TESTS)
+EXTRA_DIST += tests/live/run $(LIVE_TEST_FILES)
+CLEANFILES += $(LIVE_TESTS)
+
+.PHONY: check-live
+check-live: $(LIVE_TESTS) $(bin_PROGRAMS) $(sbin_PROGRAMS)
+	$(AM_V_at)$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/live/run $(LIVE_TESTS) \
+		$$(for script in $(LIVE_TEST_FILES); do echo $(srcdir)/$$script; done)
+
+tests_live_test_stream_SOURCES = tests/live/test_stream.c tests/live/redis_server.c \
+	tests/live/redis_server.h tests/unit/unit.h
+tests_live_test_stream_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test_conf tests/unit/test_config
+tests_unit_test_conf_SOURCES = tests/unit/test_conf.c tests/unit/unit.h
+tests_unit_test_conf_LDADD = $(UNIT_LIBS)
+tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/unit.h
+tests_unit_test_config_LDADD = $(DAEMON_LIBS)
+tests_unit_test_message_SOURCES = tests/unit/test_message.c tests/unit/unit.h
+tests_unit_test_message_LDADD = $(DAEMON_LIBS)
+tests_unit_test_session_SOURCES = tests/unit/test_session.c tests/unit/unit.h
+tests_unit_test_session_LDADD = $(DAEMON_LIBS)
+
+UNIT_TESTS += tests/unit/test_log
+tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/unit.h
+tests_unit_test_log_LDADD = $(UNIT_LIBS)
+
+# Programs that measure; none fails on a time.
+EXTRA_PROGRAMS += tests/bench/bench_shipper
+CLEANFILES += tests/bench/bench_shipper
+tests_bench_bench_shipper_SOURCES = tests/bench/bench_shipper.c tests/bench/sample_session.c \
+	tests/bench/sample_session.h tests/live/redis_server.c tests/live/redis_server.h
+tests_bench_bench_shipper_LDADD = $(UNIT_LIBS)
+
+include tests/driver/local.mk
+include tests/bench/local.mk
+include tests/live/local.mk
+UNIT_TESTS += tests/unit/test_status
+tests_unit_test_status_SOURCES = tests/unit/test_status.c tests/unit/unit.h
+tests_unit_test_status_LDADD = $(UNIT_LIBS)
+TESTS += tests/check_status
+EXTRA_DIST += tests/check_status

@@ -1,0 +1,34 @@
+/*
+ * config.h - the options of smtptrail, shared by its verbs. The table is in config.c.
+ *
+ * Threads: before threads start; constant afterwards.
+ * Memory:  the struct is the caller's, its strings are freed by config_done.
+ * Errors:  as conf.h: "FILE:LINE: what is wrong; allowed: what is".
+ */
+#ifndef SMTPTRAIL_ANALYSIS_CONFIG_H
+#define SMTPTRAIL_ANALYSIS_CONFIG_H
+
+#include "common/conf.h"
+#include "common/problem.h"
+
+enum config_colour { CONFIG_COLOUR_AUTO, CONFIG_COLOUR_ALWAYS, CONFIG_COLOUR_NEVER };
+
+struct config {
+	char *redis_address;
+	char *redis_user;
+	char *redis_password_file;
+	uint64_t redis_connect_timeout_us;
+	uint64_t redis_command_timeout_us;
+	char *stream_prefix;
+	uint64_t partitions;
+	char *status_file;
+	int colour;			/* enum config_colour */
+};
+
+extern const struct conf_option config_options[];
+
+/* The file that --config named; NULL: the usual one where it exists, else the defaults. */
+int config_read(struct config *ret_config, const char *file, struct problem *problem);
+void config_done(struct config *config);
+
+#endif

@@ -1,0 +1,195 @@
+/* stream_position.c - where we read in one stream. */
+#include "analysis/stream_position.h"
+
+#include <string.h>
+
+#include "analysis/input.h"
+
+/* What XINFO STREAM says. */
+struct state {
+	bool exists;
+	uint64_t length;
+	uint64_t added;			/* 0: this Redis does not say (before 7.0) */
+	struct stream_id first, last;	/* first entry; last identifier ever given */
+};
+
+void stream_position_init(struct stream_position *position, const char *prefix, unsigned partition)
+{
+	struct stream_names names;
+
+	memset(position, 0, sizeof *position);
+	stream_names(&names, prefix, partition, "");
+	memcpy(position->key, names.records, sizeof position->key);
+}
+
+void stream_position_advance(struct stream_position *position, struct stream_id id, uint64_t seq)
+{
+	position->id = id;
+	position->seq = seq;
+	position->is_entry = true;
+}
+
+void stream_position_remember(struct stream_position *position)
+{
+	/* Every second one of the older half goes: the farther back, the fewer. */
+	if (position->known_count == STREAM_POSITION_KNOWN) {
+		unsigned kept = 0;
+
+		for (unsigned i = 0; i < STREAM_POSITION_KNOWN; i++)
+			if (i >= STREAM_POSITION_KNOWN / 2 || i % 2 == 0)
+				position->known[kept++] = position->known[i];
+		position->known_count = kept;
+	}
+	if (position->is_entry)
+		position->known[position->known_count++] = (struct stream_entry){ position->id, position->seq };
+}
+
+static void read_member(struct state *state, struct text name, struct redis_reply value)
+{
+	if (text_is(name, "length"))
+		state->length = (uint64_t)value.integer;
+	else if (text_is(name, "entries-added"))
+		state->added = (uint64_t)value.integer;
+	else if (text_is(name, "last-generated-id"))
+		(void)stream_id_parse(value.text, &state->last);
+	else if (text_is(name, "first-entry"))
+		(void)stream_id_parse(redis_reply_at(&value, 0).text, &state->first);
+}
+
+static enum redis_failure read_state(const char *key, struct redis_link *link, struct state *ret_state,
+				     struct problem *problem)
+{
+	struct text type[] = { TEXT_LITERAL("TYPE"), text_of(key) };
+	struct text info[] = { TEXT_LITERAL("XINFO"), TEXT_LITERAL("STREAM"), text_of(key) };
+	struct redis_reply reply;
+	/* XINFO of a key that is not there is an error without a word of its own. */
+	enum redis_failure failure = redis_link_command(link, 2, type, &reply, problem);
+
+	*ret_state = (struct state){ .exists = false };
+	if (failure || text_is(reply.text, "none"))
+		return failure;
+	failure = redis_link_command(link, 3, info, &reply, problem);
+	if (failure)
+		return failure;
+	ret_state->exists = true;
+	for (size_t i = 0; i + 1 < reply.count; i += 2)
+		read_member(ret_state, redis_reply_at(&reply, i).text, redis_reply_at(&reply, i + 1));
+	return REDIS_OK;
+}
+
+static uint64_t seq_of_entry(const struct redis_reply *entry)
+{
+	struct redis_reply fields = redis_reply_at(entry, 1);
+	const char *wanted = field_info(FIELD_SEQ)->name;
+	uint64_t seq = 0;
+
+	for (size_t i = 0; i + 1 < fields.count; i += 2)
+		if (text_is(redis_reply_at(&fields, i).text, wanted)) {
+			(void)input_number(redis_reply_at(&fields, i + 1).text, &seq);
+			break;
+		}
+	return seq;
+}
+
+/* Whether this very entry is still there, and not another under its identifier. */
+static enum redis_failure is_there(const char *key, struct redis_link *link, struct stream_entry entry,
+				   bool *ret_there, struct problem *problem)
+{
+	char id_text[STREAM_ID_SIZE];
+	struct text id = stream_id_format(entry.id, id_text);
+	struct text words[] = { TEXT_LITERAL("XRANGE"), text_of(key), id, id, TEXT_LITERAL("COUNT"),
+				TEXT_LITERAL("1") };
+	struct redis_reply reply;
+	enum redis_failure failure = redis_link_command(link, 6, words, &reply, problem);
+
+	if (failure)
+		return failure;
+	struct redis_reply found = redis_reply_at(&reply, 0);
+
+	*ret_there = reply.count == 1 && seq_of_entry(&found) == entry.seq;
+	return REDIS_OK;
+}
+
+static enum redis_failure go_back(struct stream_position *position, struct redis_link *link, struct problem *problem)
+{
+	while (position->known_count) {
+		struct stream_entry newest = position->known[position->known_count - 1];
+		bool there = false;
+		enum redis_failure failure = is_there(position->key, link, newest, &there, problem);
+
+		if (failure)
+			return failure;
+		if (there) {
+			stream_position_advance(position, newest.id, newest.seq);
+			return REDIS_OK;
+		}
+		position->known_count--;
+	}
+	position->id = (struct stream_id){ 0, 0 };
+	position->seq = 0;
+	position->is_entry = false;
+	return REDIS_OK;
+}
+
+/* Why the entry at the position can be no longer there; NULL: it was trimmed, nothing is lost. */
+static const char *why_gone(const struct stream_position *position, const struct state *state)
+{
+	if (!state->exists)
+		return "the stream is gone";
+	if (stream_id_compare(state->last, position->id) < 0)
+		return "the stream ends before it";
+	if (state->length && stream_id_compare(state->first, position->id) <= 0)
+		return "it is gone from the stream";
+	if (state->added && (state->added < position->added || state->added == state->length))
+		return "the stream was begun anew";
+	return NULL;
+}
+
+static void say_where(const struct stream_position *position, const char *why, struct stream_id was,
+		      struct problem *ret_why)
+{
+	char was_text[STREAM_ID_SIZE], now_text[STREAM_ID_SIZE];
+
+	(void)stream_id_format(was, was_text);
+	(void)stream_id_format(position->id, now_text);
+	problem_set(ret_why, "Redis lost entries of %s: %s was read, and %s; going back to %s", position->key,
+		    was_text, why, position->is_entry ? now_text : "its begin");
+}
+
+enum redis_failure stream_position_check(struct stream_position *position, struct redis_link *link,
+					 enum stream_check *ret_check, struct problem *ret_why,
+					 struct problem *problem)
+{
+	struct stream_entry entry = { position->id, position->seq };
+	struct state state;
+	bool there = false;
+	enum redis_failure failure = read_state(position->key, link, &state, problem);
+
+	*ret_check = STREAM_INTACT;
+	if (!failure && position->is_entry)
+		failure = is_there(position->key, link, entry, &there, problem);
+	if (failure)
+		return failure;
+	const char *why = position->is_entry && !there ? why_gone(position, &state) : NULL;
+
+	if (why) {
+		failure = go_back(position, link, problem);
+		if (failure)
+			return failure;
+		say_where(position, why, entry.id, ret_why);
+		*ret_check = STREAM_WENT_BACK;
+	}
+	position->added = state.added;
+	return REDIS_OK;
+}
+
+enum redis_failure stream_position_was_trimmed(const struct stream_position *position, struct redis_link *link,
+					       struct stream_id id, bool *ret_trimmed,
+					       struct problem *problem)
+{
+	struct state state;
+	enum redis_failure failure = read_state(position->key, link, &state, problem);
+
+	*ret_trimmed = !failure && state.exists && (!state.length || stream_id_compare(state.first, id) > 0);
+	return failure;
+}

@@ -1,0 +1,55 @@
+/*
+ * stream_position.h - where we read in one stream, and whether Redis still has what we have had.
+ *
+ * The entries of a stream only grow at its end. So if the entry at our position is still the one
+ * we read there, all that is new comes behind it. If it is not, and was not trimmed either, then
+ * Redis lost something, and reading goes back to the newest entry that we know and that is still
+ * there; what comes twice by this is known by its seq.
+ *
+ * Threads, memory: as redis_link.h.
+ * Limits:  of the entries read STREAM_POSITION_KNOWN are remembered: many new ones, few old ones.
+ */
+#ifndef SMTPTRAIL_STREAM_POSITION_H
+#define SMTPTRAIL_STREAM_POSITION_H
+
+#include "analysis/stream_id.h"
+#include "common/redis_link.h"
+#include "common/stream.h"
+
+#define STREAM_POSITION_KNOWN 64
+
+struct stream_entry {
+	struct stream_id id;
+	uint64_t seq;			/* 0: it has none */
+};
+
+struct stream_position {
+	char key[STREAM_KEY_SIZE];
+	struct stream_id id;		/* reading goes on behind it */
+	bool is_entry;			/* an entry that was read, not only a point in time */
+	uint64_t seq;			/* of that entry; 0: it has none */
+	uint64_t added;			/* entries ever added, when last checked; 0: not known */
+	unsigned known_count;
+	struct stream_entry known[STREAM_POSITION_KNOWN];
+};
+
+enum stream_check {
+	STREAM_INTACT,
+	STREAM_WENT_BACK,	/* entries that were read are gone; the position is moved */
+};
+
+void stream_position_init(struct stream_position *position, const char *prefix, unsigned partition);
+/* An entry was read. */
+void stream_position_advance(struct stream_position *position, struct stream_id id, uint64_t seq);
+/* A reply is at its end: its last entry is worth to be remembered. */
+void stream_position_remember(struct stream_position *position);
+/* Asks Redis; moves the position back where it must. ret_why says it in words where it went back. */
+enum redis_failure stream_position_check(struct stream_position *position, struct redis_link *link,
+					 enum stream_check *ret_check, struct problem *ret_why,
+					 struct problem *problem);
+/* Whether entries behind this id may have been trimmed: the stream begins behind it. */
+enum redis_failure stream_position_was_trimmed(const struct stream_position *position, struct redis_link *link,
+					       struct stream_id id, bool *ret_trimmed,
+					       struct problem *problem);
+
+#endif

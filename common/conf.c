@@ -1,0 +1,522 @@
+/*
+ * conf.c - a table of options, filled from a file.
+ *
+ * libconfuse reads the file's form. What its version 3.3 does badly is kept from it by a scan beforehand: it
+ * counts comment lines three times, so it is given none; a string left open spoils the next file it
+ * reads; outside quotes + ( ) * vanish; ${NAME} becomes the environment's value; \x and \0 in
+ * strings make any byte. What is refused there has its line and reason like everything else.
+ */
+#include "conf.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf_value.h"
+#include "text.h"
+
+enum { FILE_MAX = 256 * 1024, NAME_MAX_SHOWN = 60 };
+
+#define FORM "a line is NAME = VALUE, or NAME = { VALUE, VALUE }; a value that holds blanks or signs stands in quotes"
+
+struct reader {
+	const struct conf_option *options;
+	void *values;
+	const char *file;
+	struct problem *problem;
+	int error;
+	char *text;		/* the file, terminated */
+	unsigned *given_at;	/* for each option its line; 0: not given */
+};
+
+/* libconfuse's scanner lives in global variables, and its callbacks carry nothing of ours. */
+static pthread_mutex_t library_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct reader *library_reader;
+
+static size_t count_options(const struct conf_option *options)
+{
+	size_t count = 0;
+
+	while (options[count].name)
+		count++;
+	return count;
+}
+
+/* The first failure is the one that is told. */
+__attribute__((format(printf, 3, 4)))
+static int fail(struct reader *reader, unsigned line, const char *format, ...)
+{
+	char words[sizeof reader->problem->text];
+	va_list arguments;
+
+	if (reader->error)
+		return reader->error;
+	va_start(arguments, format);
+	(void)vsnprintf(words, sizeof words, format, arguments);
+	va_end(arguments);
+	problem_set(reader->problem, "%.200s:%u: %s", reader->file, line, words);
+	return reader->error = -EINVAL;
+}
+
+/* The file's own failures. */
+static int fail_file(struct reader *reader, int error, const char *what)
+{
+	problem_set(reader->problem, "cannot read the configuration '%.200s': %s", reader->file, what);
+	return reader->error = error;
+}
+
+/* ---- the file ---- */
+
+static int read_all(struct reader *reader, int descriptor)
+{
+	size_t length = 0;
+
+	while (length <= FILE_MAX) {
+		ssize_t got = read(descriptor, reader->text + length, FILE_MAX + 1 - length);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return fail_file(reader, -errno, strerror(errno));
+		if (got == 0)
+			break;
+		length += (size_t)got;
+	}
+	if (length > FILE_MAX)
+		return fail_file(reader, -EFBIG, "it is larger than 256K");
+	reader->text[length] = '\0';
+	if (strlen(reader->text) != length) {
+		unsigned line = 1;
+
+		for (const char *at = reader->text; *at; at++)
+			line += *at == '\n';
+		return fail(reader, line, "a NUL byte; allowed: text");
+	}
+	return 0;
+}
+
+static int load(struct reader *reader)
+{
+	/* Without waiting: the name may be a pipe's that nobody writes to. */
+	int descriptor = open(reader->file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), error;
+	struct stat stat;
+
+	if (descriptor < 0)
+		return fail_file(reader, -errno, strerror(errno));
+	if (fstat(descriptor, &stat) != 0)
+		error = fail_file(reader, -errno, strerror(errno));
+	else if (!S_ISREG(stat.st_mode))
+		error = fail_file(reader, -EINVAL, "it is not a regular file");
+	else
+		error = read_all(reader, descriptor);
+	close(descriptor);
+	return error;
+}
+
+/* ---- the scan before libconfuse ---- */
+
+struct scan {
+	struct reader *reader;
+	char *at;
+	unsigned line;
+	unsigned depth;		/* of braces */
+	struct text word;	/* the last word or string; none after a sign */
+	bool adds;		/* behind the + of += */
+};
+
+/* Overwrites a comment with blanks, so that lines keep their numbers. */
+static void blank(struct scan *scan, const char *end)
+{
+	for (; scan->at < end; scan->at++) {
+		scan->line += *scan->at == '\n';
+		if (*scan->at != '\n')
+			*scan->at = ' ';
+	}
+}
+
+static int scan_block_comment(struct scan *scan)
+{
+	const char *end = strstr(scan->at + 2, "*/");
+
+	if (!end)
+		return fail(scan->reader, scan->line, "a comment is not closed; allowed: /* ... */");
+	blank(scan, end + 2);
+	return 0;
+}
+
+static int scan_string(struct scan *scan)
+{
+	char quote = *scan->at;
+	const char *start = ++scan->at;
+
+	for (; *scan->at != quote; scan->at++) {
+		if ((unsigned char)*scan->at < ' ' || *scan->at == 0x7f)
+			return fail(scan->reader, scan->line, *scan->at == '\n' || *scan->at == '\0' ?
+				    "a string is not closed on its line; allowed: %c...%c" :
+				    "a control character in a string; allowed: text between %c and %c", quote, quote);
+		if (*scan->at == '\\' && scan->at[1] != '\\' && scan->at[1] != quote)
+			return fail(scan->reader, scan->line, "a backslash before '%.1s' in a string; allowed: \\\\ and \\%c",
+				    (unsigned char)scan->at[1] < ' ' ? "" : scan->at + 1, quote);
+		if (quote == '"' && scan->at[0] == '$' && scan->at[1] == '{')
+			return fail(scan->reader, scan->line,
+				    "'${' in a string: the environment is not read; allowed: the value itself, or '...' for these signs");
+		scan->at += *scan->at == '\\';
+	}
+	scan->word = (struct text){ start, (size_t)(scan->at - start) };
+	scan->at++;
+	return 0;
+}
+
+/* Remembers that an option is given, which libconfuse does not tell; a list that is not added to begins anew. */
+static int scan_assignment(struct scan *scan)
+{
+	struct reader *reader = scan->reader;
+
+	for (size_t i = 0; scan->depth == 0 && reader->options[i].name; i++) {
+		if (!text_is(scan->word, reader->options[i].name))
+			continue;
+		if (reader->given_at[i])
+			return fail(reader, scan->line, "%s is given again, it stands in line %u; allowed: once",
+				    reader->options[i].name, reader->given_at[i]);
+		reader->given_at[i] = scan->line;
+		if (reader->options[i].type == CONF_LIST && !scan->adds)
+			conf_value_clear(&reader->options[i], reader->values);
+	}
+	return 0;
+}
+
+static int scan_sign(struct scan *scan)
+{
+	char sign = *scan->at;
+	int error = 0;
+
+	if (sign == '(' && text_is(scan->word, "include"))
+		return fail(scan->reader, scan->line, "include() is not known; allowed: all options in one file");
+	if (strchr("()*", sign) || (sign == '+' && scan->at[1] != '='))
+		return fail(scan->reader, scan->line, "'%c' outside quotes; %s", sign, FORM);
+	if (sign == '=')
+		error = scan_assignment(scan);
+	scan->adds = sign == '+';
+	if (sign == '{')
+		scan->depth++;
+	else if (sign == '}' && scan->depth)
+		scan->depth--;
+	if (sign != '+')
+		scan->word = TEXT_NONE;
+	scan->at++;
+	return error;
+}
+
+static int scan_word(struct scan *scan)
+{
+	const char *start = scan->at;
+	size_t length = strcspn(start, " #\"'\t\n\r={}()+,*");
+
+	scan->word = (struct text){ start, length };
+	for (const char *byte = start; byte < start + length; byte++)
+		if ((unsigned char)*byte < ' ' || *byte == 0x7f)
+			return fail(scan->reader, scan->line, "a control character; allowed: text");
+	scan->at += length;
+	if (*scan->at == '{' && length && scan->at[-1] == '$')
+		return fail(scan->reader, scan->line,
+			    "'${': the environment is not read; allowed: the value itself, or '...' for these signs");
+	return 0;
+}
+
+static int scan_next(struct scan *scan)
+{
+	switch (*scan->at) {
+	case '\n': scan->line++; /* fall through */
+	case ' ':
+	case '\t':
+	case '\r': scan->at++; return 0;
+	case '#': blank(scan, scan->at + strcspn(scan->at, "\n")); return 0;
+	case '"':
+	case '\'': return scan_string(scan);
+	default: break;
+	}
+	if (strchr("={}()+,*", *scan->at))
+		return scan_sign(scan);
+	if (strncmp(scan->at, "//", 2) == 0) {
+		blank(scan, scan->at + strcspn(scan->at, "\n"));
+		return 0;
+	}
+	if (strncmp(scan->at, "/*", 2) == 0)
+		return scan_block_comment(scan);
+	return scan_word(scan);
+}
+
+static int scan_text(struct reader *reader)
+{
+	struct scan scan = { .reader = reader, .at = reader->text, .line = 1 };
+	int error = 0;
+
+	while (*scan.at && !error)
+		error = scan_next(&scan);
+	return error;
+}
+
+/* ---- libconfuse ---- */
+
+/* How many letters must be changed, added or left out to make b of a. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[NAME_MAX_SHOWN + 1], length = strlen(b);
+
+	if (length > NAME_MAX_SHOWN)
+		return SIZE_MAX;
+	for (size_t i = 0; i <= length; i++)
+		row[i] = i;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t corner = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= length; j++) {
+			size_t change = corner + (a[i - 1] != b[j - 1]);
+			size_t other = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+
+			corner = row[j];
+			row[j] = change < other ? change : other;
+		}
+	}
+	return row[length];
+}
+
+static const char *nearest_name(const struct conf_option *options, const char *name)
+{
+	size_t best = strlen(name) / 3 + 2;
+	const char *nearest = NULL;
+
+	if (strlen(name) > NAME_MAX_SHOWN)
+		return NULL;
+	for (; options->name; options++) {
+		size_t letters = distance(name, options->name);
+
+		if (letters < best) {
+			best = letters;
+			nearest = options->name;
+		}
+	}
+	return nearest;
+}
+
+static void fail_unknown(struct reader *reader, unsigned line, const char *name)
+{
+	const char *nearest = nearest_name(reader->options, name);
+
+	if (nearest)
+		fail(reader, line, "unknown option '%.60s'; did you mean %s?", name, nearest);
+	else
+		fail(reader, line, "unknown option '%.60s'; allowed: the options of the manual page", name);
+}
+
+__attribute__((format(printf, 2, 0)))
+static void on_error(cfg_t *cfg, const char *format, va_list arguments)
+{
+	struct reader *reader = library_reader;
+	unsigned line = (unsigned)cfg->line;
+	char words[160];
+
+	(void)vsnprintf(words, sizeof words, format, arguments);
+	static const char unknown[] = "no such option '";
+	size_t length = strlen(words);
+
+	if (strncmp(words, unknown, sizeof unknown - 1) == 0 && words[length - 1] == '\'') {
+		words[length - 1] = '\0';
+		fail_unknown(reader, line, words + sizeof unknown - 1);
+	} else {
+		fail(reader, line, "%s; %s", words, FORM);
+	}
+}
+
+static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
+{
+	struct reader *reader = library_reader;
+	struct problem problem = { "" };
+
+	for (const struct conf_option *option = reader->options; option->name; option++) {
+		if (strcmp(option->name, opt->name) != 0)
+			continue;
+		int error = conf_value_set(option, reader->values, value, &problem);
+
+		if (error == -EINVAL)
+			fail(reader, (unsigned)cfg->line, "%s", problem.text);
+		else if (error)
+			reader->error = error;
+	}
+	*(const char **)result = value;
+	return reader->error != 0;
+}
+
+static int parse_locked(struct reader *reader, cfg_opt_t *known)
+{
+	cfg_t *cfg = cfg_init(known, CFGF_NONE);
+
+	if (!cfg)
+		return reader->error = -ENOMEM;
+	cfg_set_error_function(cfg, on_error);
+	library_reader = reader;
+	if (cfg_parse_buf(cfg, reader->text) != CFG_SUCCESS)
+		fail(reader, (unsigned)cfg->line, "not understood; %s", FORM);
+	library_reader = NULL;
+	cfg_free(cfg);
+	return reader->error;
+}
+
+static int parse(struct reader *reader)
+{
+	size_t count = count_options(reader->options);
+	cfg_opt_t *known = calloc(count + 1, sizeof *known);
+
+	if (!known)
+		return reader->error = -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		cfg_opt_t scalar = CFG_STR_CB(reader->options[i].name, NULL, CFGF_NODEFAULT, on_value);
+		cfg_opt_t list = CFG_STR_LIST_CB(reader->options[i].name, NULL, CFGF_NODEFAULT, on_value);
+
+		known[i] = reader->options[i].type == CONF_LIST ? list : scalar;
+	}
+	known[count] = (cfg_opt_t)CFG_END();
+	pthread_mutex_lock(&library_lock);
+	int error = parse_locked(reader, known);
+
+	pthread_mutex_unlock(&library_lock);
+	free(known);
+	return error;
+}
+
+static int check_counts(struct reader *reader)
+{
+	for (size_t i = 0; reader->options[i].name && !reader->error; i++) {
+		struct problem problem;
+
+		if (conf_value_check_count(&reader->options[i], reader->values, &problem) != 0)
+			fail(reader, reader->given_at[i], "%s", problem.text);
+	}
+	return reader->error;
+}
+
+static int read_file(struct reader *reader)
+{
+	int error = -ENOMEM;
+
+	reader->text = malloc(FILE_MAX + 2);
+	reader->given_at = calloc(count_options(reader->options) + 1, sizeof *reader->given_at);
+	if (reader->text && reader->given_at) {
+		error = load(reader);
+		if (!error)
+			error = scan_text(reader);
+		if (!error)
+			error = parse(reader);
+		if (!error)
+			error = check_counts(reader);
+	}
+	free(reader->given_at);
+	free(reader->text);
+	return error;
+}
+
+const char *conf_find(const char *asked, const char *usual)
+{
+	if (asked)
+		return asked;
+	/* One that is there but cannot be read is a failure, not a reason to go on without. */
+	return access(usual, F_OK) == 0 || errno != ENOENT ? usual : NULL;
+}
+
+int conf_read(const struct conf_option *options, void *values, const char *file, struct problem *problem)
+{
+	struct problem own;
+	struct reader reader = { .options = options, .values = values, .file = file, .problem = problem ? problem : &own };
+	int error = 0;
+
+	reader.problem->text[0] = '\0';
+	for (const struct conf_option *option = options; option->name; option++) {
+		/* Whatever the caller's memory held. */
+		if (option->type == CONF_TEXT || option->type == CONF_PATH || option->type == CONF_LIST)
+			memset((char *)values + option->offset, 0,
+			       option->type == CONF_LIST ? sizeof(struct conf_list) : sizeof(char *));
+	}
+	for (const struct conf_option *option = options; option->name && !error; option++)
+		error = conf_value_set_initial(option, values, problem);
+	if (!error && file)
+		error = read_file(&reader);
+	if (error)
+		conf_done(options, values);
+	if (error == -ENOMEM)
+		problem_set(problem, "cannot read the configuration: no memory");
+	return error;
+}
+
+void conf_done(const struct conf_option *options, void *values)
+{
+	for (; options->name; options++)
+		conf_value_clear(options, values);
+}
+
+int conf_check_key(const char *text, struct problem *problem)
+{
+	for (const char *byte = text; *byte; byte++)
+		if (*byte <= ' ' || *byte > '~' || strchr("{}", *byte)) {
+			problem_set(problem, "'%.80s' is no begin of a key; allowed: printable ASCII without braces and blanks",
+				    text);
+			return -EINVAL;
+		}
+	return 0;
+}
+
+/* ---- two sets of values ---- */
+
+void conf_compare(const struct conf_option *options, const void *before, const void *after,
+		  char *ret_names, size_t size)
+{
+	size_t used = 0;
+
+	if (size)
+		ret_names[0] = '\0';
+	for (; options->name; options++) {
+		if (options->can_reload || conf_value_equal(options, before, after))
+			continue;
+		int length = snprintf(ret_names + used, size - used, "%s%s", used ? ", " : "", options->name);
+
+		if (length < 0 || (size_t)length >= size - used)
+			return;
+		used += (size_t)length;
+	}
+}
+
+static void digest_text(const char *text, size_t length, char ret_hex[65])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+
+	if (EVP_Digest(text, length, digest, NULL, EVP_sha256(), NULL) != 1)
+		return;
+	for (int i = 0; i < 32; i++)
+		(void)snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);
+}
+
+void conf_digest(const struct conf_option *options, const void *values, char ret_hex[65])
+{
+	char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+
+	ret_hex[0] = '\0';
+	if (!out)
+		return;
+	for (; options->name; options++) {
+		fprintf(out, "%s = ", options->name);
+		conf_value_print(options, values, out);
+		fputc('\n', out);
+	}
+	if (fclose(out) == 0)
+		digest_text(text, length, ret_hex);
+	free(text);
+}

@@ -1,0 +1,32 @@
+# smtptrail.bash - completion for bash: verbs, options and words are what --help of the program says.
+_smtptrail() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]}
+
+	COMPREPLY=()
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W "--help --version $(smtptrail --help 2> /dev/null |
+			sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')" -- "$word")
+		return
+	fi
+	case $before in
+	--stage)
+		mapfile -t COMPREPLY < <(compgen -W "$(smtptrail fields 2> /dev/null |
+			sed -n 's/^| `\([a-z]*\)` | [^|]* |$/\1/p')" -- "$word")
+		return ;;
+	--file | --config)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return ;;
+	esac
+	case $verb:$word in
+	*:-*)
+		mapfile -t COMPREPLY < <(compgen -W "--help $(smtptrail "$verb" --help 2> /dev/null |
+			grep -oE -- '(^| |\[|;)--[a-z][a-z-]*' | tr -d '[; ' | sort -u)" -- "$word") ;;
+	journal:*)
+		if [ "$COMP_CWORD" -eq 2 ]; then
+			mapfile -t COMPREPLY < <(compgen -W "dump verify stat" -- "$word")
+		else
+			mapfile -t COMPREPLY < <(compgen -d -- "$word")
+		fi ;;
+	esac
+}
+complete -F _smtptrail smtptrail

@@ -1,0 +1,282 @@
+/* config.c - the table of options of smtptrail-milter, and its snapshots. */
+#include "milter/config.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/journal.h"
+#include "common/redis_link.h"
+#include "common/stream.h"
+#include "milter/socket.h"
+
+#define KIB UINT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define TIB (1024 * GIB)
+#define SECOND UINT64_C(1000000)
+#define MINUTE (60 * SECOND)
+#define DAY (24 * 60 * MINUTE)
+
+enum { SEGMENTS_MIN = 4, ITEMS_MAX = 200 };
+
+static int check_header_name(const char *text, struct problem *problem)
+{
+	for (const char *byte = text; *byte; byte++)
+		if (*byte <= ' ' || *byte > '~' || *byte == ':') {
+			problem_set(problem, "'%.80s' is no name of a header field; allowed: a name without colon and blanks", text);
+			return -EINVAL;
+		}
+	return 0;
+}
+
+/* clang-format off */
+#define AT(member) .offset = offsetof(struct config, member)
+
+const struct conf_option config_options[] = {
+	{ "socket", CONF_TEXT, "inet:8891@127.0.0.1", 1, 0, NULL, "The side of the MTA",
+	  "Where the MTA reaches the milter: inet:PORT@HOST, inet6:PORT@HOST, inet:HOST:PORT or unix:/PATH. A Postfix whose smtpd is"
+	  " chrooted, as Debian's is, finds a unix socket only below its queue directory.",
+	  false, AT(socket), socket_check },
+	{ "socket_mode", CONF_NUMBER, "0660", 0, 0777, NULL, NULL,
+	  "Permissions of a unix socket.", false, AT(socket_mode), NULL },
+	{ "socket_group", CONF_TEXT, "", 0, 64, NULL, NULL,
+	  "Group that a unix socket is given to, such as postfix; empty: the group of the user.",
+	  false, AT(socket_group), NULL },
+	{ "user", CONF_TEXT, "smtptrail", 0, 64, NULL, NULL,
+	  "User to become when started as root; empty: stay who we are.", false, AT(user), NULL },
+	{ "instance", CONF_TEXT, "milter", 1, JOURNAL_NAME_SIZE - 1, NULL, NULL,
+	  "Name of this milter in its records. Two milters of one host need two names, sockets and directories.",
+	  false, AT(instance), NULL },
+	{ "host", CONF_TEXT, "", 0, JOURNAL_NAME_SIZE - 1, NULL, NULL,
+	  "Name of this host in its records; empty: the system's name.", false, AT(host), NULL },
+	{ "latency", CONF_CHOICE, "live", 0, 0, "live lowest", NULL,
+	  "live: every command is seen when it comes, for a round trip each that hides in the client's own. lowest: no"
+	  " replies at all; Postfix then holds the events back until DATA, so that times are wrong and silent clients"
+	  " invisible. Of each session, what was in force at its begin.",
+	  true, AT(latency), NULL },
+	{ "idle_timeout", CONF_DURATION, "7210s", SECOND, 7 * DAY, NULL, NULL,
+	  "How long the MTA may be silent in a session before it is given up. Shorter than the MTA's own limits it ends"
+	  " sessions that are well.",
+	  false, AT(idle_timeout_us), NULL },
+
+	{ "redis_address", CONF_TEXT, "tcp:127.0.0.1:6379", 1, 0, NULL, "Redis",
+	  "Address of Redis: unix:/PATH or tcp:HOST:PORT, an IPv6 address in brackets.",
+	  false, AT(redis_address), redis_address_check },
+	{ "redis_user", CONF_TEXT, "", 0, 256, NULL, NULL,
+	  "User of Redis' access control; empty: its default user.", false, AT(redis_user), NULL },
+	{ "redis_password_file", CONF_PATH, "", 0, 0, NULL, NULL,
+	  "File whose first line is the password; empty: none. It is read at each connect.",
+	  false, AT(redis_password_file), NULL },
+	{ "redis_connect_timeout", CONF_DURATION, "1s", 10000, MINUTE, NULL, NULL,
+	  "How long a connect to Redis may take. No mail waits for it.", false, AT(redis_connect_timeout_us), NULL },
+	{ "redis_command_timeout", CONF_DURATION, "2s", 10000, MINUTE, NULL, NULL,
+	  "How long a reply of Redis may take. No mail waits for it.", false, AT(redis_command_timeout_us), NULL },
+	{ "stream_prefix", CONF_TEXT, "smtptrail", 1, STREAM_PREFIX_MAX, NULL, NULL,
+	  "Begin of the keys: the records go to the stream {PREFIX:0}:records.", false, AT(stream_prefix), conf_check_key },
+	{ "stream_max_length", CONF_NUMBER, "1000000", 0, 0, NULL, NULL,
+	  "Records that the stream keeps, about; older ones are trimmed. A million need about 240 MB of Redis' memory."
+	  " 0: never trim.",
+	  false, AT(stream_max_length), NULL },
+
+	{ "front_directory", CONF_PATH, "/run/smtptrail/front", 1, 0, NULL, "The journal",
+	  "Where the callbacks write. On a tmpfs: then no mail ever waits for a disk.",
+	  false, AT(front_directory), NULL },
+	{ "spool_directory", CONF_PATH, "/var/lib/smtptrail", 1, 0, NULL, NULL,
+	  "Where the records are copied to, on a disk: what a power cut leaves. It also holds the identity of this"
+	  " producer.",
+	  false, AT(spool_directory), NULL },
+	{ "segment_size", CONF_SIZE, "4M", 256 * KIB, 64 * MIB, NULL, NULL,
+	  "Size of a file of the journal.", false, AT(segment_size), NULL },
+	{ "front_size", CONF_SIZE, "64M", MIB, 16 * GIB, NULL, NULL,
+	  "Memory that the front takes, at least four segments.", false, AT(front_size), NULL },
+	{ "spool_size", CONF_SIZE, "1G", MIB, TIB, NULL, NULL,
+	  "Disk that the spool takes, at least four segments. A full one refuses records, counts them, and a gap record"
+	  " follows.",
+	  false, AT(spool_size), NULL },
+	{ "spool_free_percent", CONF_NUMBER, "5", 0, 90, NULL, NULL,
+	  "Share of the spool's file system that is left to others.", false, AT(spool_free_percent), NULL },
+	{ "keep_time", CONF_DURATION, "15min", 0, 30 * DAY, NULL, NULL,
+	  "How long shipped records are kept, to be sent again to a Redis that lost them.",
+	  false, AT(keep_time_us), NULL },
+	{ "keep_size", CONF_SIZE, "64M", 0, TIB, NULL, NULL,
+	  "Shipped records are also kept up to so many bytes, whatever their age; less than spool_size.",
+	  false, AT(keep_size), NULL },
+	{ "sync", CONF_CHOICE, "interval", 0, 0, "none interval each", NULL,
+	  "When the spool is forced to the disk: never, once in sync_interval, or after each copy. A crash of the"
+	  " program loses nothing either way; a power cut loses what was not forced.",
+	  false, AT(sync), NULL },
+	{ "sync_interval", CONF_DURATION, "1s", 10000, 10 * MINUTE, NULL, NULL,
+	  "How often the spool is forced to the disk.", false, AT(sync_interval_us), NULL },
+
+	{ "header_keep", CONF_LIST,
+	  "from, sender, reply-to, message-id, subject, date, list-id, in-reply-to, auto-submitted, authentication-results",
+	  0, ITEMS_MAX, NULL, "What is recorded, and how much",
+	  "Header fields whose value is recorded. A field that stands in several of the three lists is dropped before it"
+	  " is hashed, and hashed before it is kept; one that stands in none is only counted.",
+	  true, AT(header_keep), check_header_name },
+	{ "header_hash", CONF_LIST, "", 0, ITEMS_MAX, NULL, NULL,
+	  "Header fields of which a keyed hash is recorded: equal values can be found, but not read. Needs hash_key_file.",
+	  true, AT(header_hash), check_header_name },
+	{ "header_drop", CONF_LIST, "", 0, ITEMS_MAX, NULL, NULL,
+	  "Header fields that are not recorded, whatever the other lists say.",
+	  true, AT(header_drop), check_header_name },
+	{ "hash_key_file", CONF_PATH, "", 0, 0, NULL, NULL,
+	  "File with the key for header_hash, readable only for the milter's user.", true, AT(hash_key_file), NULL },
+	{ "body_sha256", CONF_BOOL, "no", 0, 0, NULL, NULL,
+	  "Record the SHA-256 of each body. It costs CPU time in the mail's way.", true, AT(body_sha256), NULL },
+	{ "max_packet", CONF_SIZE, "1M", 64 * KIB, 16 * MIB, NULL, NULL,
+	  "Largest packet that the MTA may send. A larger header ends the recording of its session.",
+	  false, AT(max_packet), NULL },
+	{ "max_headers", CONF_NUMBER, "1000", 1, 1000000, NULL, NULL,
+	  "Header fields looked at in a message.", true, AT(max_headers), NULL },
+	{ "max_header_bytes", CONF_SIZE, "1M", KIB, GIB, NULL, NULL,
+	  "Bytes of header fields looked at in a message.", true, AT(max_header_bytes), NULL },
+	{ "max_header_value", CONF_SIZE, "2K", 16, 8 * KIB, NULL, NULL,
+	  "Bytes recorded of one header field.", true, AT(max_header_value), NULL },
+	{ "max_recipients", CONF_NUMBER, "10000", 1, 1000000, NULL, NULL,
+	  "Recipients recorded of a message; more are counted.", true, AT(max_recipients), NULL },
+	{ "max_parts", CONF_NUMBER, "1000", 1, 1000000, NULL, NULL,
+	  "MIME parts looked at in a message.", true, AT(max_parts), NULL },
+	{ "max_attachments", CONF_NUMBER, "50", 0, 1000, NULL, NULL,
+	  "Attachments whose name and type are recorded.", true, AT(max_attachments), NULL },
+
+	{ "log", CONF_CHOICE, "auto", 0, 0, "auto stderr syslog journal", "The operator's side",
+	  "Where the log goes. auto: the journal of systemd where standard error is connected to it, else standard error.",
+	  false, AT(log), NULL },
+	{ "log_level", CONF_CHOICE, "info", 0, 0, "error warning info debug", NULL,
+	  "What is logged: this and all that is worse.", true, AT(log_level), NULL },
+	{ "status_file", CONF_PATH, "/run/smtptrail/status.json", 0, 0, NULL, NULL,
+	  "File for smtptrail status; empty: none.", false, AT(status_file), NULL },
+	{ "status_interval", CONF_DURATION, "1s", 100000, 60 * MINUTE, NULL, NULL,
+	  "How often the status file is written.", true, AT(status_interval_us), NULL },
+	{ 0 },
+};
+/* clang-format on */
+
+static int check_sizes(const struct config *config, const char *file, struct problem *problem)
+{
+	const struct { const char *name; uint64_t size; } rooms[] = {
+		{ "front_size", config->front_size }, { "spool_size", config->spool_size },
+	};
+
+	for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++)
+		if (rooms[i].size / SEGMENTS_MIN < config->segment_size) {
+			problem_set(problem, "%.200s: %s is too small for %d segments; allowed: at least %lluK, %d times segment_size",
+				    file, rooms[i].name, SEGMENTS_MIN,
+				    (unsigned long long)(SEGMENTS_MIN * config->segment_size / KIB), SEGMENTS_MIN);
+			return -EINVAL;
+		}
+	if (config->keep_size > config->spool_size) {
+		problem_set(problem, "%.200s: keep_size is larger than the spool; allowed: at most %lluK, the spool_size",
+			    file, (unsigned long long)(config->spool_size / KIB));
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_together(const struct config *config, const char *file, struct problem *problem)
+{
+	int error = check_sizes(config, file, problem);
+
+	if (error)
+		return error;
+	if (strcmp(config->front_directory, config->spool_directory) == 0) {
+		problem_set(problem, "%.200s: front_directory and spool_directory are both '%.100s'; allowed: two directories",
+			    file, config->front_directory);
+		return -EINVAL;
+	}
+	if (config->header_hash.count && config->hash_key_file[0] == '\0') {
+		problem_set(problem, "%.200s: header_hash names fields, but hash_key_file is empty; allowed: the path of a file with a key",
+			    file);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* The key is read once, with the rest, so that a session's snapshot never changes. */
+static int read_key(struct config *config, const char *file, struct problem *problem)
+{
+	unsigned char bytes[CONFIG_KEY_MAX + 1];
+	size_t length = 0;
+	FILE *key;
+
+	if (config->header_hash.count == 0)
+		return 0;
+	key = fopen(config->hash_key_file, "re");
+	if (key) {
+		length = fread(bytes, 1, sizeof bytes, key);
+		(void)fclose(key);
+	}
+	if (!key || length < CONFIG_KEY_MIN || length > CONFIG_KEY_MAX) {
+		problem_set(problem, "%.200s: hash_key_file '%.150s' %s; allowed: a file of %d to %d bytes that this user can read",
+			    file, config->hash_key_file, key ? "is too short or too long" : "cannot be opened",
+			    CONFIG_KEY_MIN, CONFIG_KEY_MAX);
+		return -EINVAL;
+	}
+	memcpy(config->hash_key, bytes, length);
+	config->hash_key_length = length;
+	return 0;
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec / 1000;
+}
+
+int config_read(struct config **ret_config, const char *file, struct problem *problem)
+{
+	struct config *config = calloc(1, sizeof *config);
+	int error;
+
+	if (!config)
+		goto no_memory;
+	error = conf_read(config_options, config, file, problem);
+	if (error)
+		goto free_config;
+	error = check_together(config, file ? file : "the defaults", problem);
+	if (!error)
+		error = read_key(config, file ? file : "the defaults", problem);
+	if (error)
+		goto done_values;
+	config->file = file ? strdup(file) : NULL;
+	if (file && !config->file)
+		goto done_no_memory;
+	conf_digest(config_options, config, config->digest);
+	config->read_us = now_us();
+	atomic_init(&config->references, 1);
+	*ret_config = config;
+	return 0;
+
+done_no_memory:
+	conf_done(config_options, config);
+	free(config);
+no_memory:
+	problem_set(problem, "cannot read the configuration: no memory");
+	return -ENOMEM;
+done_values:
+	conf_done(config_options, config);
+free_config:
+	free(config);
+	return error;
+}
+
+struct config *config_take(struct config *config)
+{
+	atomic_fetch_add_explicit(&config->references, 1, memory_order_relaxed);
+	return config;
+}
+
+void config_release(struct config *config)
+{
+	if (!config || atomic_fetch_sub_explicit(&config->references, 1, memory_order_acq_rel) != 1)
+		return;
+	conf_done(config_options, config);
+	free(config->file);
+	free(config);
+}

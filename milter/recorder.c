@@ -1,0 +1,85 @@
+/* recorder.c - the way of a finished record into the journal. */
+#include "recorder.h"
+
+void recorder_init(struct recorder *recorder, struct journal *journal)
+{
+	*recorder = (struct recorder){ .journal = journal };
+	(void)pthread_mutex_init(&recorder->lock, NULL);
+}
+
+void recorder_done(struct recorder *recorder)
+{
+	(void)pthread_mutex_destroy(&recorder->lock);
+}
+
+bool recorder_put(struct recorder *recorder, struct record *record)
+{
+	return journal_append(recorder->journal, record_finish(record)) == 0;
+}
+
+static void add_lost(struct recorder *recorder, uint64_t count, uint64_t from_us, uint64_t to_us)
+{
+	struct journal_gap *lost = &recorder->lost;
+
+	pthread_mutex_lock(&recorder->lock);
+	if (lost->count == 0 || from_us < lost->from_us)
+		lost->from_us = from_us;
+	if (lost->count == 0 || to_us > lost->to_us)
+		lost->to_us = to_us;
+	lost->count += count;
+	pthread_mutex_unlock(&recorder->lock);
+}
+
+void recorder_lost(struct recorder *recorder, uint64_t now_us)
+{
+	add_lost(recorder, 1, now_us, now_us);
+	pthread_mutex_lock(&recorder->lock);
+	recorder->lost_total++;
+	pthread_mutex_unlock(&recorder->lock);
+}
+
+static bool take_lost(struct recorder *recorder, struct journal_gap *ret_gap)
+{
+	pthread_mutex_lock(&recorder->lock);
+	*ret_gap = recorder->lost;
+	recorder->lost = (struct journal_gap){ .count = 0 };
+	pthread_mutex_unlock(&recorder->lock);
+	ret_gap->reason = "no_memory";
+	return ret_gap->count > 0;
+}
+
+static int put_gap(struct recorder *recorder, const struct journal_gap *gap, uint64_t now_us)
+{
+	struct record record;
+
+	record_init(&record, STAGE_GAP, now_us);
+	record_set_number(&record, FIELD_COUNT, gap->count);
+	record_set_time(&record, FIELD_FROM_TIME, gap->from_us);
+	record_set_time(&record, FIELD_TO_TIME, gap->to_us);
+	record_set_string(&record, FIELD_REASON, gap->reason);
+	return journal_append(recorder->journal, record_finish(&record));
+}
+
+void recorder_write_gaps(struct recorder *recorder, uint64_t now_us)
+{
+	struct journal_gap gap;
+
+	/* A gap record that is refused is a refused record too: the journal counts it in the next gap. */
+	while (journal_gap_take(recorder->journal, &gap)) {
+		if (put_gap(recorder, &gap, now_us) != 0) {
+			journal_gap_return(recorder->journal, &gap);
+			return;
+		}
+	}
+	if (take_lost(recorder, &gap) && put_gap(recorder, &gap, now_us) != 0)
+		add_lost(recorder, gap.count, gap.from_us, gap.to_us);
+}
+
+uint64_t recorder_lost_total(struct recorder *recorder)
+{
+	pthread_mutex_lock(&recorder->lock);
+	uint64_t total = recorder->lost_total;
+
+	pthread_mutex_unlock(&recorder->lock);
+	return total;
+}

@@ -1,0 +1,456 @@
+/* shipper.c - the one thread that moves entries of the journal into Redis. */
+#include "shipper.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/log.h"
+#include "common/stream.h"
+
+enum {
+	LINGER_US = 20000,
+	IDLE_WAIT_MS = 250,
+	IDLE_CHECK_US = 5000000,	/* an idle shipper looks so often whether Redis is well */
+	BACK_OFF_FIRST_US = 50000,
+	BACK_OFF_MAX_US = 5000000,
+	BACK_OFF_OPERATOR_MAX_US = 30000000,
+	DRAIN_FAILURES_MAX = 2,
+};
+
+enum state { STATE_CONNECTING, STATE_SHIPPING, STATE_WAITING, STATE_OPERATOR, STATE_FENCED };
+static const char *const state_names[] = { "connecting", "shipping", "waiting", "operator", "fenced" };
+
+struct shipper {
+	struct shipper_options options;		/* strings: prefix is ours, those of redis are the link's */
+	char *prefix;
+	pthread_t thread;
+
+	/* the thread only */
+	struct redis_link *link;
+	struct journal_batch batch;
+	char producer[JOURNAL_NAME_SIZE];	/* whose entries are read; empty: not known yet */
+	struct stream_names names;
+	struct stream_cursor cursor;		/* as Redis has it, as far as we know */
+	bool in_place;				/* the journal is read on from the cursor */
+	uint64_t taken_seq;			/* last one of this producer that Redis said it has */
+	bool batch_open;			/* sent, and no word from Redis */
+	uint64_t checked_us;			/* when Redis last said something */
+	uint64_t back_off_us;
+	unsigned drain_failures;
+	unsigned seed;
+
+	pthread_mutex_t lock;			/* guards the rest */
+	pthread_cond_t wake;
+	bool stopping;
+	uint64_t drain_until_us;
+	enum state state;
+	struct shipper_status status;
+};
+
+static uint64_t clock_us(clockid_t clock)
+{
+	struct timespec now;
+
+	(void)clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static bool is_stopping(struct shipper *shipper)
+{
+	pthread_mutex_lock(&shipper->lock);
+	bool stopping = shipper->stopping;
+
+	pthread_mutex_unlock(&shipper->lock);
+	return stopping;
+}
+
+static void pause_until_stop(struct shipper *shipper, uint64_t pause_us)
+{
+	uint64_t until_us = clock_us(CLOCK_MONOTONIC) + pause_us;
+	struct timespec until = {
+		.tv_sec = (time_t)(until_us / 1000000), .tv_nsec = (long)(until_us % 1000000 * 1000),
+	};
+
+	pthread_mutex_lock(&shipper->lock);
+	while (!shipper->stopping && pthread_cond_timedwait(&shipper->wake, &shipper->lock, &until) == 0)
+		continue;
+	pthread_mutex_unlock(&shipper->lock);
+}
+
+/* What is known and said about the state. */
+
+static uint64_t backlog(struct shipper *shipper)
+{
+	struct journal_stat stat;
+
+	journal_stat(shipper->options.journal, &stat);
+	return stat.backlog;
+}
+
+/* Enters a state; whether it is a new one, and how long the old one was. */
+static bool enter_state(struct shipper *shipper, enum state state, uint64_t *ret_lasted_us)
+{
+	uint64_t now = clock_us(CLOCK_REALTIME);
+
+	pthread_mutex_lock(&shipper->lock);
+	bool is_new = shipper->state != state;
+
+	if (is_new) {
+		*ret_lasted_us = now > shipper->status.since_us ? now - shipper->status.since_us : 0;
+		shipper->state = state;
+		shipper->status.state = state_names[state];
+		shipper->status.since_us = now;
+	}
+	pthread_mutex_unlock(&shipper->lock);
+	return is_new;
+}
+
+static void say_well(struct shipper *shipper)
+{
+	uint64_t lasted_us = 0;
+
+	shipper->back_off_us = 0;
+	if (enter_state(shipper, STATE_SHIPPING, &lasted_us))
+		log_info("redis '%s' is reached after %" PRIu64 ".%" PRIu64 " s; %" PRIu64 " records wait for it",
+			 shipper->options.redis.address, lasted_us / 1000000, lasted_us / 100000 % 10,
+			 backlog(shipper));
+}
+
+static void say_failed(struct shipper *shipper, enum state state, const struct problem *problem)
+{
+	uint64_t lasted_us = 0;
+
+	pthread_mutex_lock(&shipper->lock);
+	shipper->status.errors++;
+	shipper->status.last_error = *problem;
+	shipper->status.last_error_us = clock_us(CLOCK_REALTIME);
+	pthread_mutex_unlock(&shipper->lock);
+	if (!enter_state(shipper, state, &lasted_us))
+		return;
+	if (state == STATE_WAITING)
+		log_warning("%s; keeping %" PRIu64 " records in the journal", problem->text, backlog(shipper));
+	else
+		log_error("%s; keeping %" PRIu64 " records in the journal until it is mended", problem->text,
+			  backlog(shipper));
+}
+
+static void count(struct shipper *shipper, uint64_t *counter, uint64_t more)
+{
+	pthread_mutex_lock(&shipper->lock);
+	*counter += more;
+	pthread_mutex_unlock(&shipper->lock);
+}
+
+/* The place in the journal. */
+
+static uint64_t cursor_seq(const struct stream_cursor *cursor)
+{
+	return cursor->exists ? (uint64_t)cursor->epoch << JOURNAL_COUNTER_BITS | cursor->counter : 0;
+}
+
+/* A batch whose answer was lost: what of it Redis has after all. */
+static void count_open_batch(struct shipper *shipper)
+{
+	uint64_t taken = 0;
+
+	for (size_t i = 0; shipper->batch_open && i < shipper->batch.count; i++)
+		taken += shipper->batch.entries[i].seq > shipper->taken_seq &&
+			 shipper->batch.entries[i].seq <= cursor_seq(&shipper->cursor);
+	shipper->batch_open = false;
+	count(shipper, &shipper->status.shipped, taken);
+}
+
+static enum redis_failure change_producer(struct shipper *shipper, struct problem *problem)
+{
+	struct journal_origin before = journal_origin(shipper->options.journal);
+	int error = journal_change_producer(shipper->options.journal, shipper->cursor.epoch, problem);
+	uint64_t lasted_us = 0;
+
+	shipper->in_place = false;
+	if (error)
+		return REDIS_OPERATOR;
+	shipper->producer[0] = '\0';
+	(void)enter_state(shipper, STATE_FENCED, &lasted_us);
+	struct journal_origin now = journal_origin(shipper->options.journal);
+
+	log_error("another milter writes as producer %s, which this one held; going on as %s",
+		  shipper->cursor.exists ? before.producer : "?", now.producer);
+	if (shipper->options.fenced && strcmp(before.producer, now.producer) != 0)
+		shipper->options.fenced(shipper->options.context);
+	return REDIS_OK;
+}
+
+static void note_went_back(struct shipper *shipper)
+{
+	if (cursor_seq(&shipper->cursor) >= shipper->taken_seq)
+		return;
+	log_warning("redis '%s' lost records that it had taken: its cursor is '%s', it was at seq %" PRIu64
+		    "; sending them again", shipper->options.redis.address, shipper->cursor.text, shipper->taken_seq);
+}
+
+/* Reads the journal on from the cursor. */
+static enum redis_failure follow_cursor(struct shipper *shipper, struct problem *problem)
+{
+	const struct stream_cursor *cursor = &shipper->cursor;
+
+	count_open_batch(shipper);
+	switch (journal_seek(shipper->options.journal, text_of(cursor->exists ? cursor->incarnation : ""),
+			     cursor->epoch, cursor->counter)) {
+	case JOURNAL_FOREIGN:
+		return change_producer(shipper, problem);
+	case JOURNAL_AFTER_KEPT:
+		log_error("redis '%s' has records up to '%s' and the journal no longer keeps those that follow; "
+			  "the gap is recorded", shipper->options.redis.address, cursor->text);
+		break;
+	case JOURNAL_AT_CURSOR:
+		break;
+	}
+	note_went_back(shipper);
+	/* What it lost is counted when it is in again: taken_seq stays. */
+	if (cursor_seq(cursor) > shipper->taken_seq)
+		shipper->taken_seq = cursor_seq(cursor);
+	shipper->in_place = true;
+	return REDIS_OK;
+}
+
+/* Connects where it must; asks for the cursor of the producer that is read. */
+static enum redis_failure find_place(struct shipper *shipper, struct problem *problem)
+{
+	struct stream_cursor known = shipper->cursor;
+	enum redis_failure failure = redis_link_open(shipper->link, problem);
+
+	if (failure || !shipper->producer[0])
+		return failure;
+	failure = stream_cursor_get(shipper->link, &shipper->names, &shipper->cursor, problem);
+	if (failure)
+		return failure;
+	shipper->checked_us = clock_us(CLOCK_MONOTONIC);
+	if (shipper->in_place && strcmp(known.text, shipper->cursor.text) == 0)
+		return REDIS_OK;
+	if (shipper->taken_seq && strcmp(known.text, shipper->cursor.text) != 0)
+		count(shipper, &shipper->status.resyncs, 1);
+	return follow_cursor(shipper, problem);
+}
+
+/* Entries of another producer come: those before a change of identity end, or begin. */
+static void read_other_producer(struct shipper *shipper)
+{
+	memcpy(shipper->producer, shipper->batch.origin.producer, sizeof shipper->producer);
+	stream_names(&shipper->names, shipper->prefix, shipper->options.partition, shipper->producer);
+	shipper->cursor = (struct stream_cursor){ .exists = false };
+	shipper->taken_seq = 0;
+	shipper->batch_open = false;
+	shipper->in_place = false;
+}
+
+/* One turn. */
+
+enum step {
+	STEP_AGAIN,		/* at once */
+	STEP_LINGER,		/* nothing waits, or nearly */
+	STEP_IDLE,
+	STEP_FAILED,
+};
+
+static enum step taken(struct shipper *shipper)
+{
+	const struct journal_batch *batch = &shipper->batch;
+	uint64_t last = batch->entries[batch->count - 1].seq, again = 0;
+
+	for (size_t i = 0; i < batch->count; i++)
+		again += batch->entries[i].seq <= shipper->taken_seq;
+	journal_shipped(shipper->options.journal, last);
+	if (last > shipper->taken_seq)
+		shipper->taken_seq = last;
+	shipper->batch_open = false;
+	shipper->checked_us = clock_us(CLOCK_MONOTONIC);
+	count(shipper, &shipper->status.shipped, batch->count - again);
+	count(shipper, &shipper->status.went_back, again);
+	say_well(shipper);
+	return batch->count < JOURNAL_BATCH_ENTRIES / 2 ? STEP_LINGER : STEP_AGAIN;
+}
+
+static enum step send_batch(struct shipper *shipper, enum redis_failure *ret_failure, struct problem *problem)
+{
+	shipper->batch_open = true;
+	switch (stream_append(shipper->link, &shipper->names, &shipper->cursor, &shipper->batch,
+			      shipper->options.max_length, ret_failure, problem)) {
+	case STREAM_APPENDED:
+		return taken(shipper);
+	case STREAM_MOVED_CURSOR:
+		count(shipper, &shipper->status.resyncs, 1);
+		*ret_failure = follow_cursor(shipper, problem);
+		return *ret_failure ? STEP_FAILED : STEP_AGAIN;
+	case STREAM_FAILED:
+		break;
+	}
+	shipper->in_place = false;
+	return STEP_FAILED;
+}
+
+static enum step idle(struct shipper *shipper, enum redis_failure *ret_failure, struct problem *problem)
+{
+	uint64_t now = clock_us(CLOCK_MONOTONIC);
+
+	if (now - shipper->checked_us >= IDLE_CHECK_US) {
+		shipper->checked_us = now;
+		*ret_failure = find_place(shipper, problem);
+		if (*ret_failure)
+			return STEP_FAILED;
+	}
+	say_well(shipper);
+	return STEP_IDLE;
+}
+
+static enum step ship_some(struct shipper *shipper, enum redis_failure *ret_failure, struct problem *problem)
+{
+	if (!redis_link_is_open(shipper->link) || (shipper->producer[0] && !shipper->in_place)) {
+		*ret_failure = find_place(shipper, problem);
+		if (*ret_failure)
+			return STEP_FAILED;
+	}
+	int found = journal_read(shipper->options.journal, &shipper->batch);
+
+	if (found < 0) {
+		problem_set(problem, "cannot read the journal: %s", strerror(-found));
+		*ret_failure = REDIS_WAIT;
+		return STEP_FAILED;
+	}
+	if (found == 0)
+		return idle(shipper, ret_failure, problem);
+	if (strcmp(shipper->batch.origin.producer, shipper->producer) != 0) {
+		read_other_producer(shipper);
+		return STEP_AGAIN;
+	}
+	return send_batch(shipper, ret_failure, problem);
+}
+
+static void back_off(struct shipper *shipper, enum redis_failure failure, const struct problem *problem)
+{
+	uint64_t most_us = failure == REDIS_OPERATOR ? BACK_OFF_OPERATOR_MAX_US : BACK_OFF_MAX_US;
+	uint64_t pause_us = shipper->back_off_us ? shipper->back_off_us * 2 : BACK_OFF_FIRST_US;
+
+	say_failed(shipper, failure == REDIS_OPERATOR ? STATE_OPERATOR : STATE_WAITING, problem);
+	if (pause_us > most_us)
+		pause_us = most_us;
+	shipper->back_off_us = pause_us;
+	pause_us += pause_us / 4 * (unsigned)(rand_r(&shipper->seed) % 1000) / 500 - pause_us / 4;
+	pause_until_stop(shipper, pause_us);
+}
+
+static bool may_go_on(struct shipper *shipper)
+{
+	pthread_mutex_lock(&shipper->lock);
+	bool may = !shipper->stopping || clock_us(CLOCK_MONOTONIC) < shipper->drain_until_us;
+
+	pthread_mutex_unlock(&shipper->lock);
+	return may;
+}
+
+static void *ship(void *context)
+{
+	struct shipper *shipper = context;
+
+	while (may_go_on(shipper)) {
+		enum redis_failure failure = REDIS_OK;
+		struct problem problem = { "" };
+		enum step step = ship_some(shipper, &failure, &problem);
+
+		if (step == STEP_FAILED)
+			back_off(shipper, failure, &problem);
+		if (is_stopping(shipper)) {
+			shipper->drain_failures += step == STEP_FAILED;
+			if (step == STEP_IDLE || shipper->drain_failures >= DRAIN_FAILURES_MAX)
+				break;
+			continue;
+		}
+		if (step == STEP_IDLE)
+			journal_wait_read(shipper->options.journal, IDLE_WAIT_MS);
+		if (step == STEP_IDLE || step == STEP_LINGER)
+			pause_until_stop(shipper, LINGER_US);
+	}
+	redis_link_close(shipper->link);
+	return NULL;
+}
+
+static void shipper_free(struct shipper *shipper)
+{
+	redis_link_free(shipper->link);
+	free(shipper->prefix);
+	free((char *)shipper->options.redis.address);
+	free(shipper);
+}
+
+static int start_thread(struct shipper *shipper)
+{
+	pthread_condattr_t monotonic;
+	sigset_t all, before;
+
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_mutex_init(&shipper->lock, NULL);
+	(void)pthread_cond_init(&shipper->wake, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
+	/* Signals are the business of other threads. */
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_BLOCK, &all, &before);
+	int error = pthread_create(&shipper->thread, NULL, ship, shipper);
+
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -error;
+}
+
+int shipper_start(struct shipper **ret_shipper, const struct shipper_options *options)
+{
+	struct shipper *shipper = calloc(1, sizeof *shipper);
+	int error = -ENOMEM;
+
+	if (!shipper)
+		return error;
+	shipper->options = *options;
+	shipper->options.redis.address = strdup(options->redis.address);
+	shipper->prefix = strdup(options->prefix);
+	shipper->link = redis_link_new(&options->redis);
+	shipper->state = STATE_CONNECTING;
+	shipper->status.state = state_names[STATE_CONNECTING];
+	shipper->status.since_us = clock_us(CLOCK_REALTIME);
+	shipper->seed = (unsigned)shipper->status.since_us;
+	if (shipper->options.redis.address && shipper->prefix && shipper->link)
+		error = start_thread(shipper);
+	if (error) {
+		shipper_free(shipper);
+		return error;
+	}
+	*ret_shipper = shipper;
+	return 0;
+}
+
+void shipper_stop(struct shipper *shipper, uint64_t drain_timeout_us)
+{
+	if (!shipper)
+		return;
+	pthread_mutex_lock(&shipper->lock);
+	shipper->stopping = true;
+	shipper->drain_until_us = clock_us(CLOCK_MONOTONIC) + drain_timeout_us;
+	pthread_cond_signal(&shipper->wake);
+	pthread_mutex_unlock(&shipper->lock);
+	journal_wake(shipper->options.journal);
+	(void)pthread_join(shipper->thread, NULL);
+	pthread_cond_destroy(&shipper->wake);
+	pthread_mutex_destroy(&shipper->lock);
+	shipper_free(shipper);
+}
+
+void shipper_status(struct shipper *shipper, struct shipper_status *ret_status)
+{
+	pthread_mutex_lock(&shipper->lock);
+	*ret_status = shipper->status;
+	pthread_mutex_unlock(&shipper->lock);
+}

@@ -1,0 +1,174 @@
+/*
+ * bench_shipper.c - what a record costs on its way into Redis: CPU of the sender and of redis-server,
+ * and the rate; batches through the append script beside one XADD at a time.
+ *
+ * Prints one line a run: a name, records a second, CPU microseconds a record of sender, Redis and both.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "common/stream.h"
+#include "sample_session.h"
+#include "tests/live/redis_server.h"
+
+#define PRODUCER "0123456789abcdef0123456789abcdef"
+enum { ROUND = 9 * 64 };		/* records made beforehand, sent again and again */
+
+static struct redis_server server;
+static struct record record;
+static char *payloads[ROUND];
+static size_t lengths[ROUND];
+
+struct reading {
+	double wall_us, own_us, redis_us;
+};
+
+static double own_cpu_us(void)
+{
+	struct rusage usage;
+
+	(void)getrusage(RUSAGE_SELF, &usage);
+	return 1e6 * (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+static struct reading read_clocks(void)
+{
+	struct timespec now;
+	struct reading reading = { .redis_us = redis_server_cpu_us(&server), .own_us = own_cpu_us() };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	reading.wall_us = 1e6 * (double)now.tv_sec + (double)now.tv_nsec / 1e3;
+	return reading;
+}
+
+static void report(const char *name, uint64_t records, struct reading begin)
+{
+	struct reading end = read_clocks();
+	double count = (double)records, own = (end.own_us - begin.own_us) / count;
+	double redis = (end.redis_us - begin.redis_us) / count;
+
+	printf("%-34s %8.0f records/s  cpu us a record: sender %5.2f  redis %5.2f  both %5.2f\n", name,
+	       count * 1e6 / (end.wall_us - begin.wall_us), own, redis, own + redis);
+	(void)fflush(stdout);
+}
+
+static struct redis_link *connect_or_exit(const char *address)
+{
+	struct redis_options options = {
+		.address = address, .connect_timeout_us = 1000000, .command_timeout_us = 10000000,
+	};
+	struct redis_link *link = redis_link_new(&options);
+	struct problem problem;
+
+	if (link && redis_link_open(link, &problem) == REDIS_OK)
+		return link;
+	fprintf(stderr, "%s\n", link ? problem.text : "no memory");
+	exit(1);
+}
+
+static void prepare_records(void)
+{
+	for (size_t i = 0; i < ROUND; i++) {
+		struct text bytes = sample_record(&record, i);
+
+		payloads[i] = malloc(bytes.length);
+		if (!payloads[i])
+			exit(1);
+		memcpy(payloads[i], bytes.start, bytes.length);
+		lengths[i] = bytes.length;
+	}
+}
+
+static void run_batches(const char *name, const char *address, size_t batch_size, uint64_t records)
+{
+	static struct journal_batch batch = { .origin = { PRODUCER, PRODUCER, "mx1.example.com", "main", 0, 1 } };
+	struct redis_link *link = connect_or_exit(address);
+	struct stream_cursor cursor = { .exists = false };
+	struct stream_names names;
+	struct problem problem;
+	enum redis_failure failure;
+	uint64_t counter = 0;
+
+	(void)redis_server_ask(&server, "FLUSHALL");
+	stream_names(&names, "bench", 0, PRODUCER);
+	struct reading begin = read_clocks();
+
+	while (counter < records) {
+		for (batch.count = 0; batch.count < batch_size; batch.count++, counter++)
+			batch.entries[batch.count] = (struct journal_entry){
+				UINT64_C(1) << JOURNAL_COUNTER_BITS | (counter + 1),
+				{ payloads[counter % ROUND], lengths[counter % ROUND] },
+			};
+		if (stream_append(link, &names, &cursor, &batch, 100000, &failure, &problem) != STREAM_APPENDED) {
+			fprintf(stderr, "%s\n", problem.text);
+			exit(1);
+		}
+	}
+	report(name, counter, begin);
+	redis_link_free(link);
+}
+
+static void add_pair(struct redis_link *link, const char *name, struct text value)
+{
+	redis_link_add(link, text_of(name));
+	redis_link_add(link, value);
+}
+
+/* The same entries, each in its own command. */
+static void run_single(const char *name, const char *address, uint64_t records)
+{
+	struct redis_link *link = connect_or_exit(address);
+	struct redis_reply reply;
+
+	(void)redis_server_ask(&server, "FLUSHALL");
+	struct reading begin = read_clocks();
+
+	for (uint64_t i = 0; i < records; i++) {
+		char seq[24], time_text[TIME_TEXT_SIZE], scratch[RECORD_VALUE_TEXT_MAX];
+		struct record_view view;
+		struct record_value value;
+
+		(void)record_view_open(&view, (struct text){ payloads[i % ROUND], lengths[i % ROUND] });
+		(void)snprintf(seq, sizeof seq, "%llu", (unsigned long long)i + 1);
+		time_format(view.time_us, time_text);
+		redis_link_begin(link);
+		redis_link_add(link, TEXT_LITERAL("XADD"));
+		redis_link_add(link, TEXT_LITERAL("{bench:0}:records"));
+		redis_link_add(link, TEXT_LITERAL("*"));
+		add_pair(link, "stage", text_of(stage_name(view.stage)));
+		add_pair(link, "time", text_of(time_text));
+		add_pair(link, "host", TEXT_LITERAL("mx1.example.com"));
+		add_pair(link, "instance", TEXT_LITERAL("main"));
+		add_pair(link, "producer", TEXT_LITERAL(PRODUCER));
+		add_pair(link, "partition", TEXT_LITERAL("0"));
+		add_pair(link, "seq", text_of(seq));
+		add_pair(link, "schema", TEXT_LITERAL("1"));
+		while (record_view_next(&view, &value))
+			add_pair(link, value.info->name, record_value_text(&value, scratch));
+		if (redis_link_run(link, &reply, NULL) != REDIS_OK)
+			exit(1);
+	}
+	report(name, records, begin);
+	redis_link_free(link);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t records = argc > 1 ? strtoull(argv[1], NULL, 10) : 500000;
+
+	redis_server_or_skip();
+	redis_server_begin(&server, NULL);
+	prepare_records();
+	for (int i = 0; i < 1; i++) {
+		run_single("one XADD at a time, unix", server.unix_address, records / 5);
+		run_batches("batches of 64, unix", server.unix_address, 64, records);
+		run_batches("batches of 64, tcp", server.tcp_address, 64, records);
+		run_batches("batches of 16, unix", server.unix_address, 16, records);
+	}
+	redis_server_end(&server);
+	return 0;
+}

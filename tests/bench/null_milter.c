@@ -1,0 +1,129 @@
+/*
+ * null_milter.c - the empty libmilter program that the benches measure smtptrail-milter against.
+ *
+ * It negotiates what smtptrail-milter negotiates (latency = live): the same flags, the same macro
+ * lists, the same callbacks, and does nothing in them. What is left is libmilter's own cost.
+ *
+ * null_milter SOCKET: SOCKET as libmilter writes it, unix:/path or inet:port@host.
+ */
+#include <libmilter/mfapi.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#define MAX_PACKET (1024 * 1024)
+#define BACKLOG 1024
+
+static const struct {
+	int place;
+	const char *macros;
+} macro_lists[] = {
+	{ SMFIM_CONNECT, "j {daemon_name} {daemon_addr} {daemon_port} v _ {client_addr} {client_name} "
+			 "{client_port} {client_ptr} {client_resolve} {client_connections} {if_name} "
+			 "{if_addr}" },
+	{ SMFIM_HELO, "{tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer} {verify}" },
+	{ SMFIM_ENVFROM, "i {auth_type} {auth_authen} {auth_author} {auth_ssf} {mail_addr} {mail_host} "
+			 "{mail_mailer}" },
+	{ SMFIM_ENVRCPT, "i {rcpt_addr} {rcpt_host} {rcpt_mailer}" },
+	{ SMFIM_DATA, "i" },
+	{ SMFIM_EOH, "i" },
+	{ SMFIM_EOM, "i {msg_id}" },
+};
+
+static sfsistat negotiate(SMFICTX *context, unsigned long actions, unsigned long steps, unsigned long unused2,
+			  unsigned long unused3, unsigned long *ret_actions, unsigned long *ret_steps,
+			  unsigned long *ret_unused2, unsigned long *ret_unused3)
+{
+	(void)actions, (void)unused2, (void)unused3;
+	for (size_t i = 0; i < sizeof(macro_lists) / sizeof(macro_lists[0]); i++)
+		(void)smfi_setsymlist(context, macro_lists[i].place, (char *)(size_t)macro_lists[i].macros);
+	*ret_actions = 0;
+	*ret_steps = steps & (SMFIP_RCPT_REJ | SMFIP_HDR_LEADSPC | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY);
+	*ret_unused2 = *ret_unused3 = 0;
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat take_connect(SMFICTX *context, char *name, _SOCK_ADDR *address)
+{
+	(void)context, (void)name, (void)address;
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat take_word(SMFICTX *context, char *word)
+{
+	(void)context, (void)word;
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat take_command(SMFICTX *context, const char *command)
+{
+	(void)context, (void)command;
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat take_words(SMFICTX *context, char **words)
+{
+	(void)context, (void)words;
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat take_step(SMFICTX *context)
+{
+	(void)context;
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat take_header(SMFICTX *context, char *name, char *value)
+{
+	(void)context, (void)name, (void)value;
+	return SMFIS_NOREPLY;
+}
+
+static sfsistat take_end_of_headers(SMFICTX *context)
+{
+	(void)context;
+	return SMFIS_NOREPLY;
+}
+
+static sfsistat take_body(SMFICTX *context, unsigned char *bytes, size_t length)
+{
+	(void)context, (void)bytes, (void)length;
+	return SMFIS_NOREPLY;
+}
+
+int main(int argc, char **argv)
+{
+	struct smfiDesc description = {
+		.xxfi_name = (char[]){ "null_milter" },
+		.xxfi_version = SMFI_VERSION,
+		.xxfi_connect = take_connect,
+		.xxfi_helo = take_word,
+		.xxfi_envfrom = take_words,
+		.xxfi_envrcpt = take_words,
+		.xxfi_header = take_header,
+		.xxfi_eoh = take_end_of_headers,
+		.xxfi_body = take_body,
+		.xxfi_eom = take_step,
+		.xxfi_abort = take_step,
+		.xxfi_close = take_step,
+		.xxfi_unknown = take_command,
+		.xxfi_data = take_step,
+		.xxfi_negotiate = negotiate,
+	};
+	struct rlimit files;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: null_milter SOCKET\n");
+		return 2;
+	}
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	(void)smfi_setmaxdatasize(MAX_PACKET);
+	if (smfi_register(description) != MI_SUCCESS || smfi_setconn(argv[1]) != MI_SUCCESS ||
+	    smfi_setbacklog(BACKLOG) != MI_SUCCESS || smfi_opensocket(1) != MI_SUCCESS) {
+		fprintf(stderr, "null_milter: cannot listen on '%s'\n", argv[1]);
+		return 1;
+	}
+	return smfi_main() == MI_SUCCESS ? 0 : 1;
+}

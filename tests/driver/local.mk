@@ -1,0 +1,10 @@
+# tests/driver/local.mk - mtadrive: the MTA's side of the milter protocol.
+check_PROGRAMS += tests/driver/mtadrive
+tests_driver_mtadrive_SOURCES = tests/driver/main.c \
+	tests/driver/dialogue.c tests/driver/dialogue.h \
+	tests/driver/histogram.h \
+	tests/driver/load.c tests/driver/load.h \
+	tests/driver/milter_wire.c tests/driver/milter_wire.h \
+	tests/driver/mta.c tests/driver/mta.h \
+	tests/driver/play.c tests/driver/play.h
+EXTRA_DIST += tests/driver/README.md

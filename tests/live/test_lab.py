@@ -1,0 +1,88 @@
+#!/usr/bin/python3
+"""test_lab.py - a lab leaves nothing behind: no process, no file; however it ends."""
+import glob
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from lab import SKIPPED, Lab, LabError, Missing, process_birth, run_test, wait_until
+
+SELF = os.path.abspath(__file__)
+
+
+def live(ways):
+    """What the test's child does: brings up a lab, says where, then ends as it is told."""
+    with Lab(keep="keep" in ways) as lab:
+        lab.start_redis()
+        lab.start_postfix()
+        print(lab.directory, flush=True)
+        if "wait" in ways:
+            time.sleep(60)
+        if "raise" in ways:
+            raise ValueError("on purpose")
+    return 0
+
+
+def begin(way):
+    child = subprocess.Popen([sys.executable, SELF, way], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    directory = child.stdout.readline().strip()
+    if not directory:
+        status = child.wait(60)
+        raise (Missing if status == SKIPPED else LabError)("no lab came up, status %d" % status)
+    return child, directory, processes_of(directory)
+
+
+def processes_of(directory):
+    """Every process that names the directory in its command line, environment or open files."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*"):
+        try:
+            names = [os.readlink(each) for each in glob.glob(path + "/fd/*")] + [os.readlink(path + "/cwd")]
+            with open(path + "/cmdline", encoding="utf-8", errors="replace") as file:
+                names.append(file.read())
+        except OSError:
+            continue
+        pid = int(os.path.basename(path))
+        if pid != os.getpid() and any(directory in name for name in names) and process_birth(pid):
+            found.append(pid)
+    return found
+
+
+def nothing_is_left(directory):
+    wait_until("no process of %s is left" % directory, lambda: not processes_of(directory), 15)
+    if os.path.exists(directory):
+        raise LabError("%s is left" % directory)
+
+
+def test_end(way, number=None):
+    child, directory, processes = begin(way)
+    if len(processes) < 3:
+        raise LabError("a lab has more processes than %s" % processes)
+    if number:
+        child.send_signal(number)
+    status = child.wait(60)
+    if way == "keep":
+        if not processes_of(directory):
+            raise LabError("a kept lab goes on")
+        subprocess.run([sys.executable, os.path.join(os.path.dirname(SELF), "lab.py"), "stop", directory],
+                       check=True, stdout=subprocess.DEVNULL, timeout=60)
+    nothing_is_left(directory)
+    wanted = {"raise": 1}.get(way, 128 + number if number else 0)
+    if status != wanted:
+        raise LabError("%s ended with status %d, not %d" % (way, status, wanted))
+
+
+def main():
+    if len(sys.argv) > 1:
+        return live(sys.argv[1])
+    for way, number in (("end", None), ("raise", None), ("wait", signal.SIGTERM), ("wait", signal.SIGINT),
+                        ("keep", None)):
+        test_end(way, number)
+        print("ok     %s%s" % (way, " until %s" % signal.Signals(number).name if number else ""))
+    return 0
+
+
+if __name__ == "__main__":
+    run_test(main)

@@ -1,0 +1,274 @@
+#!/usr/bin/python3
+"""test_outage.py - the mail flows whatever happens to Redis and to the milter, and nothing is lost in silence.
+
+Arguments: names of cases; without any, all.
+"""
+import os
+import signal
+import sys
+import time
+
+from expected import sequence_differences
+from lab import DOMAIN, STREAM_KEY, Lab, LabError, run_test, wait_until
+from smtp_client import Client, Message
+
+CASES = []
+JOE = "joe@" + DOMAIN
+SENDER = "ann@example.com"
+SLOWEST_SESSION_SECONDS = 1.5	# a session of one message takes some 20 ms; 2 s is the milter's own time-out in Postfix
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def check(condition, what):
+    if not condition:
+        raise LabError("not so: " + what)
+
+
+def send(lab, prefix, count, recipients=1):
+    """One session a message; gives the Message-IDs. Each client must be told 250, in normal time."""
+    ids = []
+    for number in range(count):
+        message = Message("%s-%d" % (prefix, number))
+        begin = time.monotonic()
+        with Client(lab) as client:
+            client.say("EHLO client.example")
+            client.mail(SENDER, [JOE] + ["r%d@example.net" % each for each in range(1, recipients)], message)
+            client.quit()
+        took = time.monotonic() - begin
+        check(took < SLOWEST_SESSION_SECONDS + 0.01 * recipients,
+              "session %d of %s took %.1f s" % (number, prefix, took))
+        ids.append(message.id)
+    return ids
+
+
+def check_arrived(lab, ids, seconds=90):
+    """Each of these messages is in the stream once, in the order of sending; no seq twice or left out."""
+    def ids_of(records):
+        return [each["message_id"] for each in records if each["stage"] == "header"]
+
+    records = lab.wait_records("all %d messages" % len(ids), lambda seen: set(ids) <= set(ids_of(seen)),
+                               seconds=seconds)
+    sessions = {each["session"] for each in records if each["stage"] == "header"}
+    records = lab.wait_records(
+        "the close of each session",
+        lambda seen: sessions <= {each["session"] for each in seen if each["stage"] == "close"}, seconds=seconds)
+    check([each for each in ids_of(records) if each in ids] == ids, "the messages came once and in order")
+    lines = sequence_differences(records)
+    check(not lines, "the records are without hole or repetition: %s" % lines[:3])
+    return records
+
+
+def outage(lab, prefix, begin, end):
+    """Mail before, while and after something is wrong with Redis."""
+    ids = send(lab, prefix + "-before", 3)
+    check_arrived(lab, ids)
+    begin()
+    ids += send(lab, prefix + "-while", 10)
+    wait_until("status tells of the backlog", lambda: lab.status()["backlog_records"] >= 60)
+    check(lab.status()["records_dropped"] == 0, "nothing is dropped")
+    end()
+    ids += send(lab, prefix + "-after", 3)
+    check_arrived(lab, ids)
+    wait_until("status says that all is shipped", lambda: lab.status()["backlog_records"] == 0)
+    check(lab.status()["redis_state"] == "shipping", "the state is shipping again")
+
+
+@case
+def redis_stopped(lab):
+    outage(lab, "stopped", lambda: lab.end("redis"), lab.start_redis)
+
+
+@case
+def redis_killed(lab):
+    outage(lab, "killed", lambda: lab.end("redis", signal.SIGKILL), lab.start_redis)
+
+
+@case
+def redis_hangs(lab):
+    redis = lab.children["redis"]
+    outage(lab, "hung", lambda: redis.send_signal(signal.SIGSTOP), lambda: redis.send_signal(signal.SIGCONT))
+
+
+@case
+def redis_out_of_memory(lab):
+    outage(lab, "memory", lambda: lab.redis("CONFIG", "SET", "maxmemory", 1),
+           lambda: lab.redis("CONFIG", "SET", "maxmemory", 0))
+
+
+@case
+def stream_of_wrong_type(lab):
+    def begin():
+        lab.redis("EVAL", "redis.call('RENAME', KEYS[1], KEYS[2]) redis.call('SET', KEYS[1], 'mine')",
+                  2, STREAM_KEY, "{smtptrail:0}:aside")
+
+    outage(lab, "type", begin, lambda: lab.redis("RENAME", "{smtptrail:0}:aside", STREAM_KEY))
+
+
+@case
+def redis_asks_for_a_password(lab):
+    def begin():
+        lab.redis("CONFIG", "SET", "requirepass", "other")
+        lab.redis("CLIENT", "KILL", "TYPE", "normal", password="other")
+
+    outage(lab, "password", begin, lambda: lab.redis("CONFIG", "SET", "requirepass", "", password="other"))
+
+
+def one_session_of_each_kind(lab):
+    """Clients that wait: greeted only, in a message after RCPT, and after DATA."""
+    clients = [Client(lab) for _ in range(3)]
+    for client in clients:
+        client.say("EHLO client.example")
+    for client in clients[1:]:
+        client.say("MAIL FROM:<%s>" % SENDER)
+        client.say("RCPT TO:<%s>" % JOE)
+    clients[2].say("DATA", 354)
+    return clients
+
+
+def finish(clients):
+    """Those who waited go on as if nothing had happened."""
+    clients[0].say("NOOP")
+    message = Message("finish")
+    clients[1].data(message)
+    clients[2].send_raw(message.bytes + b".\r\n", "message and dot")
+    clients[2].reply(250)
+    for client in clients:
+        client.quit()
+        client.close()
+
+
+def check_closes(lab, cause, stages):
+    records = lab.wait_records(
+        "%d sessions closed by cause %s" % (len(stages), cause),
+        lambda seen: sum(each.get("cause") == cause for each in seen) >= len(stages))
+    closes = [each for each in records if each.get("cause") == cause]
+    check(sorted(each["last_stage"] for each in closes) == sorted(stages),
+          "each live session is closed once, after its last stage: %s" % closes)
+    begun = {each["session"] for each in records if each["stage"] == "connect"}
+    check({each["session"] for each in closes} <= begun, "the sessions closed are those that began")
+    check(not sequence_differences(records), "the records are without hole or repetition")
+    return records
+
+
+@case
+def stop_with_live_sessions(lab):
+    clients = one_session_of_each_kind(lab)
+    status = lab.end("milter", signal.SIGTERM)
+    check(status == 0, "the milter ends with status 0, not %d" % status)
+    finish(clients)
+    records = check_closes(lab, "shutdown", ["helo", "rcpt", "data"])
+    check(records[-1]["stage"] == "stop", "the last record is stop, not %s" % records[-1]["stage"])
+    check(records[-1]["reason"] == "signal", "stop says its reason: %s" % records[-1].get("reason"))
+
+
+@case
+def kill_with_live_sessions(lab):
+    ids = send(lab, "kill-before", 3)
+    clients = one_session_of_each_kind(lab)
+    lab.end("milter", signal.SIGKILL)
+    finish(clients)
+    lab.start_milter()
+    ids += send(lab, "kill-after", 3)
+    records = check_closes(lab, "killed", ["helo", "rcpt", "data"])
+    check_arrived(lab, ids)
+    starts = [each for each in records if each["stage"] == "start"]
+    check([each["reason"] for each in starts] == ["first", "restart"], "two starts with their reasons")
+    check(int(starts[1]["epoch"]) == int(starts[0]["epoch"]) + 1, "the epoch is the next one")
+    check(starts[1]["previous_epoch"] == starts[0]["epoch"], "the start names the epoch before it")
+    before = [int(each["seq"]) for each in records if int(each["seq"]) >> 40 == int(starts[0]["epoch"])]
+    check(int(starts[1]["previous_seq"]) == max(before), "the start names the last seq before it")
+
+
+@case
+def kill_with_redis_stopped(lab):
+    """What only the journal has survives both."""
+    lab.end("redis")
+    ids = send(lab, "both", 20)
+    lab.end("milter", signal.SIGKILL)
+    lab.start_milter()
+    ids += send(lab, "both-after", 5)
+    lab.start_redis()
+    check_arrived(lab, ids)
+
+
+@case
+def reload_says_what_it_cannot_do(lab):
+    send(lab, "reload-before", 1)
+    lab.write_config(header_drop=["subject"], front_size="8M")
+    lab.children["milter"].send_signal(signal.SIGUSR1)
+
+    def log():
+        with open(lab.path("milter.log"), encoding="utf-8", errors="backslashreplace") as file:
+            return file.read()
+
+    wait_until("the log names the option that needs a restart", lambda: "front_size" in log())
+    ids = send(lab, "reload-after", 1)
+    records = check_arrived(lab, ids)
+    headers = {each["message_id"]: each for each in records if each["stage"] == "header"}
+    check("subject" in headers["<reload-before-0@example.com>"], "the subject was recorded before")
+    check("subject" not in headers[ids[0]], "the subject is no longer recorded")
+
+    lab.write_config(header_drop=["subject"], max_parts="many")
+    lab.children["milter"].send_signal(signal.SIGUSR1)
+    wait_until("the log says what is wrong with the new file", lambda: "max_parts" in log())
+    check_arrived(lab, send(lab, "reload-wrong", 1))
+
+
+def full_journal(lab):
+    """Everything is full: the mail flows, the drops are counted, and a gap record says the same count."""
+    lab.end("redis")
+    message = 0
+    deadline = time.monotonic() + 120
+    while lab.status()["records_dropped"] == 0:
+        check(time.monotonic() < deadline, "the journal was full within two minutes")
+        send(lab, "full-%d" % message, 1, recipients=100)
+        message += 1
+    send(lab, "full-dropped", 5)
+    time.sleep(0.5)			# the status file is written five times a second
+    dropped = lab.status()["records_dropped"]
+    check(dropped >= 35, "five sessions of seven records and more are counted: %d" % dropped)
+    lab.start_redis()
+    records = lab.wait_records("a gap record", lambda seen: any(each["stage"] == "gap" for each in seen), seconds=90)
+    ids = send(lab, "full-after", 3)
+    records = check_arrived(lab, ids)
+    gaps = [each for each in records if each["stage"] == "gap"]
+    check(sum(int(each["count"]) for each in gaps) == lab.status()["records_dropped"] == dropped,
+          "the gap records count what was dropped, %d: %s" % (dropped, gaps))
+    for gap in gaps:
+        check(gap["from_time"] <= gap["to_time"] <= gap["time"], "the gap has its times: %s" % gap)
+        check(gap["reason"] in ("front_full", "spool_full"), "the gap has its reason: %s" % gap)
+
+
+def run_case(function, **options):
+    with Lab() as lab:
+        lab.start(redis_command_timeout="500ms", **options)
+        function(lab)
+
+
+def main():
+    cases = [(function, {}) for function in CASES]
+    cases.append((full_journal, {"front_size": "1M", "spool_size": "1M", "keep_size": "0", "keep_time": "0s"}))
+    failed = passed = 0
+    for function, options in cases:
+        if len(sys.argv) > 1 and function.__name__ not in sys.argv[1:]:
+            continue
+        begin = time.monotonic()
+        try:
+            run_case(function, **options)
+        except (LabError, OSError) as error:
+            failed += 1
+            print("FAILED %s: %s" % (function.__name__, error), flush=True)
+        else:
+            passed += 1
+            print("ok     %s (%.1f s)" % (function.__name__, time.monotonic() - begin), flush=True)
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("LC_ALL", "C.UTF-8")
+    run_test(main)
