@@ -404,9 +404,10 @@ static const struct {
 	 * addresses among them. */
 	{ "unblock-lan-zones:", "yes" },
 	{ "insecure-lan-zones:", "yes" },
-	{ "local-zone:", "test. nodefault" },
-	{ "local-zone:", "home.arpa. nodefault" },
 };
+
+/* Zones that libunbound would answer itself, and that a site may have. */
+static const char *const site_zones[] = { "test.", "home.arpa." };
 
 static int set_servers(struct ub_ctx *unbound, const struct dns_config *config, struct problem *problem)
 {
@@ -474,6 +475,12 @@ static int configure(struct ub_ctx *unbound, const struct dns_config *config, st
 		problem_set(problem, "libunbound cannot use threads");
 		error = -EINVAL;
 	}
+	/* The first of these ends all setting. */
+	for (size_t i = 0; !error && i < sizeof site_zones / sizeof site_zones[0]; i++)
+		if (ub_ctx_zone_remove(unbound, site_zones[i])) {
+			problem_set(problem, "libunbound refuses its configuration");
+			error = -EINVAL;
+		}
 	return error;
 }
 
