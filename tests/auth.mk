@@ -20,7 +20,7 @@ tests_unit_test_spf_suite_SOURCES = tests/unit/test_spf_suite.c $(DNS_TABLE)
 tests_unit_test_spf_suite_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS)
 tests_unit_test_spf_suite_LDADD = $(AUTH_TEST_LIBS) $(YAML_LIBS)
 
-LIVE_TEST_FILES += tests/live/test_dns.py
+LIVE_TEST_FILES += tests/live/test_dns.py tests/live/test_spf_differential.py
 EXTRA_DIST += tests/live/dns_lab.py
 check_PROGRAMS += tests/live/auth_probe
 tests_live_auth_probe_SOURCES = tests/live/auth_probe.c
