@@ -524,11 +524,10 @@ static struct message *need_message(struct session *session)
 	return session->message;
 }
 
-void session_header(struct session *session, uint64_t now_us, struct text name, struct text value)
+void session_header(struct session *session, struct text name, struct text value)
 {
 	struct message *message = need_message(session);
 
-	(void)now_us;
 	if (message)
 		message_header(message, name, value);
 }
@@ -556,11 +555,10 @@ void session_end_of_header(struct session *session, uint64_t now_us, const struc
 	put_header(session, now_us);
 }
 
-void session_body(struct session *session, uint64_t now_us, struct text chunk)
+void session_body(struct session *session, struct text chunk)
 {
 	struct message *message = need_message(session);
 
-	(void)now_us;
 	if (message)
 		message_body(message, chunk);
 }

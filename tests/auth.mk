@@ -26,23 +26,12 @@ check_PROGRAMS += tests/live/auth_probe
 tests_live_auth_probe_SOURCES = tests/live/auth_probe.c
 tests_live_auth_probe_LDADD = $(AUTH_TEST_LIBS)
 
-# Fuzzing: the stored inputs in make check; with --enable-fuzzing each target is a libFuzzer program.
-FUZZ_TARGETS = tests/fuzz/fuzz_spf tests/fuzz/fuzz_dmarc
-check_PROGRAMS += $(FUZZ_TARGETS)
-TESTS += tests/fuzz/check_corpora
-AM_TESTS_ENVIRONMENT += FUZZ_TARGETS='$(FUZZ_TARGETS)'; export FUZZ_TARGETS;
-EXTRA_DIST += tests/fuzz/check_corpora tests/fuzz/corpus_dmarc tests/fuzz/corpus_spf
-FUZZ_SOURCES = tests/fuzz/fuzz.h
-if !FUZZING
-FUZZ_SOURCES += tests/fuzz/fuzz_main.c
-endif
-FUZZ_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
-tests_fuzz_fuzz_spf_SOURCES = tests/fuzz/fuzz_spf.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_spf_SOURCES = tests/fuzz/fuzz_spf.c $(FUZZ_COMMON)
 tests_fuzz_fuzz_spf_LDADD = $(AUTH_TEST_LIBS)
-tests_fuzz_fuzz_spf_LDFLAGS = $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_dmarc_SOURCES = tests/fuzz/fuzz_dmarc.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_spf_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_dmarc_SOURCES = tests/fuzz/fuzz_dmarc.c $(FUZZ_COMMON)
 tests_fuzz_fuzz_dmarc_LDADD = $(AUTH_TEST_LIBS)
-tests_fuzz_fuzz_dmarc_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_dmarc_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
 EXTRA_PROGRAMS += tests/bench/bench_spf
 CLEANFILES += tests/bench/bench_spf

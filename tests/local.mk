@@ -4,6 +4,7 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; top_builddir='$(top_builddir)'; expor
 UNIT_TESTS = tests/unit/test_record
 UNIT_TESTS += tests/unit/test_address tests/unit/test_mime tests/unit/test_message tests/unit/test_session
 UNIT_TESTS += tests/unit/test_escape
+UNIT_TESTS += tests/unit/test_journal
 UNIT_TESTS += tests/unit/test_redis_link
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS) tests/check_layers tests/check_docs
@@ -20,6 +21,8 @@ tests_unit_test_mime_SOURCES = tests/unit/test_mime.c tests/unit/unit.h
 tests_unit_test_mime_LDADD = $(DAEMON_LIBS)
 tests_unit_test_escape_SOURCES = tests/unit/test_escape.c tests/unit/unit.h
 tests_unit_test_escape_LDADD = $(UNIT_LIBS)
+tests_unit_test_journal_SOURCES = tests/unit/test_journal.c tests/unit/journal_rooms.h tests/unit/unit.h
+tests_unit_test_journal_LDADD = $(UNIT_LIBS)
 tests_unit_test_redis_link_SOURCES = tests/unit/test_redis_link.c tests/unit/unit.h
 tests_unit_test_redis_link_LDADD = $(UNIT_LIBS)
 
@@ -54,18 +57,29 @@ UNIT_TESTS += tests/unit/test_log
 tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/unit.h
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
 
-# Programs that measure; none fails on a time.
-EXTRA_PROGRAMS += tests/bench/bench_shipper
-CLEANFILES += tests/bench/bench_shipper
-tests_bench_bench_shipper_SOURCES = tests/bench/bench_shipper.c tests/bench/sample_session.c \
-	tests/bench/sample_session.h tests/live/redis_server.c tests/live/redis_server.h
-tests_bench_bench_shipper_LDADD = $(UNIT_LIBS)
-
 include tests/driver/local.mk
 include tests/bench/local.mk
 include tests/live/local.mk
+include tests/fuzz/local.mk
+include tests/replay/local.mk
 UNIT_TESTS += tests/unit/test_status
 tests_unit_test_status_SOURCES = tests/unit/test_status.c tests/unit/unit.h
 tests_unit_test_status_LDADD = $(UNIT_LIBS)
 TESTS += tests/check_status
 EXTRA_DIST += tests/check_status
+
+UNIT_TESTS += tests/unit/test_keeper tests/unit/test_verb_journal
+tests_unit_test_keeper_SOURCES = tests/unit/test_keeper.c tests/unit/journal_rooms.h tests/unit/unit.h
+tests_unit_test_keeper_LDADD = $(DAEMON_LIBS)
+tests_unit_test_verb_journal_SOURCES = tests/unit/test_verb_journal.c tests/unit/journal_rooms.h tests/unit/unit.h
+tests_unit_test_verb_journal_LDADD = $(UNIT_LIBS)
+# What reads: the analyzer's own parts.
+UNIT_TESTS += tests/unit/test_show tests/unit/test_watch_filter tests/unit/test_sequence tests/unit/test_match
+tests_unit_test_show_SOURCES = tests/unit/test_show.c tests/unit/records.h tests/unit/unit.h
+tests_unit_test_show_LDADD = libanalysis.a $(UNIT_LIBS)
+tests_unit_test_watch_filter_SOURCES = tests/unit/test_watch_filter.c tests/unit/records.h tests/unit/unit.h
+tests_unit_test_watch_filter_LDADD = libanalysis.a $(UNIT_LIBS)
+tests_unit_test_sequence_SOURCES = tests/unit/test_sequence.c tests/unit/unit.h
+tests_unit_test_sequence_LDADD = libanalysis.a $(UNIT_LIBS)
+tests_unit_test_match_SOURCES = tests/unit/test_match.c tests/unit/unit.h
+tests_unit_test_match_LDADD = libanalysis.a $(UNIT_LIBS)

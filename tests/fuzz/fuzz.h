@@ -1,11 +1,12 @@
 /*
- * fuzz.h - a fuzz target: one function that takes any bytes and lives.
+ * fuzz.h - a fuzz target: one reader of outside bytes, given any bytes.
  *
- * Built with --enable-fuzzing (clang), libFuzzer calls it; otherwise fuzz_main.c does, with the stored inputs.
- * What must hold is said by FUZZ_CHECK, which ends the process.
+ * Each fuzz_NAME.c defines fuzz_one(). Built plainly, fuzz_main.c gives it the files of its corpus;
+ * with --enable-fuzzers (clang), libFuzzer makes up the bytes. A target checks what must hold for
+ * any input with FUZZ_MUST and otherwise only has to come back.
  */
-#ifndef SMTPTRAIL_TESTS_FUZZ_H
-#define SMTPTRAIL_TESTS_FUZZ_H
+#ifndef SMTPTRAIL_FUZZ_H
+#define SMTPTRAIL_FUZZ_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,16 +15,20 @@
 
 #include "common/text.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define FUZZ_CHECK(condition) do { \
+#define FUZZ_MUST(condition) do { \
 	if (!(condition)) { \
-		fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+		fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
 		abort(); \
 	} \
 } while (0)
 
-/* The next line of an input; absent after the last. */
+/* libFuzzer's name. */
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+/* The input as a file, for readers that take a name: the same one each time, in memory. */
+const char *fuzz_file(const uint8_t *bytes, size_t size);
+
+/* Takes the next line off an input of several texts; empty after the last. */
 static inline struct text fuzz_line(struct text *rest)
 {
 	const char *end = rest->length > 0 ? memchr(rest->start, '\n', rest->length) : NULL;

@@ -21,19 +21,19 @@ static void source_ask(struct dns *dns, const struct dns_question *question)
 	bool has_data = question->type == DNS_TXT && record.length > 0;
 	struct dns_answer *answer = dns_answer_new(has_data ? DNS_DATA : DNS_NO_NAME, question->type, has_data, &item, NULL);
 
-	FUZZ_CHECK(answer != NULL);
+	FUZZ_MUST(answer != NULL);
 	question->answered(question->context, answer);
 }
 
 static void check_outcome(const struct dmarc_outcome *outcome, const struct source *source)
 {
-	FUZZ_CHECK(source->asked <= 8 * (DMARC_WALKS_MAX + 1) + 2);
-	FUZZ_CHECK(dmarc_policy_name(outcome->disposition) != NULL);
-	FUZZ_CHECK(outcome->disposition == DMARC_POLICY_NONE || outcome->result == DMARC_FAIL);
-	FUZZ_CHECK((outcome->why == 0) == (outcome->result == DMARC_PASS));
-	FUZZ_CHECK(outcome->tags.pct <= 100);
+	FUZZ_MUST(source->asked <= 8 * (DMARC_WALKS_MAX + 1) + 2);
+	FUZZ_MUST(dmarc_policy_name(outcome->disposition) != NULL);
+	FUZZ_MUST(outcome->disposition == DMARC_POLICY_NONE || outcome->result == DMARC_FAIL);
+	FUZZ_MUST((outcome->why == 0) == (outcome->result == DMARC_PASS));
+	FUZZ_MUST(outcome->tags.pct <= 100);
 	for (const char *byte = outcome->record; *byte; byte++)
-		FUZZ_CHECK(*byte >= ' ' && *byte <= '~');
+		FUZZ_MUST(*byte >= ' ' && *byte <= '~');
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct dns_job job;
 
 	if (!suffixes)
-		FUZZ_CHECK(dmarc_suffixes_open(NULL, &suffixes, NULL) == 0);
+		FUZZ_MUST(dmarc_suffixes_open(NULL, &suffixes, NULL) == 0);
 	source.first = fuzz_line(&rest);
 	source.other = fuzz_line(&rest);
 	struct text from = fuzz_line(&rest);

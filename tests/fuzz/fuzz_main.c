@@ -1,67 +1,53 @@
-/* fuzz_main.c - a fuzz target without a fuzzer: replays files given as arguments, and what lies in folders. */
+/* fuzz_main.c - replays stored inputs through a fuzz target: for builds without libFuzzer. */
 #include <dirent.h>
-#include <errno.h>
 #include <string.h>
 
-#include "tests/fuzz/fuzz.h"
+#include "fuzz.h"
 
-enum { INPUT_SIZE_MAX = 1 << 20 };
+enum { INPUT_MAX = 1 << 20 };
 
-static int replay_file(const char *path)
+static int replay(const char *file)
 {
-	static char buffer[INPUT_SIZE_MAX];
-	FILE *file = fopen(path, "rb");
+	static uint8_t bytes[INPUT_MAX];
+	FILE *in = fopen(file, "rb");
 
-	if (!file) {
-		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+	if (!in) {
+		perror(file);
 		return -1;
 	}
-	size_t size = fread(buffer, 1, sizeof buffer, file);
+	size_t size = fread(bytes, 1, sizeof bytes, in);
 
-	fclose(file);
-	/* Memory of exactly that size, so that a sanitizer sees each byte beyond. */
-	uint8_t *input = malloc(size > 0 ? size : 1);
+	fclose(in);
+	/* In a block of its size, so that a sanitizer sees the first byte read beyond it. */
+	uint8_t *input = malloc(size ? size : 1);
 
-	if (!input)
-		return -1;
-	memcpy(input, buffer, size);
+	FUZZ_MUST(input);
+	memcpy(input, bytes, size);
 	(void)LLVMFuzzerTestOneInput(input, size);
 	free(input);
-	return 1;
-}
-
-static int replay(const char *path)
-{
-	DIR *folder = opendir(path);
-	int count = 0;
-
-	if (!folder)
-		return replay_file(path);
-	for (struct dirent *entry = readdir(folder); entry && count >= 0; entry = readdir(folder)) {
-		char inside[4096];
-
-		if (entry->d_name[0] == '.')
-			continue;
-		(void)snprintf(inside, sizeof inside, "%s/%s", path, entry->d_name);
-		int replayed = replay_file(inside);
-
-		count = replayed < 0 ? replayed : count + replayed;
-	}
-	closedir(folder);
-	return count;
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	int count = 0;
+	struct dirent **entries = NULL;
+	int count = argc == 2 ? scandir(argv[1], &entries, NULL, alphasort) : -1, replayed = 0, failed = 0;
 
-	for (int i = 1; i < argc; i++) {
-		int replayed = replay(argv[i]);
-
-		if (replayed < 0)
-			return 1;
-		count += replayed;
+	if (count < 0) {
+		fprintf(stderr, "usage: %s FOLDER; every file in it is an input\n", argv[0]);
+		return 2;
 	}
-	printf("%d inputs replayed\n", count);
-	return count > 0 ? 0 : 1;
+	for (int i = 0; i < count; i++) {
+		char file[4096];
+
+		if (entries[i]->d_name[0] != '.' &&
+		    snprintf(file, sizeof file, "%s/%s", argv[1], entries[i]->d_name) < (int)sizeof file) {
+			failed += replay(file) != 0;
+			replayed++;
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	printf("%d inputs replayed\n", replayed);
+	return failed || replayed == 0;
 }

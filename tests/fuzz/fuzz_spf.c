@@ -33,7 +33,7 @@ static void source_ask(struct dns *dns, const struct dns_question *question)
 	enum dns_status status = source->asked % 7 == 0 ? DNS_NO_NAME : source->asked % 11 == 0 ? DNS_TEMPORARY : DNS_DATA;
 	struct dns_answer *answer = dns_answer_new(status, question->type, status == DNS_DATA ? count : 0, items, NULL);
 
-	FUZZ_CHECK(answer && question->name.length <= DOMAIN_LENGTH_MAX + 1);
+	FUZZ_MUST(answer && question->name.length <= DOMAIN_LENGTH_MAX + 1);
 	question->answered(question->context, answer);
 }
 
@@ -41,19 +41,19 @@ static void see_step(void *context, const struct spf_step *step)
 {
 	unsigned *steps = context;
 
-	FUZZ_CHECK(step->depth <= SPF_TERMS_MAX && step->domain.length <= DOMAIN_LENGTH_MAX);
+	FUZZ_MUST(step->depth <= SPF_TERMS_MAX && step->domain.length <= DOMAIN_LENGTH_MAX);
 	(*steps)++;
 }
 
 static void check_outcome(const struct spf_outcome *outcome, const struct source *source)
 {
-	FUZZ_CHECK(outcome->lookups <= SPF_TERMS_MAX + 1);
-	FUZZ_CHECK(source->asked <= DNS_JOB_QUESTIONS);
-	FUZZ_CHECK(memchr(outcome->term, '\0', sizeof outcome->term) != NULL);
-	FUZZ_CHECK(memchr(outcome->error, '\0', sizeof outcome->error) != NULL);
-	FUZZ_CHECK((outcome->result == SPF_TEMPERROR || outcome->result == SPF_PERMERROR) <= (outcome->error[0] != '\0'));
+	FUZZ_MUST(outcome->lookups <= SPF_TERMS_MAX + 1);
+	FUZZ_MUST(source->asked <= DNS_JOB_QUESTIONS);
+	FUZZ_MUST(memchr(outcome->term, '\0', sizeof outcome->term) != NULL);
+	FUZZ_MUST(memchr(outcome->error, '\0', sizeof outcome->error) != NULL);
+	FUZZ_MUST((outcome->result == SPF_TEMPERROR || outcome->result == SPF_PERMERROR) <= (outcome->error[0] != '\0'));
 	for (const char *byte = outcome->explanation; *byte; byte++)
-		FUZZ_CHECK(*byte >= ' ' && *byte <= '~');
+		FUZZ_MUST(*byte >= ' ' && *byte <= '~');
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
