@@ -26,6 +26,14 @@ void journal_copy_close(struct journal *journal)
 	journal->copy_from = journal->copy_to = -1;
 }
 
+static void remove_file(int directory, const char *name, bool set_aside)
+{
+	if (set_aside)
+		(void)segment_set_aside(directory, name);
+	else
+		(void)unlinkat(directory, name, 0);
+}
+
 /* Takes a segment that nobody has pinned out of the list and deletes its files. */
 static void remove_segment(struct journal *journal, struct segment *segment, bool set_aside)
 {
@@ -49,10 +57,10 @@ static void remove_segment(struct journal *journal, struct segment *segment, boo
 	if (journal->copy_number == segment->number)
 		journal_copy_close(journal);
 	segment_name(name, segment->number);
-	if (segment->in_front && (!set_aside || segment_set_aside(journal->front, name) != 0))
-		(void)unlinkat(journal->front, name, 0);
-	if (segment->in_spool && (!set_aside || segment_set_aside(journal->spool, name) != 0))
-		(void)unlinkat(journal->spool, name, 0);
+	if (segment->in_front)
+		remove_file(journal->front, name, set_aside);
+	if (segment->in_spool)
+		remove_file(journal->spool, name, set_aside);
 	free(segment);
 }
 

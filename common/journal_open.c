@@ -601,6 +601,8 @@ static struct journal *new_journal(const struct journal_options *options)
 		return NULL;
 	memset(journal, 0, sizeof *journal);
 	journal->options = *options;
+	/* The caller's strings may go once we are open. */
+	journal->options.front_directory = journal->options.spool_directory = journal->options.machine_id_file = NULL;
 	journal->options.host = strdup(options->host);
 	journal->options.instance = strdup(options->instance);
 	journal->front = journal->spool = journal->copy_from = journal->copy_to = journal->reader.fd = -1;

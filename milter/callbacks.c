@@ -275,7 +275,7 @@ static sfsistat on_close(SMFICTX *context)
 	return call_leave(&call, 0);
 }
 
-static int set_owner(const struct config *config, const char *path, struct problem *problem)
+static int set_owner(const struct config *config, const char *path, uid_t owner, struct problem *problem)
 {
 	const struct group *group = config->socket_group[0] ? getgrnam(config->socket_group) : NULL;
 
@@ -284,11 +284,11 @@ static int set_owner(const struct config *config, const char *path, struct probl
 			    config->socket_group);
 		return -EINVAL;
 	}
-	if (group && chown(path, (uid_t)-1, group->gr_gid) != 0) {
+	if (lchown(path, owner, group ? group->gr_gid : (gid_t)-1) != 0) {
 		int error = errno;
 
-		problem_set(problem, "cannot give socket '%s' to group '%.64s': %s; start as root, or be a member of it", path,
-			    config->socket_group, strerror(error));
+		problem_set(problem, "cannot give socket '%s' to user %u and group '%.64s': %s; start as root, or be a member of it",
+			    path, (unsigned)owner, config->socket_group, strerror(error));
 		return -error;
 	}
 	/* After chown, which may take bits away. */
@@ -318,7 +318,8 @@ static int register_callbacks(void)
 	return smfi_register(callbacks) == MI_SUCCESS ? 0 : -ENOMEM;
 }
 
-int callbacks_open(const struct config *config, const struct socket_address *address, struct problem *problem)
+int callbacks_open(const struct config *config, const struct socket_address *address, uid_t owner,
+		   struct problem *problem)
 {
 	int error;
 
@@ -344,7 +345,7 @@ int callbacks_open(const struct config *config, const struct socket_address *add
 			    config->socket, strerror(-error));
 		return error;
 	}
-	return address->is_local ? set_owner(config, address->path, problem) : 0;
+	return address->is_local ? set_owner(config, address->path, owner, problem) : 0;
 }
 
 struct service {
@@ -364,32 +365,18 @@ static void *serve(void *context)
 	return NULL;
 }
 
-static void *ask_to_stop(void *unused)
-{
-	(void)unused;
-	(void)smfi_stop();
-	return NULL;
-}
-
-/* libmilter's listener holds the lock that smfi_stop needs, for five seconds or until somebody connects. */
+/* Hands the signal on to libmilter's thread, whose business it is. Its listener looks for the stop only
+ * every five seconds, or when somebody connects: so somebody does. */
 static bool end_service(struct service *service, const struct socket_address *address)
 {
 	const struct timespec pause = { .tv_nsec = 20000000 };
-	unsigned pauses = 0;
-	pthread_t thread;
 
-	if (pthread_create(&thread, NULL, ask_to_stop, NULL) != 0) {
-		(void)smfi_stop();
-		return true;
-	}
-	while (!atomic_load(&service->has_ended) && pauses++ < STOP_PAUSES_MAX) {
+	(void)kill(getpid(), SIGTERM);
+	for (unsigned pauses = 0; !atomic_load(&service->has_ended) && pauses < STOP_PAUSES_MAX; pauses++) {
 		(void)socket_is_answered(address);
 		(void)nanosleep(&pause, NULL);
 	}
-	if (!atomic_load(&service->has_ended))
-		return false;
-	(void)pthread_join(thread, NULL);
-	return true;
+	return atomic_load(&service->has_ended);
 }
 
 /* smfi_main has a thread of its own, so that this one takes the signal: the kernel prefers the main

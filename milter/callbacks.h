@@ -15,8 +15,9 @@
 #include "session.h"
 #include "socket.h"
 
-/* Opens the listening socket, with its mode and group. Before privileges are dropped. */
-int callbacks_open(const struct config *config, const struct socket_address *address, struct problem *problem);
+/* Opens the listening socket, with its owner, mode and group. Before privileges are dropped. */
+int callbacks_open(const struct config *config, const struct socket_address *address, uid_t owner,
+		   struct problem *problem);
 /* Serves until SIGTERM, SIGINT or SIGHUP, which are blocked in all threads: 0; or until it fails. From
  * the signal on callbacks do nothing. */
 int callbacks_run(struct sessions *sessions, const struct socket_address *address);

@@ -73,7 +73,7 @@ static int prepare(struct daemon *daemon, struct problem *problem)
 	if (!error)
 		error = privileges_make_directories(config, address->path, &identity, problem);
 	if (!error)
-		error = callbacks_open(config, address, problem);
+		error = callbacks_open(config, address, identity.user, problem);
 	if (!error)
 		error = privileges_drop(&identity, problem);
 	/* What the milter makes from here on is for its user and group. */

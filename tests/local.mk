@@ -29,7 +29,7 @@ tests_unit_test_redis_link_LDADD = $(UNIT_LIBS)
 # make check-live: against real servers that the tests start for themselves. A test whose server is
 # missing is skipped with a word. Programs are built, scripts lie in the source.
 LIVE_TESTS = tests/live/test_stream
-LIVE_TEST_FILES =
+LIVE_TEST_FILES = tests/live/test_watch.py
 EXTRA_PROGRAMS = $(LIVE_TESTS)
 EXTRA_DIST += tests/live/run $(LIVE_TEST_FILES)
 CLEANFILES += $(LIVE_TESTS)

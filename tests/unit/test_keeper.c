@@ -103,11 +103,57 @@ TEST(an_entry_reaches_the_spool_within_the_interval_without_any_call)
 	rooms_done(&rooms);
 }
 
+static uint64_t resident_bytes(void)
+{
+	unsigned long long size = 0, resident = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	if (!file || fscanf(file, "%llu %llu", &size, &resident) != 2)
+		resident = 0;
+	if (file)
+		(void)fclose(file);
+	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Appends, waiting where the front is full. */
+static void append_numbers(struct journal *journal, uint64_t first, uint64_t count)
+{
+	struct appender appender = { .journal = journal, .count = count, .thread = first };
+
+	(void)append_all(&appender);
+}
+
+TEST(memory_stays_flat_while_nobody_reads)
+{
+	struct rooms rooms;
+	struct keeper *keeper = NULL;
+
+	rooms_init(&rooms);
+	rooms.options.spool_bytes = 512 * 128 * 1024;
+	struct journal *journal = rooms_open(&rooms);
+
+	CHECK_NUMBER(keeper_start(&keeper, journal, 10000), 0);
+	append_numbers(journal, 1, 10000);
+	uint64_t before = resident_bytes();
+
+	append_numbers(journal, 2, 200000);
+	uint64_t after = resident_bytes();
+
+	CHECK(before > 0);
+	CHECK(rooms_stat(journal).backlog_bytes > 250 * rooms.options.segment_bytes);
+	CHECK_SAYING(after < before + 2 * 1024 * 1024, "%llu bytes became %llu", (unsigned long long)before,
+		     (unsigned long long)after);
+	keeper_stop(keeper);
+	journal_close(journal);
+	rooms_done(&rooms);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct unit_test tests[] = {
 		UNIT_TEST(several_appenders_a_reader_and_the_keeper_lose_and_double_nothing),
 		UNIT_TEST(syncing_each_or_never_keeps_every_entry_too),
+		UNIT_TEST(memory_stays_flat_while_nobody_reads),
 		UNIT_TEST(an_entry_reaches_the_spool_within_the_interval_without_any_call),
 		{ NULL, NULL },
 	};
