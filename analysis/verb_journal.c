@@ -16,7 +16,7 @@ extern const struct verb verb_journal;
 
 struct request {
 	bool (*run)(struct request *request, const char *directory);	/* false: cannot be read */
-	void (*finish)(struct request *request);			/* after all directories; may be NULL */
+	void (*finish)(struct request *request); /* after all directories; may be NULL */
 	bool is_json;
 	bool has_many;			/* directories: files are shown with theirs */
 	bool has_damage;
@@ -119,7 +119,8 @@ static void print_file(const struct request *request, const char *directory, con
 	escape_terminal(text_of(file), stdout);
 }
 
-static void dump_text(const struct request *request, const char *directory, const struct journal_scan_entry *entry)
+static void dump_text(const struct request *request, const char *directory,
+		      const struct journal_scan_entry *entry)
 {
 	struct record_view view;
 	struct record_value value;
@@ -238,15 +239,18 @@ static bool run_dump(struct request *request, const char *directory)
 static void finish_dump(struct request *request)
 {
 	if (request->has_damage)
-		fprintf(stderr, "smtptrail journal: %" PRIu64 " entries are missing, %" PRIu64 " files are damaged; "
-			"smtptrail journal verify says where\n", request->total.missing, request->total.damaged_files);
+		fprintf(stderr,
+			"smtptrail journal: %" PRIu64 " entries are missing, %" PRIu64 " files are damaged; "
+			"smtptrail journal verify says where\n",
+			request->total.missing, request->total.damaged_files);
 }
 
 /* verify */
 
 static void print_verified(const struct journal_scan_total *total, const char *verdict)
 {
-	printf("  %8" PRIu64 " entries  seq %" PRIu64 " to %" PRIu64 "  %" PRIu64 " missing  %" PRIu64 " torn  %s\n",
+	printf("  %8" PRIu64 " entries  seq %" PRIu64 " to %" PRIu64 "  %" PRIu64 " missing  %" PRIu64
+	       " torn  %s\n",
 	       total->entries, total->first_seq, total->last_seq, total->missing, total->torn_tails, verdict);
 }
 
@@ -255,7 +259,8 @@ static const char *verdict_of(const struct journal_scan_total *total)
 	return total->damaged_files ? "damaged" : total->missing ? "entries missing" : "whole";
 }
 
-static void verify_file(const struct request *request, const char *directory, const struct journal_scan_file *file)
+static void verify_file(const struct request *request, const char *directory,
+			const struct journal_scan_file *file)
 {
 	if (request->is_json) {
 		json_t *object = json_object();
@@ -420,7 +425,8 @@ static int run_journal(int argc, char **argv)
 		else if (request.run)
 			argv[directories++] = argv[i];
 		else if (!take_action(&request, argv[i]))
-			return verb_usage_error(&verb_journal, "no action '%s': dump, verify or stat", argv[i]);
+			return verb_usage_error(&verb_journal, "no action '%s': dump, verify or stat",
+						argv[i]);
 	}
 	if (!request.run || directories == 0)
 		return verb_usage_error(&verb_journal, "wants an action and a directory");
@@ -441,8 +447,9 @@ const struct verb verb_journal = {
 		"  verify   what each file holds, and what is missing or damaged\n"
 		"  stat     entries, bytes and times, and how many of each stage\n"
 		"  --json   one object a line\n\n"
-		"The milter may run meanwhile. A torn tail is an entry that was never finished: nothing confirmed is\n"
-		"lost by it. Exit status: 0 all is whole, 1 damage was found, 2 a directory cannot be read.\n\n"
+		"The milter may run meanwhile. A torn tail is an entry that was never finished: nothing\n"
+		"confirmed is lost by it. Exit status: 0 all is whole, 1 damage was found, 2 a directory\n"
+		"cannot be read.\n\n"
 		"examples:\n"
 		"  smtptrail journal verify /var/spool/smtptrail/0\n"
 		"  smtptrail journal dump /run/smtptrail/0 | grep ' rcpt '\n",

@@ -354,7 +354,8 @@ int journal_prepare(struct journal *journal)
 	while (!error) {
 		pthread_mutex_lock(&journal->lock);
 		bool is_enough = journal->spare_count >= JOURNAL_SPARES;
-		bool has_room = journal->front_used + journal->options.segment_bytes <= journal->options.front_bytes;
+		bool has_room =
+			journal->front_used + journal->options.segment_bytes <= journal->options.front_bytes;
 		bool has_one = journal->spare_count > 0;
 		pthread_mutex_unlock(&journal->lock);
 		if (is_enough)
@@ -415,8 +416,8 @@ void journal_segment_lost(struct journal *journal, struct segment *segment, uint
 	segment->unreadable = true;
 	if (from_counter <= segment->last_counter) {
 		journal->counts.damaged += segment->last_counter - from_counter + 1;
-		journal_gap_note(journal, GAP_DAMAGED, segment->last_counter - from_counter + 1, segment->created_us,
-				 now_us);
+		journal_gap_note(journal, GAP_DAMAGED, segment->last_counter - from_counter + 1,
+				 segment->created_us, now_us);
 	}
 }
 

@@ -142,11 +142,11 @@ void journal_wake(struct journal *journal);
 /* What a cursor found in Redis means for this journal. */
 enum journal_position {
 	JOURNAL_AT_CURSOR,		/* reading goes on right after it */
-	JOURNAL_AFTER_KEPT,		/* entries after it are no longer kept: reading goes on at the oldest; a gap is noted */
+	JOURNAL_AFTER_KEPT,		/* what follows is no longer kept: on at the oldest; a gap is noted */
 	JOURNAL_FOREIGN,		/* written by another holder of this identity: fenced */
 };
-/* Moves the reading position behind (incarnation, epoch, counter); incarnation empty: no cursor, the oldest kept.
- * A cursor belongs to the producer of the batch read last; before any was read, to the journal's own, and
+/* Moves the reading position behind (incarnation, epoch, counter); incarnation empty: no cursor, the
+ * oldest kept. A cursor belongs to the producer of the batch read last; before any was read, to the journal's own, and
  * "the oldest" is then the oldest of all: entries of an inherited producer come first, under its name. */
 enum journal_position journal_seek(struct journal *journal, struct text incarnation, uint32_t epoch,
 				   uint64_t counter);

@@ -276,7 +276,8 @@ static bool take_rename(struct identity *identity, const char *value)
 {
 	struct identity_rename row = { 0 };
 
-	return sscanf(value, "%63s %20" SCNu64 " %63s", row.incarnation, &row.from_counter, row.producer) == 3 &&
+	return sscanf(value, "%63s %20" SCNu64 " %63s", row.incarnation, &row.from_counter, row.producer) ==
+		       3 &&
 	       is_name(row.incarnation) && is_name(row.producer) &&
 	       identity_add_rename(identity, row.incarnation, row.from_counter, row.producer) == 0;
 }

@@ -123,7 +123,7 @@ struct journal {
 	uint64_t opened_index;		/* end.index at open */
 	struct place read;		/* where the reader is */
 	uint64_t shipped_seq;
-	uint64_t unshipped_time_us;	/* of the first entry that is not shipped, or of one shortly before it */
+	uint64_t unshipped_time_us; /* of the first entry that is not shipped, or of one shortly before it */
 	uint64_t front_used, spool_used;
 	uint64_t synced_seq;
 	struct journal_stat counts;	/* refused, damaged, quarantined, errors */
@@ -141,7 +141,7 @@ struct journal {
 
 	/* the keeper alone */
 	unsigned char *copy_buffer;
-	struct segment *copying;	/* first that may lack bytes in the spool; NULL: look from the first */
+	struct segment *copying; /* first that may lack bytes in the spool; NULL: look from the first */
 	bool is_closing, has_keep_failed;
 	int copy_from, copy_to;		/* files of the segment copy_number; -1 */
 	uint64_t copy_number;

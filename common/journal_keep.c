@@ -296,10 +296,11 @@ static bool has_gaps(const struct journal *journal)
  * what was refused. Under the lock. */
 static bool may_leave_front(const struct journal *journal, const struct segment *segment)
 {
-	bool is_bearer = segment == journal->last && (journal->is_closing || !journal->active) && has_gaps(journal);
+	bool is_bearer =
+		segment == journal->last && (journal->is_closing || !journal->active) && has_gaps(journal);
 
-	return segment->in_front && segment->closed && !segment->unreadable && segment->synced >= segment->used &&
-	       !is_bearer;
+	return segment->in_front && segment->closed && !segment->unreadable &&
+	       segment->synced >= segment->used && !is_bearer;
 }
 
 static void leave_front(struct journal *journal, struct segment *segment)
@@ -330,10 +331,12 @@ static bool may_skip_spool(const struct journal *journal, const struct segment *
 
 static bool may_retire(const struct journal *journal, const struct segment *segment, uint64_t now_us)
 {
-	uint64_t shipped_behind = journal->shipped.byte - (segment->first_byte + segment->used - SEGMENT_HEAD_SIZE);
+	uint64_t shipped_behind =
+		journal->shipped.byte - (segment->first_byte + segment->used - SEGMENT_HEAD_SIZE);
 
-	return segment->next && !segment->pins && !segment->in_front && journal_is_shipped(journal, segment) &&
-	       segment->shipped_since_us && now_us - segment->shipped_since_us >= journal->options.keep_us &&
+	return segment->next && !segment->pins && !segment->in_front &&
+	       journal_is_shipped(journal, segment) && segment->shipped_since_us &&
+	       now_us - segment->shipped_since_us >= journal->options.keep_us &&
 	       shipped_behind >= journal->options.keep_bytes;
 }
 
@@ -364,7 +367,8 @@ static void let_go(struct journal *journal)
 		if (leaves)
 			leave_front(journal, segment);
 		pthread_mutex_lock(&journal->lock);
-		bool goes = is_oldest && (may_retire(journal, segment, now_us) || may_skip_spool(journal, segment));
+		bool goes = is_oldest &&
+			    (may_retire(journal, segment, now_us) || may_skip_spool(journal, segment));
 		pthread_mutex_unlock(&journal->lock);
 		if (goes || is_bad) {
 			bool was_in_front = segment->in_front;

@@ -55,8 +55,8 @@ static int lock_holder(const struct stat *status)
 
 	if (!locks)
 		return 0;
-	(void)snprintf(wanted, sizeof wanted, " %02x:%02x:%" PRIu64 " ", major(status->st_dev), minor(status->st_dev),
-		       (uint64_t)status->st_ino);
+	(void)snprintf(wanted, sizeof wanted, " %02x:%02x:%" PRIu64 " ", major(status->st_dev),
+		       minor(status->st_dev), (uint64_t)status->st_ino);
 	while (!holder && fgets(line, sizeof line, locks))
 		if (strstr(line, wanted) && sscanf(line, "%*s FLOCK %*s %*s %d", &pid) == 1 && pid > 0)
 			holder = pid;
@@ -78,15 +78,20 @@ static int lock_directory(int fd, const struct stat *status, const char *what, c
 	int holder = lock_holder(status);
 
 	if (holder)
-		problem_set(problem, "the %s directory '%s' is in use by process %d: stop it, or give each instance "
-			    "its own directories", what, path, holder);
+		problem_set(problem,
+			    "the %s directory '%s' is in use by process %d: stop it, or give each instance "
+			    "its own directories",
+			    what, path, holder);
 	else
-		problem_set(problem, "the %s directory '%s' is in use by another process: stop it, or give each "
-			    "instance its own directories", what, path);
+		problem_set(problem,
+			    "the %s directory '%s' is in use by another process: stop it, or give each "
+			    "instance its own directories",
+			    what, path);
 	return -EBUSY;
 }
 
-static int open_directory(const char *what, const char *path, int *ret_fd, char **ret_path, struct problem *problem)
+static int open_directory(const char *what, const char *path, int *ret_fd, char **ret_path,
+			  struct problem *problem)
 {
 	struct stat status;
 	int error = make_directory(path), fd;
@@ -99,14 +104,17 @@ static int open_directory(const char *what, const char *path, int *ret_fd, char 
 	}
 	error = fstat(fd, &status) == 0 ? 0 : -errno;
 	if (error) {
-		problem_set(problem, "cannot look at the %s directory '%s': %s", what, path, strerror(-error));
+		problem_set(problem, "cannot look at the %s directory '%s': %s", what, path,
+			    strerror(-error));
 	} else if (status.st_uid != geteuid()) {
 		error = -EPERM;
-		problem_set(problem, "the %s directory '%s' belongs to user %u and this process runs as %u: chown it",
+		problem_set(problem,
+			    "the %s directory '%s' belongs to user %u and this process runs as %u: chown it",
 			    what, path, status.st_uid, geteuid());
 	} else if (status.st_mode & 022) {
 		error = -EPERM;
-		problem_set(problem, "the %s directory '%s' can be written by others (mode %04o): chmod 700 it", what,
+		problem_set(problem,
+			    "the %s directory '%s' can be written by others (mode %04o): chmod 700 it", what,
 			    path, status.st_mode & 07777u);
 	} else {
 		error = lock_directory(fd, &status, what, path, problem);
@@ -114,7 +122,8 @@ static int open_directory(const char *what, const char *path, int *ret_fd, char 
 	*ret_path = error ? NULL : realpath(path, NULL);
 	if (!error && !*ret_path) {
 		error = -errno;
-		problem_set(problem, "cannot resolve the %s directory '%s': %s", what, path, strerror(-error));
+		problem_set(problem, "cannot resolve the %s directory '%s': %s", what, path,
+			    strerror(-error));
 	}
 	if (!error && strchr(*ret_path, '\n')) {
 		error = -EINVAL;
@@ -138,12 +147,13 @@ static int check_options(const struct journal_options *options, struct problem *
 		return -EINVAL;
 	}
 	if (options->segment_bytes < SEGMENT_SIZE_MIN || options->segment_bytes > UINT32_MAX) {
-		problem_set(problem, "a segment of %" PRIu64 " bytes is out of limits: %d to %u", options->segment_bytes,
-			    SEGMENT_SIZE_MIN, UINT32_MAX);
+		problem_set(problem, "a segment of %" PRIu64 " bytes is out of limits: %d to %u",
+			    options->segment_bytes, SEGMENT_SIZE_MIN, UINT32_MAX);
 		return -EINVAL;
 	}
 	if (options->front_bytes < 2 * options->segment_bytes) {
-		problem_set(problem, "a front of %" PRIu64 " bytes is too small: at least two segments of %" PRIu64,
+		problem_set(problem,
+			    "a front of %" PRIu64 " bytes is too small: at least two segments of %" PRIu64,
 			    options->front_bytes, options->segment_bytes);
 		return -EINVAL;
 	}
@@ -272,7 +282,8 @@ static int find_in_front(struct journal *journal, struct found *found, const cha
 	}
 	struct segment *segment = found_by_number(found, number);
 
-	if (segment && (segment->head_crc != head.crc || strcmp(segment->origin.incarnation, head.incarnation) != 0)) {
+	if (segment &&
+	    (segment->head_crc != head.crc || strcmp(segment->origin.incarnation, head.incarnation) != 0)) {
 		error = renumber(journal, found, name, &number);
 		if (error)
 			return error;
@@ -336,7 +347,8 @@ static int measure(struct journal *journal, struct segment *segment)
 	int result, fd;
 
 	segment_name(name, segment->number);
-	fd = openat(segment->in_front ? journal->front : journal->spool, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(segment->in_front ? journal->front : journal->spool, name,
+		    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	segment_reader_start(&reader, fd, segment->head_crc, segment->origin.epoch, segment->used,
@@ -478,7 +490,8 @@ static void prune(const struct journal *journal, struct identity *identity)
 }
 
 /* Goes on as the producer of the file, or becomes a new one; decides the birth. */
-static int decide_identity(struct journal *journal, struct identity *identity, int loaded, const struct identity *here)
+static int decide_identity(struct journal *journal, struct identity *identity, int loaded,
+			   const struct identity *here)
 {
 	struct journal_birth *birth = &journal->birth;
 	const struct segment *last = journal->last;
@@ -492,12 +505,15 @@ static int decide_identity(struct journal *journal, struct identity *identity, i
 			if (counter > identity->epochs[i].last_counter)
 				identity->epochs[i].last_counter = counter;
 			if (identity->epochs[i].last_counter && identity->epochs[i].epoch == identity->epoch)
-				birth->previous_seq = segment_seq(identity->epoch, identity->epochs[i].last_counter);
+				birth->previous_seq =
+					segment_seq(identity->epoch, identity->epochs[i].last_counter);
 		}
 		identity->epoch++;
 		return 0;
 	}
-	birth->start = loaded == 0 ? JOURNAL_MOVED : last || loaded == -EBADMSG ? JOURNAL_SPOOL_LOST : JOURNAL_FIRST;
+	birth->start = loaded == 0		    ? JOURNAL_MOVED
+		       : last || loaded == -EBADMSG ? JOURNAL_SPOOL_LOST
+						    : JOURNAL_FIRST;
 	if (loaded == 0) {
 		memcpy(birth->previous_producer, identity->producer, JOURNAL_NAME_SIZE);
 		birth->previous_epoch = identity->epoch;
@@ -574,8 +590,8 @@ static int become(struct journal *journal, const struct journal_options *options
 			error = 0;
 	}
 	if (error)
-		problem_set(problem, "cannot begin an epoch in the spool directory '%s': %s", options->spool_directory,
-			    strerror(-error));
+		problem_set(problem, "cannot begin an epoch in the spool directory '%s': %s",
+			    options->spool_directory, strerror(-error));
 	return error;
 }
 
@@ -583,7 +599,8 @@ static int become(struct journal *journal, const struct journal_options *options
 
 static int make_sleepers(struct journal *journal)
 {
-	struct sleeper *sleepers[] = { &journal->prepare_sleeper, &journal->keep_sleeper, &journal->read_sleeper };
+	struct sleeper *sleepers[] = { &journal->prepare_sleeper, &journal->keep_sleeper,
+				       &journal->read_sleeper };
 
 	for (size_t i = 0; i < sizeof sleepers / sizeof sleepers[0]; i++) {
 		sleepers[i]->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -602,7 +619,8 @@ static struct journal *new_journal(const struct journal_options *options)
 	memset(journal, 0, sizeof *journal);
 	journal->options = *options;
 	/* The caller's strings may go once we are open. */
-	journal->options.front_directory = journal->options.spool_directory = journal->options.machine_id_file = NULL;
+	journal->options.front_directory = journal->options.spool_directory =
+		journal->options.machine_id_file = NULL;
 	journal->options.host = strdup(options->host);
 	journal->options.instance = strdup(options->instance);
 	journal->front = journal->spool = journal->copy_from = journal->copy_to = journal->reader.fd = -1;
@@ -655,11 +673,13 @@ static void free_journal(struct journal *journal)
 
 static int open_both(struct journal *journal, const struct journal_options *options, struct problem *problem)
 {
-	int error = open_directory("front", options->front_directory, &journal->front, &journal->front_path, problem);
+	int error = open_directory("front", options->front_directory, &journal->front, &journal->front_path,
+				   problem);
 
 	if (error)
 		return error;
-	error = open_directory("spool", options->spool_directory, &journal->spool, &journal->spool_path, problem);
+	error = open_directory("spool", options->spool_directory, &journal->spool, &journal->spool_path,
+			       problem);
 	/* Before the lock on the one directory refuses the other, which would blame this very process. */
 	if (error == -EBUSY && strcmp(options->front_directory, options->spool_directory) == 0)
 		problem_set(problem, "front and spool are one directory, '%s': give each its own",
@@ -677,7 +697,8 @@ int journal_open(struct journal **ret_journal, const struct journal_options *opt
 	journal = new_journal(options);
 	if (!journal)
 		return -ENOMEM;
-	if (!journal->options.host || !journal->options.instance || !journal->reader.window || !journal->copy_buffer)
+	if (!journal->options.host || !journal->options.instance || !journal->reader.window ||
+	    !journal->copy_buffer)
 		error = -ENOMEM;
 	if (!error)
 		error = make_sleepers(journal);

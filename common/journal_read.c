@@ -140,12 +140,13 @@ static int open_segment(struct journal *journal, uint64_t used)
 		pthread_mutex_lock(&journal->lock);
 		bool in_front = reader->segment->in_front;
 		pthread_mutex_unlock(&journal->lock);
-		reader->fd = openat(in_front ? journal->front : journal->spool, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		reader->fd = openat(in_front ? journal->front : journal->spool, name,
+				    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	}
 	if (reader->fd < 0)
 		return -errno;
-	segment_reader_start(&reader->file, reader->fd, reader->segment->head_crc, reader->segment->origin.epoch,
-			     used, reader->window);
+	segment_reader_start(&reader->file, reader->fd, reader->segment->head_crc,
+			     reader->segment->origin.epoch, used, reader->window);
 	return 0;
 }
 
@@ -292,7 +293,8 @@ void journal_shipped(struct journal *journal, uint64_t seq)
 /* Seeking. */
 
 /* Moves to a segment (pinned by the caller, who gives the pin away), behind the counter before this one. */
-static void move_to(struct journal *journal, struct segment *segment, uint64_t from_counter, uint64_t shipped_seq)
+static void move_to(struct journal *journal, struct segment *segment, uint64_t from_counter,
+		    uint64_t shipped_seq)
 {
 	struct segment *old = journal->reader.segment;
 
@@ -355,10 +357,12 @@ static uint64_t count_not_kept(struct journal *journal, const struct segment *se
 			       uint64_t after_counter)
 {
 	const struct identity *identity = &journal->identity;
-	uint64_t count = segment->first_counter > segment->read_from ? segment->first_counter - segment->read_from : 0;
+	uint64_t count =
+		segment->first_counter > segment->read_from ? segment->first_counter - segment->read_from : 0;
 
 	if (segment->origin.epoch == after_epoch)
-		return segment->first_counter - 1 > after_counter ? segment->first_counter - 1 - after_counter : 0;
+		return segment->first_counter - 1 > after_counter ? segment->first_counter - 1 - after_counter
+								  : 0;
 	if (strcmp(segment->origin.producer, journal->origin.producer) != 0)
 		return count;
 	for (size_t i = 0; i < identity->epoch_count; i++) {
@@ -374,7 +378,8 @@ static uint64_t count_not_kept(struct journal *journal, const struct segment *se
 	return count;
 }
 
-static enum journal_position note_not_kept(struct journal *journal, const struct segment *segment, uint64_t count)
+static enum journal_position note_not_kept(struct journal *journal, const struct segment *segment,
+					   uint64_t count)
 {
 	if (count == 0)
 		return JOURNAL_AT_CURSOR;
@@ -410,11 +415,13 @@ struct cursor {
 
 static bool is_at(const struct segment *segment, const struct cursor *cursor)
 {
-	return segment->origin.epoch == cursor->epoch && text_is(cursor->incarnation, segment->origin.incarnation);
+	return segment->origin.epoch == cursor->epoch &&
+	       text_is(cursor->incarnation, segment->origin.incarnation);
 }
 
 /* Looks for the cursor's place in the segments. */
-static bool seek_segment(struct journal *journal, const struct cursor *cursor, enum journal_position *ret_position)
+static bool seek_segment(struct journal *journal, const struct cursor *cursor,
+			 enum journal_position *ret_position)
 {
 	struct segment *segment = journal_segment_first(journal), *best = NULL;
 	uint64_t first = 0;
@@ -469,7 +476,8 @@ static bool knows_epoch(struct journal *journal, const char *producer, uint32_t 
 }
 
 /* The cursor is of an incarnation that we know nothing of. */
-static enum journal_position seek_unknown(struct journal *journal, const char *producer, const struct cursor *cursor)
+static enum journal_position seek_unknown(struct journal *journal, const char *producer,
+					  const struct cursor *cursor)
 {
 	bool is_ours = strcmp(producer, journal->origin.producer) == 0;
 	uint32_t last_epoch;
@@ -498,7 +506,8 @@ static enum journal_position seek_unknown(struct journal *journal, const char *p
 	return seek_oldest(journal, producer, cursor->epoch, cursor->counter);
 }
 
-enum journal_position journal_seek(struct journal *journal, struct text incarnation, uint32_t epoch, uint64_t counter)
+enum journal_position journal_seek(struct journal *journal, struct text incarnation, uint32_t epoch,
+				   uint64_t counter)
 {
 	struct cursor cursor = { incarnation, epoch, counter };
 	char producer[JOURNAL_NAME_SIZE];
@@ -534,8 +543,8 @@ static bool must_rename(struct journal *journal, const struct segment *segment, 
 	bool is_unshipped = end > journal->shipped.index || !segment->closed;
 	uint64_t from = first_read(segment);
 
-	if (from != UINT64_MAX && segment->origin.epoch < foreign_epoch && segment->number == journal->shipped.number &&
-	    journal->shipped.counter + 1 > from)
+	if (from != UINT64_MAX && segment->origin.epoch < foreign_epoch &&
+	    segment->number == journal->shipped.number && journal->shipped.counter + 1 > from)
 		from = journal->shipped.counter + 1;
 	pthread_mutex_unlock(&journal->lock);
 	*ret_from = from;
@@ -552,8 +561,8 @@ static bool has_rename(const struct identity *identity, const char *incarnation,
 }
 
 /* Gives the entries of a lineage that the other holder does not have the new name. */
-static int rename_lineage(struct journal *journal, struct identity *identity, const char *old, const char *new,
-			  uint32_t foreign_epoch)
+static int rename_lineage(struct journal *journal, struct identity *identity, const char *old,
+			  const char *new, uint32_t foreign_epoch)
 {
 	struct segment *segment = journal_segment_first(journal);
 	int error = 0;
@@ -562,7 +571,8 @@ static int rename_lineage(struct journal *journal, struct identity *identity, co
 		uint64_t from;
 
 		/* The first segment of an incarnation decides for those behind it. */
-		if (!error && is_of(segment, old) && !has_rename(identity, segment->origin.incarnation, new) &&
+		if (!error && is_of(segment, old) &&
+		    !has_rename(identity, segment->origin.incarnation, new) &&
 		    must_rename(journal, segment, foreign_epoch, &from))
 			error = identity_add_rename(identity, segment->origin.incarnation, from, new);
 	}
@@ -607,7 +617,9 @@ static void begin_successor(struct journal *journal)
 
 	pthread_mutex_lock(&journal->lock);
 	*birth = (struct journal_birth){
-		.start = JOURNAL_FENCED, .epoch = journal->identity.epoch, .previous_epoch = journal->origin.epoch,
+		.start = JOURNAL_FENCED,
+		.epoch = journal->identity.epoch,
+		.previous_epoch = journal->origin.epoch,
 		.previous_seq = journal->counter ? segment_seq(journal->origin.epoch, journal->counter) : 0,
 	};
 	memcpy(birth->previous_producer, journal->origin.producer, JOURNAL_NAME_SIZE);
@@ -672,7 +684,8 @@ int journal_change_producer(struct journal *journal, uint32_t foreign_epoch, str
 	int error = identity_random(new);
 
 	/* The lineage that was being read: ours, or one we inherited and whose holder lives. */
-	memcpy(old, journal->reader.producer[0] ? journal->reader.producer : journal->origin.producer, sizeof old);
+	memcpy(old, journal->reader.producer[0] ? journal->reader.producer : journal->origin.producer,
+	       sizeof old);
 	bool is_ours = strcmp(old, journal->origin.producer) == 0;
 
 	pthread_mutex_lock(&journal->identity_lock);
@@ -693,8 +706,8 @@ int journal_change_producer(struct journal *journal, uint32_t foreign_epoch, str
 	pthread_mutex_unlock(&journal->identity_lock);
 	identity_done(&successor);
 	if (error) {
-		problem_set(problem, "cannot write the identity of a new producer in '%s': %s", journal->spool_path,
-			    strerror(-error));
+		problem_set(problem, "cannot write the identity of a new producer in '%s': %s",
+			    journal->spool_path, strerror(-error));
 		return error;
 	}
 	if (is_ours)

@@ -164,7 +164,8 @@ static int open_next(struct journal_scan *scan)
 		struct scan_file *file = &scan->files[scan->next++];
 		struct stat status;
 
-		scan->fd = openat(scan->directory, file->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+		scan->fd =
+			openat(scan->directory, file->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 		if (scan->fd < 0 && errno == ENOENT) {
 			/* Its milter let it go meanwhile: no hole. */
 			scan->last_incarnation[0] = '\0';

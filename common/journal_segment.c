@@ -130,8 +130,9 @@ static int refill(struct segment_reader *reader, uint64_t offset)
 	reader->window_start = offset;
 	reader->window_fill = 0;
 	while (reader->window_fill < wanted) {
-		ssize_t got = pread(reader->fd, reader->window + reader->window_fill,
-				    (size_t)wanted - reader->window_fill, (off_t)(offset + reader->window_fill));
+		ssize_t got =
+			pread(reader->fd, reader->window + reader->window_fill,
+			      (size_t)wanted - reader->window_fill, (off_t)(offset + reader->window_fill));
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -174,7 +175,8 @@ static enum place look(const struct segment_reader *reader, uint64_t offset, str
 	const unsigned char *at = reader->window + (offset - reader->window_start);
 
 	memcpy(&head, at, sizeof head);
-	if (head.length == 0 || head.length > JOURNAL_ENTRY_MAX || offset + sizeof head + head.length > reader->end)
+	if (head.length == 0 || head.length > JOURNAL_ENTRY_MAX ||
+	    offset + sizeof head + head.length > reader->end)
 		return PLACE_BAD;
 	if (offset + sizeof head + head.length > shown)
 		return PLACE_REFILL;

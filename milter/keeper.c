@@ -26,8 +26,8 @@ static void note_change(int *last, int error, const char *what, const char *work
 	char words[128];
 
 	if (error && error != *last)
-		log_error("%s: %s; trying again, records are refused and counted where there is no room", what,
-			  strerror_r(-error, words, sizeof words));
+		log_error("%s: %s; trying again, records are refused and counted where there is no room",
+			  what, strerror_r(-error, words, sizeof words));
 	else if (!error && *last)
 		log_info("%s", works_again);
 	*last = error;

@@ -100,7 +100,6 @@ void recorder_write_gaps(struct recorder *recorder, uint64_t now_us)
 {
 	struct journal_gap gap;
 
-	/* A gap record that is refused is a refused record too: the journal counts it in the next gap. */
 	while (journal_gap_take(recorder->journal, &gap)) {
 		if (put_gap(recorder, &gap, now_us) != 0) {
 			journal_gap_return(recorder->journal, &gap);

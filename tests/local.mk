@@ -8,7 +8,7 @@ UNIT_TESTS += tests/unit/test_journal
 UNIT_TESTS += tests/unit/test_redis_link
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS) tests/check_layers tests/check_docs
-EXTRA_DIST += tests/check_layers tests/check_docs
+EXTRA_DIST += tests/README.md tests/check_layers tests/check_docs
 
 UNIT_LIBS = $(COMMON_LIBS)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
@@ -35,7 +35,7 @@ EXTRA_DIST += tests/live/run $(LIVE_TEST_FILES)
 CLEANFILES += $(LIVE_TESTS)
 
 .PHONY: check-live
-check-live: $(LIVE_TESTS) $(bin_PROGRAMS) $(sbin_PROGRAMS)
+check-live: $(LIVE_TESTS) $(check_PROGRAMS) $(bin_PROGRAMS) $(sbin_PROGRAMS)
 	$(AM_V_at)$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/live/run $(LIVE_TESTS) \
 		$$(for script in $(LIVE_TEST_FILES); do echo $(srcdir)/$$script; done)
 

@@ -179,7 +179,8 @@ static void measure(const char *name, const char *front_parent, const char *spoo
 	uint64_t processor = processor_ns(), begin = now_ns();
 
 	for (unsigned i = 0; i < threads; i++) {
-		loads[i] = (struct load){ .count = each, .pace_ns = pace_ns, .taken_ns = taken_ns + i * each };
+		loads[i] =
+			(struct load){ .count = each, .pace_ns = pace_ns, .taken_ns = taken_ns + i * each };
 		(void)pthread_create(&loads[i].id, NULL, run_appender, &loads[i]);
 	}
 	for (unsigned i = 0; i < threads; i++) {
@@ -201,7 +202,8 @@ static void measure(const char *name, const char *front_parent, const char *spoo
 	}
 	print_percentiles(name, taken_ns, taken);
 	if (!pace_ns)
-		printf("  %6.2f M/s  processor %" PRIu64 " ns", (double)taken * 1000 / (double)wall, processor / taken);
+		printf("  %6.2f M/s  processor %" PRIu64 " ns", (double)taken * 1000 / (double)wall,
+		       processor / taken);
 	printf("  refused %" PRIu64 "\n", refused);
 	journal_close(journal);
 	remove_directory(front);
@@ -216,12 +218,14 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		entries = strtoull(argv[1], NULL, 10);
 	if (entries < 1000 || entries > 100000000) {
-		fprintf(stderr, "usage: bench_journal [ENTRIES (1000 or more)] [FRONT_PARENT] [SPOOL_PARENT]\n");
+		fprintf(stderr,
+			"usage: bench_journal [ENTRIES (1000 or more)] [FRONT_PARENT] [SPOOL_PARENT]\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("%" PRIu64 " entries of %d bytes; reader, keeper (sync each second) and spare maker run along\n", entries,
-	       PAYLOAD);
+	printf("%" PRIu64
+	       " entries of %d bytes; reader, keeper (sync each second) and spare maker run along\n",
+	       entries, PAYLOAD);
 	measure_clock();
 	measure("paced 50 us, 1 thread", front, spool, 1, 50000, 4 << 20);
 	measure("paced 50 us, 2 threads", front, spool, 2, 50000, 4 << 20);

@@ -26,8 +26,8 @@ static bool mount_image(void)
 {
 	char command[800];
 
-	(void)snprintf(command, sizeof command, "PATH=$PATH:/sbin:/usr/sbin; mount -o loop '%s' '%s' 2>/dev/null", image,
-		       spool_root);
+	(void)snprintf(command, sizeof command,
+		       "PATH=$PATH:/sbin:/usr/sbin; mount -o loop '%s' '%s' 2>/dev/null", image, spool_root);
 	return system(command) == 0;
 }
 

@@ -26,6 +26,7 @@ RATE = int(os.environ.get("WATCH_RATE", "50000"))
 STREAM = "{smtptrail:0}:records"
 EPOCH = 1 << 40
 PATIENCE = 20
+STARTED = []        # what ends them all, the last first; also where a test is broken off
 
 
 def as_bytes(word):
@@ -151,6 +152,7 @@ class Watch:
         words = server.watch_words(*arguments)
         self.server = server
         self.output, self.errors = bytearray(), bytearray()
+        self.line_count = 0             # of the output
         master = None
         if terminal:
             master, slave = pty.openpty()
@@ -168,8 +170,7 @@ class Watch:
         for thread in self.threads:
             thread.start()
 
-    @staticmethod
-    def collect(source, into):
+    def collect(self, source, into):
         while True:
             try:
                 some = os.read(source, 1 << 20)
@@ -178,6 +179,8 @@ class Watch:
             if not some:
                 return
             into += some
+            if into is self.output:
+                self.line_count += some.count(b"\n")
 
     def following(self):
         """Waits until it waits for records."""
@@ -242,19 +245,25 @@ def until(condition, what, watch=None, patience=PATIENCE):
 class WatchTest(unittest.TestCase):
     maxDiff = None
 
-    def serve(self, *options):
+    def server(self, *options):
         server = Server(*options)
+        STARTED.append(server.done)
         self.addCleanup(server.done)
+        return server
+
+    def serve(self, *options):
+        server = self.server(*options)
         server.start()
         return server
 
     def watch(self, server, *arguments, **more):
         watch = Watch(server, *arguments, **more)
+        STARTED.append(watch.kill)
         self.addCleanup(watch.kill)
         return watch
 
     def until_lines(self, watch, count):
-        until(lambda: watch.output.count(b"\n") >= count, "%d lines are shown" % count, watch)
+        until(lambda: watch.line_count >= count, "%d lines are shown" % count, watch)
 
 
 class Following(WatchTest):
@@ -279,7 +288,7 @@ class Following(WatchTest):
             else:
                 late = -ahead
         written = time.monotonic() - begin
-        until(lambda: watch.output.count(b"\n") >= BURST, "all is shown", watch, 60)
+        until(lambda: watch.line_count >= BURST, "all is shown", watch, 60)
         shown = time.monotonic() - begin
         watch.end()
         numbers = re.findall(rb'"seq":(\d+)', watch.output)
@@ -542,8 +551,7 @@ class Trouble(WatchTest):
         self.assertIn("Redis answers again", watch.said())
 
     def test_a_redis_that_is_not_there_ends_it_at_the_start(self):
-        server = Server()
-        self.addCleanup(server.done)
+        server = self.server()
         watch = self.watch(server).end(None)
         self.assertEqual(watch.process.returncode, 2)
         self.assertRegex(watch.said(), r"^smtptrail watch: cannot reach redis 'unix:[^\n]*\n$")
@@ -577,6 +585,23 @@ class Trouble(WatchTest):
         self.until_lines(watch, 1)
         self.assertEqual(watch.end().counters(), [1])
 
+    def test_a_user_with_few_rights_may_watch(self):
+        server = self.serve()
+        server.ask("ACL", "SETUSER", "reader", "on", ">secret", "~{smtptrail:*}:records", "-@all",
+                   *"+ping +time +type +xinfo|stream +xread +xrange +xrevrange".split())
+        password = os.path.join(server.directory, "password")
+        with open(password, "w", encoding="ascii") as file:
+            file.write("secret\n")
+        server.configure('redis_user = "reader"\nredis_password_file = "%s"\n' % password)
+        watch = self.watch(server, "--json", "--since", "1m").following()
+        server.add(1)
+        self.until_lines(watch, 1)
+        server.ask("FLUSHALL")
+        until(lambda: b"Redis lost entries" in watch.errors, "it is said", watch)
+        server.add(3)
+        self.until_lines(watch, 2)
+        self.assertEqual(watch.end().summary(), (2, 2, 0, 1, 1))
+
     def test_a_key_that_is_no_stream_ends_it_at_the_start(self):
         server = self.serve()
         server.ask("SET", STREAM, "x")
@@ -606,7 +631,9 @@ class Ending(WatchTest):
         server = self.serve()
         for writes in (False, True):
             reading, writing = os.pipe()
-            process = subprocess.Popen(server.watch_words(), stdin=subprocess.DEVNULL, stdout=writing, stderr=subprocess.PIPE)
+            process = subprocess.Popen(server.watch_words(), stdin=subprocess.DEVNULL, stdout=writing,
+                                       stderr=subprocess.PIPE)
+            STARTED.append(process.kill)
             self.addCleanup(process.kill)
             os.close(writing)
             until(lambda: b"cmd=xread" in server.ask("CLIENT", "LIST"), "the watch reads")
@@ -623,6 +650,7 @@ class Ending(WatchTest):
             server.add(seq, to="x" * 500)
         reading, writing = os.pipe()
         process = subprocess.Popen(server.watch_words("--from-id", "0"), stdin=subprocess.DEVNULL, stdout=writing, stderr=subprocess.PIPE)
+        STARTED.append(process.kill)
         self.addCleanup(process.kill)
         os.close(writing)
         time.sleep(0.5)
@@ -785,4 +813,9 @@ if __name__ == "__main__":
     if not shutil.which("redis-server"):
         print("redis-server is missing")
         sys.exit(77)
-    unittest.main(verbosity=2)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        unittest.main(verbosity=2)
+    finally:
+        for end in reversed(STARTED):
+            end()

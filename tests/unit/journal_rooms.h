@@ -77,8 +77,8 @@ static inline void rooms_init(struct rooms *rooms)
 }
 
 /* Calls for each file of a directory. */
-static inline void rooms_each(const char *directory, void (*call)(const char *path, const char *name, void *context),
-			      void *context)
+static inline void rooms_each(const char *directory,
+			      void (*call)(const char *path, const char *name, void *context), void *context)
 {
 	DIR *stream = opendir(directory);
 	struct dirent *row;

@@ -19,7 +19,8 @@ TEST(checksums_by_instruction_and_by_table_are_the_published_ones)
 	for (size_t i = 0; i < sizeof bytes; i++)
 		bytes[i] = (char)(i * 7);
 	for (size_t length = 0; length < sizeof bytes; length++) {
-		uint32_t halves = crc32c(crc32c(0, bytes, length / 2), bytes + length / 2, length - length / 2);
+		uint32_t halves =
+			crc32c(crc32c(0, bytes, length / 2), bytes + length / 2, length - length / 2);
 
 		CHECK_NUMBER(crc32c(0, bytes, length), crc32c_by_table(0, bytes, length));
 		CHECK_NUMBER(halves, crc32c(0, bytes, length));
@@ -323,7 +324,8 @@ static void *append_on(void *argument)
 	for (;;) {
 		uint64_t next = *count + 1;
 
-		if (rooms_append(child_journal, (uint64_t)thread << 32 | next, 17 + (next * 37 + thread) % 400) == 0)
+		if (rooms_append(child_journal, (uint64_t)thread << 32 | next,
+				 17 + (next * 37 + thread) % 400) == 0)
 			*count = next;
 		else
 			(void)usleep(200);
@@ -356,6 +358,13 @@ static void run_child(struct rooms *rooms)
 	}
 }
 
+static uint64_t count_confirmed(void)
+{
+	volatile uint64_t *count = child_confirmed->count;
+
+	return count[0] + count[1] + count[2] + count[3];
+}
+
 /* Kills a child at some point of its appending. */
 static void run_and_kill(struct rooms *rooms, int round)
 {
@@ -365,7 +374,12 @@ static void run_and_kill(struct rooms *rooms, int round)
 		run_child(rooms);
 		_exit(0);
 	}
-	(void)usleep(3000 + (useconds_t)(round * 1777 % 12000));
+	/* On a busy machine it may take a while to begin. */
+	uint64_t goal = count_confirmed() + 100;
+
+	for (int i = 0; i < 5000 && count_confirmed() < goal; i++)
+		(void)usleep(1000);
+	(void)usleep((useconds_t)(round * 1777 % 12000));
 	(void)kill(child, SIGKILL);
 	(void)waitpid(child, NULL, 0);
 }
@@ -420,7 +434,8 @@ TEST(a_sigkill_loses_no_confirmed_entry_and_doubles_none)
 	rooms_init_at(&rooms, rooms_disk());
 	rooms.options.keep_us = 3600000000;
 	rooms.options.spool_bytes = 1024 * 128 * 1024;
-	child_confirmed = mmap(NULL, sizeof *child_confirmed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	child_confirmed = mmap(NULL, sizeof *child_confirmed, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	for (int round = 0; round < 20; round++) {
 		run_and_kill(&rooms, round);
 		if (round % 2 == 0) {
@@ -435,7 +450,8 @@ TEST(a_sigkill_loses_no_confirmed_entry_and_doubles_none)
 		check_confirmed(journal, &doubtful, seen);
 		for (int i = 0; i < 4; i++) {
 			uint64_t confirmed = child_confirmed->count[i];
-			bool is_left_out = seen[i] + 1 == confirmed && is_doubtful(&doubtful, (uint64_t)i << 32 | confirmed);
+			bool is_left_out = seen[i] + 1 == confirmed &&
+					   is_doubtful(&doubtful, (uint64_t)i << 32 | confirmed);
 
 			/* One more may have been taken and not confirmed. */
 			CHECK_SAYING(seen[i] == confirmed || seen[i] == confirmed + 1 || is_left_out,
@@ -448,7 +464,7 @@ TEST(a_sigkill_loses_no_confirmed_entry_and_doubles_none)
 		/* Not closed in order either; what was shipped stays, to be read again next time. */
 		journal_close(journal);
 	}
-	CHECK(seen[0] > 1000);
+	CHECK(count_confirmed() >= 20 * 100);
 	(void)munmap(child_confirmed, sizeof *child_confirmed);
 	rooms_done(&rooms);
 }
@@ -496,7 +512,8 @@ TEST(a_second_process_is_refused_and_told_who_holds_the_journal)
 
 	CHECK_NUMBER(journal_open(&second, &rooms.options, &problem), -EBUSY);
 	(void)snprintf(pid, sizeof pid, "process %d", getpid());
-	CHECK_SAYING(strstr(problem.text, pid) || strstr(problem.text, "another process"), "%s", problem.text);
+	CHECK_SAYING(strstr(problem.text, pid) || strstr(problem.text, "another process"), "%s",
+		     problem.text);
 	CHECK(strstr(problem.text, rooms.front) != NULL);
 	journal_close(journal);
 	CHECK_NUMBER(journal_open(&second, &rooms.options, &problem), 0);
@@ -547,8 +564,8 @@ static void copy_directory(struct rooms *rooms)
 	char command[2000], copy[300];
 
 	(void)snprintf(copy, sizeof copy, "%s.copy", rooms->spool);
-	(void)snprintf(command, sizeof command, "cp -a '%s' '%s' && rm -rf '%s' && mv '%s' '%s'", rooms->spool, copy,
-		       rooms->spool, copy, rooms->spool);
+	(void)snprintf(command, sizeof command, "cp -a '%s' '%s' && rm -rf '%s' && mv '%s' '%s'",
+		       rooms->spool, copy, rooms->spool, copy, rooms->spool);
 	CHECK_NUMBER(system(command), 0);
 }
 
@@ -579,7 +596,8 @@ TEST(a_lost_moved_or_copied_identity_makes_a_new_producer_and_loses_no_entry)
 		struct journal_birth birth = journal_birth(journal);
 		struct journal_origin new = journal_origin(journal);
 
-		CHECK_SAYING(birth.start == cases[i].start, "%s: %s", cases[i].name, journal_start_name(birth.start));
+		CHECK_SAYING(birth.start == cases[i].start, "%s: %s", cases[i].name,
+			     journal_start_name(birth.start));
 		CHECK_STRING(birth.previous_producer, old.producer);
 		CHECK_NUMBER(birth.previous_seq, (UINT64_C(1) << 40) + 1200);
 		CHECK(strcmp(new.producer, old.producer) != 0);
@@ -691,7 +709,8 @@ TEST(a_cursor_is_found_passed_over_or_known_to_be_foreign)
 		{ "none", "", 0, 0, JOURNAL_AT_CURSOR, 1, 300 },
 		{ "first epoch", origins[0].incarnation, 1, 1, JOURNAL_AT_CURSOR, 2, 299 },
 		{ "end of an epoch", origins[0].incarnation, 1, 100, JOURNAL_AT_CURSOR, 101, 200 },
-		{ "shipped, then lost by a power cut", origins[1].incarnation, 2, 150, JOURNAL_AT_CURSOR, 201, 100 },
+		{ "shipped, then lost by a power cut", origins[1].incarnation, 2, 150, JOURNAL_AT_CURSOR, 201,
+		  100 },
 		{ "this epoch", origins[2].incarnation, 3, 40, JOURNAL_AT_CURSOR, 241, 60 },
 		{ "the very end", origins[2].incarnation, 3, 100, JOURNAL_AT_CURSOR, 0, 0 },
 		{ "more than we made", origins[2].incarnation, 3, 101, JOURNAL_FOREIGN, 0, 0 },
@@ -701,8 +720,8 @@ TEST(a_cursor_is_found_passed_over_or_known_to_be_foreign)
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		enum journal_position position =
-			journal_seek(journal, text_of(cases[i].incarnation), cases[i].epoch, cases[i].counter);
+		enum journal_position position = journal_seek(journal, text_of(cases[i].incarnation),
+							      cases[i].epoch, cases[i].counter);
 
 		CHECK_SAYING(position == cases[i].position, "%s: %d", cases[i].name, (int)position);
 		if (position == JOURNAL_FOREIGN)
@@ -872,7 +891,8 @@ TEST(shipped_segments_are_kept_as_long_and_as_many_as_asked)
 		}
 		int files = rooms_files(rooms.spool, "segment-", NULL);
 
-		CHECK_SAYING(files >= cases[i].least && files <= cases[i].most, "%s: %d", cases[i].name, files);
+		CHECK_SAYING(files >= cases[i].least && files <= cases[i].most, "%s: %d", cases[i].name,
+			     files);
 		/* What is kept can be read again. */
 		(void)journal_seek(journal, TEXT_NONE, 0, 0);
 		struct rooms_read read = rooms_drain(journal, true);
@@ -933,7 +953,7 @@ static void restore(const char *path, const char *bytes, size_t size)
 	close(fd);
 }
 
-/* Opens and reads what a damaged file left: the entries before the damage, and after it, never a wrong one. */
+/* Opens and reads what a damaged file left: the entries before and after the damage, never a wrong one. */
 static void check_damaged(struct rooms *rooms, const char *what, size_t offset, uint64_t least, uint64_t most)
 {
 	struct journal *journal = NULL;
@@ -992,7 +1012,8 @@ static void flip_everywhere(bool in_front)
 			bytes[offset] = (char)(bytes[offset] ^ 0x10);
 			restore(path, bytes, size);
 			bytes[offset] = (char)(bytes[offset] ^ 0x10);
-			check_damaged(&rooms, in_front ? "front, flip" : "spool, flip", offset, i < 116 ? 29 : 30, 30);
+			check_damaged(&rooms, in_front ? "front, flip" : "spool, flip", offset,
+				      i < 116 ? 29 : 30, 30);
 		}
 	free(bytes);
 	free(identity_bytes);
