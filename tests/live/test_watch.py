@@ -747,7 +747,7 @@ class Showing(WatchTest):
                    "reject_text", "no such user")
         self.until_lines(watch, 1)
         self.assertEqual(watch.end().text(),
-                         "08:00:00.123  0006439f2a.1  rcpt     to=<bob@example.com> rejected 5.1.1 no such user\n")
+                         "08:00:00.123  0006439f2a.1        rcpt     to=<bob@example.com> rejected 5.1.1 no such user\n")
 
     def test_colour_is_for_terminals_that_want_it(self):
         server = self.serve()
