@@ -767,7 +767,7 @@ class Showing(WatchTest):
         server = self.serve()
         server.add(1, stage="rcpt", to="日" * 300)
         server.add(2, stage="rcpt", to="short")
-        for width in (40, 41, 120):
+        for width in (60, 61, 120):
             watch = self.watch(server, "--from-id", "0", "--count", "2", "--no-color", terminal=width).end(None)
             long, short = watch.lines()[-2:]
             columns = sum(2 if character == "日" else 1 for character in long)
