@@ -50,7 +50,7 @@ def idle_sessions(lab):
 def redis_down(lab):
     """Loads without end: while the journal fills, when it is full, and when all is refused."""
     lab.write_config(redis_address=NO_REDIS, segment_size="256K", front_size="%dK" % FRONT, spool_size="%dK" % SPOOL,
-                     spool_directory=lab.path("milter", "spool2"))
+                     keep_size=0)
     start_milter(lab)
     first, seen, number = None, [], 1
     while len(seen) < 3:			# three looks after the journal was full
