@@ -4,6 +4,7 @@ A lab that is only asked what the milter does needs no Redis: lab.write_config(r
 leaves all records in the journal.
 """
 import json
+import os
 import subprocess
 
 from lab import LabError, wait_until
@@ -66,6 +67,7 @@ def start_milter(lab, prefix=()):
 
     lab.spawn("milter", [*prefix, lab.program("smtptrail-milter"), "-c", lab.config_file])
     wait_until("the milter listens", listens, 60)
+    wait_until("it says how it is", lambda: os.path.exists(lab.status_file))
 
 
 def is_sanitized(lab):
