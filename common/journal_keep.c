@@ -316,7 +316,6 @@ static void leave_front(struct journal *journal, struct segment *segment)
 	segment_name(name, segment->number);
 	(void)unlinkat(journal->front, name, 0);
 	atomic_store(&journal->wants_prepare, true);
-	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_exchange(&journal->prepare_sleeper.is_asleep, false))
 		journal_wake_sleeper(&journal->prepare_sleeper);
 }
