@@ -330,12 +330,14 @@ static void leave_front(struct journal *journal, struct segment *segment)
 		journal_wake_sleeper(&journal->prepare_sleeper);
 }
 
-/* The spool refuses, the front is full, but Redis has these: recording goes on without their retention. */
+/* The spool refuses, the front fills, but Redis has these: recording goes on without their retention, and
+ * half of the front stays free for what comes until the keeper looks again. Those that only the spool has
+ * go too, since they are older: a hole between two that are kept would be passed over in silence when
+ * Redis goes back. */
 static bool may_skip_spool(const struct journal *journal, const struct segment *segment)
 {
-	return journal->counts.keep_error && segment->in_front && segment->next && !segment->pins &&
-	       journal->front_used + journal->options.segment_bytes > journal->options.front_bytes &&
-	       journal_is_shipped(journal, segment);
+	return journal->counts.keep_error && segment->next && !segment->pins &&
+	       journal->front_used > journal->options.front_bytes / 2 && journal_is_shipped(journal, segment);
 }
 
 static bool may_retire(const struct journal *journal, const struct segment *segment, uint64_t now_us)
