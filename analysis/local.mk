@@ -2,16 +2,18 @@
 bin_PROGRAMS += smtptrail
 
 smtptrail_SOURCES = analysis/main.c analysis/verb.h \
+	analysis/verb_check_auth.c \
 	analysis/verb_fields.c \
 	analysis/verb_journal.c \
 	analysis/verb_status.c \
 	analysis/verb_watch.c
 nodist_smtptrail_SOURCES = analysis/verbs.inc
-smtptrail_LDADD = libanalysis.a $(COMMON_LIBS)
+smtptrail_LDADD = libanalysis.a $(AUTH_LIBS) $(COMMON_LIBS)
 
 # All but the verbs, for the tests too.
 noinst_LIBRARIES += libanalysis.a
 libanalysis_a_SOURCES = \
+	analysis/auth_report.c analysis/auth_report.h \
 	analysis/config.c analysis/config.h \
 	analysis/input.c analysis/input.h \
 	analysis/input_redis.c analysis/input_redis.h \

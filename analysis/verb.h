@@ -1,7 +1,8 @@
 /*
  * verb.h - a verb of smtptrail: one file verb_NAME.c that exports one struct verb.
  *
- * The table of verbs is made from the names of those files (analysis/local.mk).
+ * The table of verbs is made from the names of those files (analysis/local.mk); what a person types is
+ * its member name, so verb_check_auth.c holds check-auth.
  */
 #ifndef SMTPTRAIL_VERB_H
 #define SMTPTRAIL_VERB_H

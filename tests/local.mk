@@ -8,7 +8,7 @@ UNIT_TESTS += tests/unit/test_journal
 UNIT_TESTS += tests/unit/test_redis_link
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS) tests/check_layers tests/check_docs
-EXTRA_DIST += tests/check_layers tests/check_docs
+EXTRA_DIST += tests/README.md tests/check_layers tests/check_docs
 
 UNIT_LIBS = $(COMMON_LIBS)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
@@ -83,3 +83,6 @@ tests_unit_test_sequence_SOURCES = tests/unit/test_sequence.c tests/unit/unit.h
 tests_unit_test_sequence_LDADD = libanalysis.a $(UNIT_LIBS)
 tests_unit_test_match_SOURCES = tests/unit/test_match.c tests/unit/unit.h
 tests_unit_test_match_LDADD = libanalysis.a $(UNIT_LIBS)
+
+TESTS += tests/check_milter
+EXTRA_DIST += tests/check_milter

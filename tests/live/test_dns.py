@@ -1,0 +1,277 @@
+#!/usr/bin/python3
+"""test_dns.py - the resolver and check-auth against a real DNS server, and against servers that misbehave.
+
+Arguments: names of cases; without any, all.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+from dns_lab import SKIPPED, SOA, BadServer, LabError, Nsd, Probe, check, find_program, txt
+
+ZONE = """
+a.example.com. 300 IN A 192.0.2.1
+a.example.com. 300 IN AAAA 2001:db8::1
+short.example.com. 1 IN A 192.0.2.1
+alias.example.com. 300 IN CNAME a.example.com.
+loop.example.com. 300 IN CNAME loop.example.com.
+mx.example.com. 300 IN MX 20 b.example.com.
+mx.example.com. 300 IN MX 10 a.example.com.
+nullmx.example.com. 300 IN MX 0 .
+1.2.0.192.in-addr.arpa. 300 IN PTR a.example.com.
+7.0.0.10.in-addr.arpa. 300 IN PTR intern.example.com.
+mail.corp.test. 300 IN A 10.0.0.7
+odd\\046name.example.com. 300 IN A 192.0.2.9
+""" + "nul.example.com. 300 IN TXT %s\n" % txt(b"a\0b") + \
+    'parts.example.com. 300 IN TXT "v=spf1 " "-all"\n' + \
+    "long.example.com. 300 IN TXT %s\n" % txt("x" * 3000) + \
+    "many.example.com. 300 IN TXT a\nmany.example.com. 300 IN TXT b\n" + \
+    "pass.example.com. 300 IN TXT %s\n" % txt("v=spf1 ip4:192.0.2.1 -all") + \
+    "fail.example.com. 300 IN TXT %s\n" % txt("v=spf1 exp=why.example.com -all") + \
+    "why.example.com. 300 IN TXT %s\n" % txt("no mail from %{i}") + \
+    "_dmarc.fail.example.com. 300 IN TXT %s\n" % txt("v=DMARC1; p=reject") + \
+    "_dmarc.pass.example.com. 300 IN TXT %s\n" % txt("v=DMARC1; p=quarantine")
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def expect(probe, kind, name, status, items=None):
+    got = probe.dns(kind, name)
+    check(got[0] == status, "%s %s is '%s', got %r" % (kind, name, status, got[3]))
+    if items is not None:
+        check(got[2] == items, "%s %s has %r, got %r" % (kind, name, items, got[2]))
+    return got
+
+
+@case
+def tells_the_kinds_of_answers_apart():
+    with Nsd(ZONE) as nsd, Probe(nsd.address) as probe:
+        expect(probe, "A", "a.example.com", "data", ["\\xc0\\x00\\x02\\x01"])
+        expect(probe, "A", "A.Example.COM.", "data")
+        expect(probe, "TXT", "a.example.com", "no data")
+        expect(probe, "A", "gone.example.com", "no such name")
+        expect(probe, "A", "alias.example.com", "data", ["\\xc0\\x00\\x02\\x01"])
+        expect(probe, "A", "loop.example.com", "temporary failure")
+        expect(probe, "A", "a..example.com", "bad name")
+        expect(probe, "A", "x" * 64 + ".example.com", "bad name")
+        expect(probe, "A", ".".join(["x" * 60] * 5), "bad name")
+
+
+@case
+def keeps_what_records_hold():
+    with Nsd(ZONE) as nsd, Probe(nsd.address) as probe:
+        expect(probe, "TXT", "nul.example.com", "data", ["a\\x00b"])
+        expect(probe, "TXT", "parts.example.com", "data", ["v=spf1 -all"])
+        expect(probe, "TXT", "long.example.com", "data", ["x" * 3000])
+        check(sorted(expect(probe, "TXT", "many.example.com", "data")[2]) == ["a", "b"], "both TXT records came")
+        check(sorted(expect(probe, "MX", "mx.example.com", "data")[2]) == ["10 a.example.com", "20 b.example.com"],
+              "both MX records came with their preferences")
+        expect(probe, "MX", "nullmx.example.com", "data", ["0 "])
+        expect(probe, "PTR", "1.2.0.192.in-addr.arpa", "data", ["a.example.com"])
+
+
+@case
+def asks_for_private_and_test_names_and_takes_no_byte_for_an_escape():
+    with Nsd(ZONE) as nsd, Probe(nsd.address) as probe:
+        expect(probe, "PTR", "7.0.0.10.in-addr.arpa", "data", ["intern.example.com"])
+        expect(probe, "A", "mail.corp.test", "data")
+        expect(probe, "A", "odd\\046name.example.com", "no such name")
+        expect(probe, "A", "a\\.example.com", "no such name")
+
+
+@case
+def answers_again_from_its_cache_and_tells_so():
+    with Nsd(ZONE) as nsd, Probe(nsd.address) as probe:
+        expect(probe, "A", "a.example.com", "data")
+        expect(probe, "A", "gone.example.com", "no such name")
+        nsd.stop()
+        check(expect(probe, "A", "a.example.com", "data")[1] < 0.01, "the cache answers at once")
+        expect(probe, "A", "gone.example.com", "no such name")
+        figures = probe.statistics()
+        check(figures["cache_hits"] == 2 and figures["cache_entries"] == 2 and figures["questions"] == 4,
+              "the cache is counted: %r" % figures)
+
+
+@case
+def a_silent_server_costs_no_more_than_the_time_of_a_question():
+    with BadServer(lambda query, ask: None) as silent, Probe("-t", "400", silent.address) as probe:
+        _, seconds, _, answer = expect(probe, "A", "a.example.com", "temporary failure")
+        check(0.35 < seconds < 1, "it took %.2f s" % seconds)
+        check(answer[4] == "no answer in time", "the words are '%s'" % answer[4])
+        check(probe.statistics()["timeouts"] == 1, "the time-out is counted")
+
+
+@case
+def a_job_ends_at_its_deadline_with_a_silent_server():
+    with BadServer(lambda query, ask: None) as silent, Probe("-t", "5000", "-j", "300", silent.address) as probe:
+        begin = time.monotonic()
+        outcome = probe.spf("builtin", "192.0.2.1", "mail.example.com", "a@example.com")
+        check(outcome["result"] == "temperror", "SPF is a temporary error, not %r" % outcome)
+        check(time.monotonic() - begin < 1, "it took %.2f s" % (time.monotonic() - begin))
+
+
+@case
+def a_slow_server_is_waited_for():
+    def slow(query, ask):
+        time.sleep(0.3)
+        return ask(query)
+    with Nsd(ZONE) as nsd, BadServer(slow, nsd.port) as server, Probe(server.address) as probe:
+        _, seconds, _, _ = expect(probe, "A", "a.example.com", "data")
+        check(0.25 < seconds < 3, "it took %.2f s" % seconds)
+
+
+@case
+def lies_and_garbage_are_no_answers():
+    def other_id(query, ask):
+        reply = bytearray(ask(query))
+        reply[0] ^= 255
+        return bytes(reply)
+    def other_name(query, ask):
+        return ask(query).replace(b"\x01a\x07example", b"\x01b\x07example")
+    with Nsd(ZONE) as nsd:
+        for lie in (other_id, other_name, lambda query, ask: b"", lambda query, ask: query[:2] + os.urandom(40),
+                    lambda query, ask: ask(query)[:20]):
+            with BadServer(lie, nsd.port) as server, Probe("-t", "700", server.address) as probe:
+                expect(probe, "A", "a.example.com", "temporary failure")
+
+
+@case
+def a_server_that_comes_back_is_asked_again():
+    with Nsd(ZONE) as nsd, Probe("-t", "1000", nsd.address) as probe:
+        expect(probe, "A", "a.example.com", "data")
+        nsd.stop()
+        for number in range(8):
+            expect(probe, "A", "n%d.example.com" % number, "temporary failure")
+        nsd.start()
+        begin = time.monotonic()
+        while probe.dns("A", "mx%d.example.com" % int(time.monotonic() * 1000))[0] != "no such name":
+            check(time.monotonic() - begin < 15, "it is asked again within 15 s")
+            time.sleep(0.1)
+        print("asked again after %.1f s" % (time.monotonic() - begin))
+
+
+@case
+def a_second_server_answers_where_the_first_is_silent():
+    with Nsd(ZONE) as nsd, BadServer(lambda query, ask: None) as silent:
+        with Probe("-t", "4000", silent.address, nsd.address) as probe:
+            for number in range(6):
+                expect(probe, "A", "n%d.example.com" % number, "no such name")
+
+
+def sign(directory):
+    """The zone, signed, one record of it changed afterwards; the trust anchor. Skips where ldns is missing."""
+    if not find_program("ldns-signzone"):
+        return None
+    zone, signed = os.path.join(directory, "root.zone"), os.path.join(directory, "signed.zone")
+    with open(zone, "w", encoding="ascii") as file:
+        file.write(SOA + ZONE + "forged.example.com. 300 IN TXT original\n")
+    key = subprocess.run([find_program("ldns-keygen"), "-k", "-a", "ECDSAP256SHA256", "."], cwd=directory, check=True,
+                         capture_output=True, text=True).stdout.strip()
+    subprocess.run([find_program("ldns-signzone"), "-o", ".", "-f", signed, zone, key], cwd=directory, check=True,
+                   capture_output=True)
+    with open(signed, encoding="ascii") as file:
+        text = file.read()
+    check("original" in text, "the signed zone holds the record")
+    with open(signed, "w", encoding="ascii") as file:
+        file.write(text.replace('"original"', '"forgeries"').replace("\toriginal", "\tforgeries"))
+    return signed, os.path.join(directory, key + ".key")
+
+
+@case
+def dnssec_tells_secure_from_bogus():
+    with tempfile.TemporaryDirectory(prefix="smtptrail-dns-") as directory:
+        files = sign(directory)
+        if files is None:
+            print("not checked: ldns-signzone is missing (apt-get install ldnsutils)")
+            return
+        with Nsd(zone_file=files[0]) as nsd:
+            with Probe("-a", files[1], nsd.address) as probe:
+                check(expect(probe, "A", "a.example.com", "data")[3][1] == "secure", "data are proved")
+                check(expect(probe, "A", "gone.example.com", "no such name")[3][1] == "secure", "absence is proved")
+                forged = expect(probe, "TXT", "forged.example.com", "bogus")
+                check(forged[3][4] != "", "there are words for it: %r" % forged[3])
+                check(probe.spf("builtin", "192.0.2.1", "", "a@forged.example.com")["result"] == "temperror",
+                      "a bogus record is a temporary error")
+            with Probe(nsd.address) as probe:
+                check(expect(probe, "A", "a.example.com", "data")[3][1] == "insecure", "nothing is proved unasked")
+                expect(probe, "TXT", "forged.example.com", "data")
+
+
+def check_auth(nsd, *arguments):
+    program = os.path.join(os.environ.get("top_builddir", "."), "smtptrail")
+    return subprocess.run([program, "check-auth", "--dns", nsd.address] + list(arguments), capture_output=True, text=True,
+                          timeout=60, check=False)
+
+
+@case
+def check_auth_shows_each_step_and_tells_by_its_exit_status():
+    with Nsd(ZONE) as nsd:
+        run = check_auth(nsd, "--client", "192.0.2.1", "--helo", "mail.example.com", "--from", "a@pass.example.com",
+                         "--header-from", "News <a@pass.example.com>")
+        check(run.returncode == 0, "exit status 0, not %d: %s" % (run.returncode, run.stderr))
+        for words in ('dns TXT pass.example.com: "v=spf1 ip4:192.0.2.1 -all"', 'term "ip4:192.0.2.1": match: pass',
+                      "= pass, by ip4:192.0.2.1 of pass.example.com", "policy of pass.example.com: v=DMARC1; p=quarantine",
+                      "= pass, disposition none"):
+            check(words in run.stdout, "%r is in\n%s" % (words, run.stdout))
+        run = check_auth(nsd, "--client", "192.0.2.1", "--helo", "mail.example.com", "--from", "a@fail.example.com",
+                         "--header-from", "a@fail.example.com", "--spf-engines", "builtin,libspf2")
+        check(run.returncode == 1, "exit status 1, not %d" % run.returncode)
+        check("no mail from 192.0.2.1" in run.stdout, "the explanation is shown")
+        check("disposition reject by p" in run.stdout, "the disposition is shown: " + run.stdout)
+        check(run.stdout.count("engine libspf2") == 2, "libspf2 was asked for both identities")
+
+
+@case
+def check_auth_gives_json():
+    with Nsd(ZONE) as nsd:
+        run = check_auth(nsd, "--json", "--client", "192.0.2.1", "--helo", "mail.example.com", "--from",
+                         "a@fail.example.com", "--header-from", "a@fail.example.com")
+        found = json.loads(run.stdout)
+        check([each["spf_identity"] for each in found["spf"]] == ["helo", "mailfrom"], "both identities")
+        spf = found["spf"][1]
+        check(spf["result"] == "fail" and spf["term"] == "-all" and spf["explanation"] == "no mail from 192.0.2.1",
+              "the outcome: %r" % spf)
+        check({"dns", "record", "term", "explanation"} == {each["step"] for each in spf["steps"]}, "all kinds of steps")
+        check(found["dmarc"][0]["why"] == ["spf_fail", "dkim_none"], "why: %r" % found["dmarc"])
+
+
+@case
+def check_auth_says_what_it_cannot_ask():
+    with Nsd(ZONE) as nsd:
+        for arguments in (["--client", "x", "--helo", "a"], ["--client", "192.0.2.1"], ["--helo", "a"],
+                          ["--client", "192.0.2.1", "--helo", "a", "--spf-engines", "other"],
+                          ["--client", "192.0.2.1", "--helo", "a", "--timeout", "0"],
+                          ["--client", "192.0.2.1", "--helo", "a", "--trust-anchor", "/nonexistent"],
+                          ["--client", "192.0.2.1", "--helo", "a", "--dns", "nowhere"]):
+            run = check_auth(nsd, *arguments)
+            check(run.returncode == 2 and run.stderr.startswith("smtptrail check-auth: "), "%r: %r" % (arguments, run))
+
+
+def main():
+    if not find_program("nsd"):
+        print("skipped: nsd is missing (apt-get install nsd)")
+        return SKIPPED
+    failed = 0
+    for function in CASES:
+        if len(sys.argv) > 1 and function.__name__ not in sys.argv[1:]:
+            continue
+        try:
+            function()
+            print("ok     " + function.__name__)
+        except (LabError, OSError, subprocess.SubprocessError):
+            failed += 1
+            print("FAILED " + function.__name__)
+            traceback.print_exc(file=sys.stdout)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
