@@ -377,7 +377,7 @@ static void run_and_kill(struct rooms *rooms, int round)
 	/* On a busy machine it may take a while to begin. */
 	uint64_t goal = count_confirmed() + 100;
 
-	for (int i = 0; i < 5000 && count_confirmed() < goal; i++)
+	for (int i = 0; i < 60000 && count_confirmed() < goal; i++)
 		(void)usleep(1000);
 	(void)usleep((useconds_t)(round * 1777 % 12000));
 	(void)kill(child, SIGKILL);
