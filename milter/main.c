@@ -13,6 +13,7 @@
 #include "callbacks.h"
 #include "check.h"
 #include "clock.h"
+#include "common/escape.h"
 #include "common/log.h"
 #include "housekeeping.h"
 #include "keeper.h"
@@ -45,6 +46,23 @@ static void print_help(FILE *out)
 	      "                      mend it; exit 0, or 2 where there is an error\n"
 	      "      --version       print the version\n"
 	      "      --help          print this\n", out);
+}
+
+static int usage_error(const char *what, const char *word)
+{
+	fputs("smtptrail-milter: '", stderr);
+	escape_terminal(text_of(word), stderr);
+	fprintf(stderr, "' %s; see smtptrail-milter --help\n", what);
+	return EXIT_USAGE;
+}
+
+/* What getopt did not like: a long option as it stands there, a letter among letters alone. */
+static const char *wrong_option(char **argv)
+{
+	static char letter[] = "-?";
+
+	letter[1] = (char)optopt;
+	return strncmp(argv[optind - 1], "--", 2) == 0 ? argv[optind - 1] : letter;
 }
 
 /* The signals that end or reload: taken by libmilter's thread and by ours, in no other. */
@@ -244,18 +262,18 @@ int main(int argc, char **argv)
 	bool only_check = false;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
 		switch (option) {
 		case 'c': asked = optarg; break;
 		case 'k': only_check = true; break;
 		case 'v': printf("smtptrail-milter " PACKAGE_VERSION "\n"); return EXIT_SUCCESS;
 		case 'h': print_help(stdout); return EXIT_SUCCESS;
-		default: print_help(stderr); return EXIT_USAGE;
+		case ':': return usage_error("wants a value", argv[optind - 1]);
+		default: return usage_error("is no option, or takes no value", wrong_option(argv));
 		}
 	}
-	if (optind < argc) {
-		print_help(stderr);
-		return EXIT_USAGE;
-	}
+	if (optind < argc)
+		return usage_error("is one argument too many", argv[optind]);
 	return only_check ? check_run(conf_find(asked, CONFIG_FILE)) : run(conf_find(asked, CONFIG_FILE));
 }
