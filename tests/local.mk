@@ -64,6 +64,7 @@ tests_bench_bench_shipper_LDADD = $(UNIT_LIBS)
 include tests/driver/local.mk
 include tests/bench/local.mk
 include tests/live/local.mk
+include tests/fuzz/local.mk
 UNIT_TESTS += tests/unit/test_status
 tests_unit_test_status_SOURCES = tests/unit/test_status.c tests/unit/unit.h
 tests_unit_test_status_LDADD = $(UNIT_LIBS)

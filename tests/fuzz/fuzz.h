@@ -1,0 +1,29 @@
+/*
+ * fuzz.h - a fuzz target: one reader of outside bytes, given any bytes.
+ *
+ * Each fuzz_NAME.c defines fuzz_one(). Built plainly, fuzz_main.c gives it the files of its corpus;
+ * with --enable-fuzzers (clang), libFuzzer makes up the bytes. A target checks what must hold for
+ * any input with FUZZ_MUST and otherwise only has to come back.
+ */
+#ifndef SMTPTRAIL_FUZZ_H
+#define SMTPTRAIL_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FUZZ_MUST(condition) do { \
+	if (!(condition)) { \
+		fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
+		abort(); \
+	} \
+} while (0)
+
+/* libFuzzer's name. */
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+/* The input as a file, for readers that take a name: the same one each time, in memory. */
+const char *fuzz_file(const uint8_t *bytes, size_t size);
+
+#endif

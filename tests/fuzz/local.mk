@@ -1,0 +1,45 @@
+# tests/fuzz/local.mk - one target for each reader of outside bytes. make check replays the stored
+# corpora; scripts/fuzz builds the same targets with libFuzzer (--enable-fuzzers) and lets it run.
+FUZZ_TARGETS = \
+	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_header \
+	tests/fuzz/fuzz_mime \
+	tests/fuzz/fuzz_record \
+	tests/fuzz/fuzz_show \
+	tests/fuzz/fuzz_status
+
+if FUZZERS
+FUZZ_LINK = -fsanitize=fuzzer
+FUZZ_COMMON = tests/fuzz/fuzz.h tests/fuzz/fuzz_file.c
+else
+FUZZ_LINK =
+FUZZ_COMMON = tests/fuzz/fuzz.h tests/fuzz/fuzz_file.c tests/fuzz/fuzz_main.c
+endif
+EXTRA_DIST += tests/fuzz/fuzz_main.c
+
+check_PROGRAMS += $(FUZZ_TARGETS)
+TESTS += tests/fuzz/replay
+EXTRA_DIST += tests/fuzz/replay tests/fuzz/corpus
+AM_TESTS_ENVIRONMENT += FUZZ_TARGETS='$(FUZZ_TARGETS)'; export FUZZ_TARGETS;
+
+.PHONY: fuzz-targets
+fuzz-targets: $(FUZZ_TARGETS)
+
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_conf_LDADD = $(DAEMON_LIBS)
+tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_header_SOURCES = tests/fuzz/fuzz_header.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_header_LDADD = $(DAEMON_LIBS)
+tests_fuzz_fuzz_header_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_mime_SOURCES = tests/fuzz/fuzz_mime.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_mime_LDADD = $(DAEMON_LIBS)
+tests_fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_record_LDADD = $(COMMON_LIBS)
+tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_show_SOURCES = tests/fuzz/fuzz_show.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_show_LDADD = libanalysis.a $(COMMON_LIBS)
+tests_fuzz_fuzz_show_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_status_SOURCES = tests/fuzz/fuzz_status.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_status_LDADD = $(COMMON_LIBS)
+tests_fuzz_fuzz_status_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
