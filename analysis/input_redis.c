@@ -273,7 +273,7 @@ static bool take_entries(struct input_redis *input, unsigned partition, const st
 	struct partition *taken = &input->partitions[partition];
 	bool go_on = true;
 
-	taken->before = taken->position.id;
+	taken->before = taken->position.at.id;
 	for (size_t i = 0; i < entries->count && go_on; i++) {
 		struct redis_reply entry = redis_reply_at(entries, i);
 		struct stream_id id;
@@ -347,7 +347,7 @@ static enum redis_failure resolve(struct input_redis *input, unsigned number, st
 	failure = redis_link_command(input->link, 6, words, &entries, problem);
 	if (failure)
 		return failure;
-	partition->position.id = id;
+	partition->position.at.id = id;
 	for (size_t i = 0; i < entries.count; i++) {
 		struct redis_reply entry = redis_reply_at(&entries, i);
 		struct sequence_finding ignored;
@@ -429,7 +429,7 @@ static enum redis_failure read_entries(struct input_redis *input, unsigned timeo
 		struct partition *partition = &input->partitions[i];
 
 		word[i] = text_of(partition->position.key);
-		word[partitions + i] = stream_id_format(partition->position.id, partition->id_text);
+		word[partitions + i] = stream_id_format(partition->position.at.id, partition->id_text);
 	}
 	return redis_link_command(input->link, 6 + 2 * (size_t)partitions, input->words, ret_reply, problem);
 }

@@ -6,6 +6,8 @@
  * lost entries that had been read (restart without its file, fail-over, FLUSHALL), reading goes
  * back to the last entry that is still there. A cut link is opened again, with back-off.
  *
+ * An ACL user needs the commands PING TIME TYPE XINFO|STREAM XREAD XRANGE XREVRANGE on these streams.
+ *
  * Threads: one owner at a time.
  * Memory:  a record given to the listener is lent until the listener returns.
  * Limits:  1,000 entries of each partition a read; the limits of sequence.h and redis_link.h.

@@ -105,6 +105,30 @@ static size_t measure(struct line *line, size_t from, size_t columns)
 	return at;
 }
 
+/* Printable ASCII: each byte is a column, none is escaped. Nearly every text is. */
+static bool is_plain(struct text text)
+{
+	bool plain = true;
+
+	for (size_t i = 0; i < text.length; i++)
+		plain &= text.start[i] >= ' ' && text.start[i] <= '~' && text.start[i] != '\\';
+	return plain;
+}
+
+static void put_plain(struct line *line, const char *bytes, size_t length)
+{
+	if (line->is_cut || length == 0 || !make_room(line, length))
+		return;
+	memcpy(line->bytes + line->length, bytes, length);
+	if (!line->limit || line->columns + length < line->limit)
+		line->fitting = line->length + length;
+	else if (line->columns < line->limit)
+		line->fitting = line->length + line->limit - 1 - line->columns;
+	line->length += length;
+	line->columns += length;
+	line->is_cut = line->limit && line->columns > line->limit;
+}
+
 /* Appends the text escaped, not measured. */
 static bool append_escaped(struct line *line, struct text text)
 {
@@ -119,6 +143,10 @@ void line_put(struct line *line, struct text text)
 	size_t from = line->length, most = line->limit * BYTES_OF_COLUMN;
 	bool beyond = line->limit && text.length > most;
 
+	if (is_plain(text)) {
+		put_plain(line, text.start, text.length);
+		return;
+	}
 	/* Combining characters take no column: without this a line could hold any number of them. */
 	if (beyond)
 		text.length = most;
@@ -133,6 +161,10 @@ void line_put_cut(struct line *line, struct text text, size_t columns)
 	size_t from = line->length, start = line->columns;
 	bool beyond = text.length > columns * BYTES_OF_COLUMN;
 
+	if (text.length <= columns && is_plain(text)) {
+		put_plain(line, text.start, text.length);
+		return;
+	}
 	if (beyond)
 		text.length = columns * BYTES_OF_COLUMN;
 	if (!append_escaped(line, text))
@@ -157,7 +189,7 @@ void line_put_cut(struct line *line, struct text text, size_t columns)
 
 void line_put_raw(struct line *line, const char *bytes, size_t length)
 {
-	if (!make_room(line, length))
+	if (length == 0 || !make_room(line, length))
 		return;
 	memcpy(line->bytes + line->length, bytes, length);
 	line->length += length;
@@ -165,17 +197,7 @@ void line_put_raw(struct line *line, const char *bytes, size_t length)
 
 void line_put_words(struct line *line, const char *words)
 {
-	size_t length = strlen(words);
-
-	if (line->is_cut || !make_room(line, length))
-		return;
-	for (size_t i = 0; i < length; i++) {
-		line->bytes[line->length++] = words[i];
-		line->columns++;
-		if (!line->limit || line->columns < line->limit)
-			line->fitting = line->length;
-	}
-	line->is_cut = line->limit && line->columns > line->limit;
+	put_plain(line, words, strlen(words));
 }
 
 void line_pad(struct line *line, size_t column)

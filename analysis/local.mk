@@ -4,6 +4,7 @@ bin_PROGRAMS += smtptrail
 smtptrail_SOURCES = analysis/main.c analysis/verb.h \
 	analysis/verb_check_auth.c \
 	analysis/verb_fields.c \
+	analysis/verb_journal.c \
 	analysis/verb_status.c \
 	analysis/verb_watch.c
 nodist_smtptrail_SOURCES = analysis/verbs.inc

@@ -1,11 +1,21 @@
 /* show_json.c - a record as a program reads it. */
 #include "analysis/show.h"
 
+#include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/escape.h"
+
+enum { NAME_SIZE = 256, KNOWN_NUMBERS = 256 };
+
+/* Which names an object has: of those that come twice the first counts. */
+struct names {
+	bool known[KNOWN_NUMBERS];
+	json_t *others;			/* an object used as a set; NULL: none yet */
+};
 
 /* jansson leaves DEL as it is; a terminal might not. It can only stand inside a string. */
 static int put_json(const char *bytes, size_t length, void *context)
@@ -26,66 +36,101 @@ static int put_json(const char *bytes, size_t length, void *context)
 	return 0;
 }
 
-static json_t *text_value(struct text text)
+static bool needs_no_escape(struct text text)
 {
-	json_t *value = json_stringn(text.start ? text.start : "", text.length);
+	bool plain = true;
+
+	for (size_t i = 0; i < text.length; i++)
+		plain &= text.start[i] >= ' ' && text.start[i] <= '~' && text.start[i] != '"' && text.start[i] != '\\';
+	return plain;
+}
+
+static json_t *string_of(struct text text)
+{
+	json_t *string = json_stringn(text.start, text.length);
 	size_t length;
 
 	/* Not UTF-8. */
-	if (!value) {
+	if (!string) {
 		char *escaped = escape_utf8_new(text, &length);
 
-		value = escaped ? json_stringn(escaped, length) : NULL;
+		string = escaped ? json_stringn(escaped, length) : NULL;
 		free(escaped);
 	}
-	return value;
+	return string;
 }
 
-static json_t *typed_value(const struct input_field *field)
+static void put_string(struct line *line, struct text text)
 {
+	if (needs_no_escape(text)) {
+		line_put_raw(line, "\"", 1);
+		line_put_raw(line, text.start, text.length);
+		line_put_raw(line, "\"", 1);
+		return;
+	}
+	json_t *string = string_of(text);
+
+	/* ASCII alone: what reorders or hides text reaches no terminal, and a reader gets it back. */
+	if (!string || json_dump_callback(string, put_json, line, JSON_ENCODE_ANY | JSON_ENSURE_ASCII))
+		line_put_raw(line, "null", 4);
+	json_decref(string);
+}
+
+static void put_value(struct line *line, const struct input_field *field)
+{
+	enum field_type type = field->info ? field->info->type : FIELD_TYPE_TEXT;
+	char digits[32];
 	uint64_t number;
 
-	if (!field->info)
-		return text_value(field->value);
-	switch (field->info->type) {
-	case FIELD_TYPE_NUMBER:
-		if (input_number(field->value, &number) && number <= INT64_MAX)
-			return json_integer((json_int_t)number);
-		break;
-	case FIELD_TYPE_FLAG:
-		if (text_is(field->value, "yes") || text_is(field->value, "no"))
-			return json_boolean(text_is(field->value, "yes"));
-		break;
-	case FIELD_TYPE_TEXT:
-	case FIELD_TYPE_LIST:
-	case FIELD_TYPE_TIME:
-		break;
-	}
-	return text_value(field->value);
+	if (type == FIELD_TYPE_NUMBER && input_number(field->value, &number) && number <= INT64_MAX)
+		line_put_raw(line, digits, (size_t)snprintf(digits, sizeof digits, "%" PRIu64, number));
+	else if (type == FIELD_TYPE_FLAG && text_is(field->value, "yes"))
+		line_put_raw(line, "true", 4);
+	else if (type == FIELD_TYPE_FLAG && text_is(field->value, "no"))
+		line_put_raw(line, "false", 5);
+	else
+		put_string(line, field->value);
 }
 
-static void add_field(json_t *object, const struct input_field *field)
+static bool is_new_name(struct names *names, const struct input_field *field, struct text name)
 {
-	char name[256];
+	if (field->info && field->info->number < KNOWN_NUMBERS) {
+		bool is_new = !names->known[field->info->number];
 
-	/* A name from outside: no NUL, valid UTF-8, of a bounded length. */
-	(void)escape_into(field->name, name, sizeof name, NULL);
-	if (!json_object_get(object, name))
-		(void)json_object_set_new_nocheck(object, name, typed_value(field));
+		names->known[field->info->number] = true;
+		return is_new;
+	}
+	if (!names->others)
+		names->others = json_object();
+	if (text_is(name, "stream_id") || json_object_get(names->others, name.start))
+		return false;
+	return json_object_set_new(names->others, name.start, json_true()) == 0;
 }
 
 struct text show_json(struct show *show, const struct input_record *record)
 {
-	json_t *object = json_object();
+	struct line *line = &show->line;
+	struct names names = { .others = NULL };
 
-	line_start(&show->line);
-	if (object) {
-		(void)json_object_set_new(object, "stream_id", text_value(record->id));
-		for (size_t i = 0; i < record->count; i++)
-			add_field(object, &record->fields[i]);
-		/* ASCII alone: what reorders or hides text reaches no terminal, and a reader gets it back. */
-		(void)json_dump_callback(object, put_json, &show->line, JSON_COMPACT | JSON_ENSURE_ASCII);
+	line_start(line);
+	line_put_raw(line, "{\"stream_id\":", 13);
+	put_string(line, record->id);
+	for (size_t i = 0; i < record->count; i++) {
+		const struct input_field *field = &record->fields[i];
+		struct text name = field->name;
+		char outside[NAME_SIZE];
+
+		/* A name from outside: without a NUL, valid UTF-8, of a bounded length. */
+		if (!field->info)
+			name = (struct text){ outside, escape_into(field->name, outside, sizeof outside, NULL) };
+		if (!is_new_name(&names, field, name))
+			continue;
+		line_put_raw(line, ",", 1);
+		put_string(line, name);
+		line_put_raw(line, ":", 1);
+		put_value(line, field);
 	}
-	json_decref(object);
-	return line_finish(&show->line);
+	line_put_raw(line, "}", 1);
+	json_decref(names.others);
+	return line_finish(line);
 }

@@ -24,9 +24,7 @@ void stream_position_init(struct stream_position *position, const char *prefix, 
 
 void stream_position_advance(struct stream_position *position, struct stream_id id, uint64_t seq)
 {
-	position->id = id;
-	position->seq = seq;
-	position->is_entry = true;
+	position->at = (struct stream_entry){ id, seq, true };
 }
 
 void stream_position_remember(struct stream_position *position)
@@ -40,8 +38,8 @@ void stream_position_remember(struct stream_position *position)
 				position->known[kept++] = position->known[i];
 		position->known_count = kept;
 	}
-	if (position->is_entry)
-		position->known[position->known_count++] = (struct stream_entry){ position->id, position->seq };
+	if (position->at.was_read)
+		position->known[position->known_count++] = position->at;
 }
 
 static void read_member(struct state *state, struct text name, struct redis_reply value)
@@ -110,39 +108,57 @@ static enum redis_failure is_there(const char *key, struct redis_link *link, str
 	return REDIS_OK;
 }
 
-static enum redis_failure go_back(struct stream_position *position, struct redis_link *link, struct problem *problem)
+/* Moves to the newest known entry below the lost one that is still there. */
+static enum redis_failure go_back(struct stream_position *position, struct redis_link *link, struct stream_id lost,
+				  struct problem *problem)
 {
-	while (position->known_count) {
+	for (; position->known_count; position->known_count--) {
 		struct stream_entry newest = position->known[position->known_count - 1];
 		bool there = false;
-		enum redis_failure failure = is_there(position->key, link, newest, &there, problem);
+		enum redis_failure failure = stream_id_compare(newest.id, lost) < 0 ?
+					     is_there(position->key, link, newest, &there, problem) : REDIS_OK;
 
 		if (failure)
 			return failure;
 		if (there) {
-			stream_position_advance(position, newest.id, newest.seq);
+			position->at = newest;
 			return REDIS_OK;
 		}
-		position->known_count--;
 	}
-	position->id = (struct stream_id){ 0, 0 };
-	position->seq = 0;
-	position->is_entry = false;
+	position->at = (struct stream_entry){ { 0, 0 }, 0, false };
 	return REDIS_OK;
 }
 
-/* Why the entry at the position can be no longer there; NULL: it was trimmed, nothing is lost. */
-static const char *why_gone(const struct stream_position *position, const struct state *state)
+/* Why an entry can be no longer there; NULL: it was trimmed, nothing is lost. */
+static const char *why_gone(const struct stream_position *position, struct stream_id id, const struct state *state)
 {
 	if (!state->exists)
 		return "the stream is gone";
-	if (stream_id_compare(state->last, position->id) < 0)
+	if (stream_id_compare(state->last, id) < 0)
 		return "the stream ends before it";
-	if (state->length && stream_id_compare(state->first, position->id) <= 0)
+	if (state->length && stream_id_compare(state->first, id) <= 0)
 		return "it is gone from the stream";
 	if (state->added && (state->added < position->added || state->added == state->length))
 		return "the stream was begun anew";
 	return NULL;
+}
+
+/* *ret_why: NULL where the entry is there, was never read, or was only trimmed. */
+static enum redis_failure find_lost(const struct stream_position *position, struct redis_link *link,
+				    struct stream_entry entry, const struct state *state, const char **ret_why,
+				    struct problem *problem)
+{
+	bool there = false;
+	enum redis_failure failure = REDIS_OK;
+
+	*ret_why = NULL;
+	if (!entry.was_read)
+		return REDIS_OK;
+	if (state->exists)
+		failure = is_there(position->key, link, entry, &there, problem);
+	if (!failure && !there)
+		*ret_why = why_gone(position, entry.id, state);
+	return failure;
 }
 
 static void say_where(const struct stream_position *position, const char *why, struct stream_id was,
@@ -151,34 +167,37 @@ static void say_where(const struct stream_position *position, const char *why, s
 	char was_text[STREAM_ID_SIZE], now_text[STREAM_ID_SIZE];
 
 	(void)stream_id_format(was, was_text);
-	(void)stream_id_format(position->id, now_text);
+	(void)stream_id_format(position->at.id, now_text);
 	problem_set(ret_why, "Redis lost entries of %s: %s was read, and %s; going back to %s", position->key,
-		    was_text, why, position->is_entry ? now_text : "its begin");
+		    was_text, why, position->at.was_read ? now_text : "its begin");
 }
 
 enum redis_failure stream_position_check(struct stream_position *position, struct redis_link *link,
 					 enum stream_check *ret_check, struct problem *ret_why,
 					 struct problem *problem)
 {
-	struct stream_entry entry = { position->id, position->seq };
+	struct stream_entry lost = position->checked;
 	struct state state;
-	bool there = false;
+	const char *why = NULL;
 	enum redis_failure failure = read_state(position->key, link, &state, problem);
 
 	*ret_check = STREAM_INTACT;
-	if (!failure && position->is_entry)
-		failure = is_there(position->key, link, entry, &there, problem);
+	/* The older one first: after it Redis may have got all again, and that be read already. */
+	if (!failure)
+		failure = find_lost(position, link, lost, &state, &why, problem);
+	if (!failure && !why && stream_id_compare(lost.id, position->at.id) != 0) {
+		lost = position->at;
+		failure = find_lost(position, link, lost, &state, &why, problem);
+	}
+	if (!failure && why)
+		failure = go_back(position, link, lost.id, problem);
 	if (failure)
 		return failure;
-	const char *why = position->is_entry && !there ? why_gone(position, &state) : NULL;
-
 	if (why) {
-		failure = go_back(position, link, problem);
-		if (failure)
-			return failure;
-		say_where(position, why, entry.id, ret_why);
+		say_where(position, why, lost.id, ret_why);
 		*ret_check = STREAM_WENT_BACK;
 	}
+	position->checked = position->at;
 	position->added = state.added;
 	return REDIS_OK;
 }

@@ -1,10 +1,10 @@
 /*
  * stream_position.h - where we read in one stream, and whether Redis still has what we have had.
  *
- * The entries of a stream only grow at its end. So if the entry at our position is still the one
- * we read there, all that is new comes behind it. If it is not, and was not trimmed either, then
- * Redis lost something, and reading goes back to the newest entry that we know and that is still
- * there; what comes twice by this is known by its seq.
+ * A stream only grows at its end. So if the entry at our position is still the one we read there,
+ * and so is the one where we were when we last asked, all that is new comes behind our position. If
+ * it is not, and was not trimmed either, then Redis lost something, and reading goes back to the
+ * newest entry that we know and that is still there; what comes twice by this is known by its seq.
  *
  * Threads, memory: as redis_link.h.
  * Limits:  of the entries read STREAM_POSITION_KNOWN are remembered: many new ones, few old ones.
@@ -21,14 +21,14 @@
 struct stream_entry {
 	struct stream_id id;
 	uint64_t seq;			/* 0: it has none */
+	bool was_read;			/* false: only a point in time */
 };
 
 struct stream_position {
 	char key[STREAM_KEY_SIZE];
-	struct stream_id id;		/* reading goes on behind it */
-	bool is_entry;			/* an entry that was read, not only a point in time */
-	uint64_t seq;			/* of that entry; 0: it has none */
-	uint64_t added;			/* entries ever added, when last checked; 0: not known */
+	struct stream_entry at;		/* reading goes on behind it */
+	struct stream_entry checked;	/* the same when Redis was last asked */
+	uint64_t added;			/* entries ever added, then; 0: not known */
 	unsigned known_count;
 	struct stream_entry known[STREAM_POSITION_KNOWN];
 };

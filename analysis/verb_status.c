@@ -163,7 +163,7 @@ static int show(const char *file, bool as_json)
 	return judge(&status, file, as_json ? stderr : stdout);
 }
 
-static int show_configured(const char *config_file, bool as_json)
+static int show_configured(const char *config_file, const char *file, bool as_json)
 {
 	struct config config;
 	struct problem problem;
@@ -172,7 +172,7 @@ static int show_configured(const char *config_file, bool as_json)
 		fprintf(stderr, "smtptrail status: %s\n", problem.text);
 		return EXIT_USAGE;
 	}
-	int status = show(config.status_file, as_json);
+	int status = show(file ? file : config.status_file, as_json);
 
 	config_done(&config);
 	return status;
@@ -201,7 +201,7 @@ static int run_status(int argc, char **argv)
 		}
 	if (optind < argc)
 		return verb_usage_error(&verb_status, "takes no argument, got '%s'", argv[optind]);
-	return file ? show(file, as_json) : show_configured(config_file, as_json);
+	return file && !config_file ? show(file, as_json) : show_configured(config_file, file, as_json);
 }
 
 #define HELP_ROW(name, kind, meaning) "  " #name ": " meaning "\n"

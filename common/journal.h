@@ -96,7 +96,9 @@ void journal_close(struct journal *journal);
 struct journal_birth journal_birth(struct journal *journal);
 struct journal_origin journal_origin(struct journal *journal);
 
-/* 0; -ENOSPC: full, counted; -EMSGSIZE. Never waits for more than another append. */
+/* 0; -ENOSPC: full; -EMSGSIZE: empty, or larger than JOURNAL_ENTRY_MAX. What is refused is counted, but for
+ * a gap record (by its first byte, the stage): its maker puts the gap back, and it must not grow by that.
+ * Never waits for more than another append. */
 int journal_append(struct journal *journal, struct text payload);
 
 /* Makes the spare segments that journal_append will need. Called often by a thread that never
@@ -140,16 +142,20 @@ void journal_wake(struct journal *journal);
 /* What a cursor found in Redis means for this journal. */
 enum journal_position {
 	JOURNAL_AT_CURSOR,		/* reading goes on right after it */
-	JOURNAL_AFTER_KEPT,		/* entries after it are no longer kept: reading goes on at the oldest; a gap is noted */
+	JOURNAL_AFTER_KEPT,		/* what follows is no longer kept: on at the oldest; a gap is noted */
 	JOURNAL_FOREIGN,		/* written by another holder of this identity: fenced */
 };
-/* Moves the reading position behind (incarnation, epoch, counter); incarnation empty: no cursor, the oldest kept. */
+/* Moves the reading position behind (incarnation, epoch, counter); incarnation empty: no cursor, the
+ * oldest kept. A cursor belongs to the producer of the batch read last; before any was read, to the journal's own, and
+ * "the oldest" is then the oldest of all: entries of an inherited producer come first, under its name. */
 enum journal_position journal_seek(struct journal *journal, struct text incarnation, uint32_t epoch,
 				   uint64_t counter);
 /* Redis has everything up to this seq, as far as it says. */
 void journal_shipped(struct journal *journal, uint64_t seq);
 /* Another holder of the identity was found at (its) epoch: goes on under a new producer, in a new
- * epoch; entries of our own that were made from that epoch on are read again under the new name. */
+ * epoch; entries of our own that were made from that epoch on are read again under the new name, older ones
+ * that were not shipped follow under it too. Where an inherited producer is read, only its entries get a new
+ * name, and the journal's own identity stays. */
 int journal_change_producer(struct journal *journal, uint32_t foreign_epoch, struct problem *problem);
 
 struct journal_stat {
@@ -186,6 +192,14 @@ int journal_scan_open(struct journal_scan **ret_scan, const char *directory, str
 /* 1: an entry, lent until the next call; 0: the end. Damage is skipped and counted. */
 int journal_scan_next(struct journal_scan *scan, struct journal_scan_entry *ret_entry);
 void journal_scan_total(const struct journal_scan *scan, struct journal_scan_total *ret_total);
+/* The same of one file, complete once journal_scan_next() has gone past it. */
+struct journal_scan_file {
+	const char *name;
+	bool is_damaged;		/* set aside, or its head or an entry is damaged */
+	struct journal_scan_total total;
+};
+/* NULL behind the last; files that were never begun are among them, with no entries. */
+const struct journal_scan_file *journal_scan_file(const struct journal_scan *scan, size_t index);
 void journal_scan_close(struct journal_scan *scan);
 
 #endif

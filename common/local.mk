@@ -4,6 +4,11 @@ noinst_LIBRARIES += libcommon.a
 libcommon_a_SOURCES = \
 	common/conf.c common/conf.h common/conf_print.c common/conf_value.c common/conf_value.h \
 	common/escape.c common/escape.h \
+	common/crc32c.c common/crc32c.h \
+	common/journal.c common/journal.h common/journal_internal.h \
+	common/journal_identity.c common/journal_identity.h \
+	common/journal_keep.c common/journal_open.c common/journal_read.c common/journal_scan.c \
+	common/journal_segment.c common/journal_segment.h \
 	common/log.c common/log.h \
 	common/problem.c common/problem.h \
 	common/record.c common/record.def common/record.h \

@@ -108,7 +108,7 @@ static bool is_ipv6(const char *host)
 	return inet_pton(AF_INET6, plain, &ignored) == 1;
 }
 
-static int parse_tcp(struct address *ret_address, const char *rest, struct problem *problem, const char *whole)
+static int parse_tcp(struct address *ret_address, const char *rest, const char *whole, struct problem *problem)
 {
 	bool bracketed = *rest == '[';
 	const char *start = rest + bracketed;
@@ -116,11 +116,13 @@ static int parse_tcp(struct address *ret_address, const char *rest, struct probl
 	const char *after = start + length + (bracketed && start[length] == ']');
 
 	if (!bracketed && strchr(start, ':') != strrchr(start, ':')) {
-		problem_set(problem, "redis address '%s': an IPv6 address stands in brackets: tcp:[::1]:6379", whole);
+		problem_set(problem, "redis address '%s': an IPv6 address stands in brackets: tcp:[::1]:6379",
+			    whole);
 		return -EINVAL;
 	}
 	if (length == 0 || length >= HOST_MAX || *after != ':' || start[strcspn(start, " \t")] != '\0') {
-		problem_set(problem, "redis address '%s': wanted tcp:HOST:PORT, as tcp:127.0.0.1:6379 or tcp:[::1]:6379", whole);
+		problem_set(problem, "redis address '%s': wanted tcp:HOST:PORT, as tcp:127.0.0.1:6379 or "
+			    "tcp:[::1]:6379", whole);
 		return -EINVAL;
 	}
 	memcpy(ret_address->host, start, length);
@@ -144,20 +146,23 @@ static int parse_address(struct address *ret_address, const char *address, struc
 		size_t most = sizeof ((struct sockaddr_un *)NULL)->sun_path - 1;
 
 		if (address[5] != '/') {
-			problem_set(problem, "redis address '%s': wanted unix:/PATH, as unix:/run/redis/redis.sock", address);
+			problem_set(problem, "redis address '%s': wanted unix:/PATH, as unix:/run/redis/redis.sock",
+				    address);
 			return -EINVAL;
 		}
 		if (strlen(address + 5) > most) {
-			problem_set(problem, "redis address '%s': a socket's path has at most %zu bytes", address, most);
+			problem_set(problem, "redis address '%s': a socket's path has at most %zu bytes", address,
+				    most);
 			return -EINVAL;
 		}
 		ret_address->path = address + 5;
 		return 0;
 	}
 	if (strncmp(address, "tcp:", 4) == 0)
-		return parse_tcp(ret_address, address + 4, problem, address);
+		return parse_tcp(ret_address, address + 4, address, problem);
 	if (strncmp(address, "tls:", 4) == 0)
-		problem_set(problem, "redis address '%s': this hiredis has no TLS; use unix:, or tcp: to a stunnel", address);
+		problem_set(problem, "redis address '%s': this hiredis has no TLS; use unix:, or tcp: to a stunnel",
+			    address);
 	else
 		problem_set(problem, "redis address '%s': wanted unix:/PATH or tcp:HOST:PORT", address);
 	return -EINVAL;

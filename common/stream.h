@@ -6,7 +6,8 @@
  *
  * The cursor is "INCARNATION:EPOCH:COUNTER". One script compares it with what the sender expects,
  * checks the types of both keys, appends a batch and moves it, all in one step: a request that
- * arrives late finds another cursor and does nothing. Nothing but the script's own "OK" counts.
+ * arrives late finds another cursor and does nothing. Nothing but the script's own "OK" counts. An
+ * empty cursor is none: it stays where the very first batch of a producer could not be appended.
  *
  * An entry has first, in this order: stage time host instance producer partition seq session msg
  * queue_id schema (session, msg and queue_id where they are known); then the record's own fields. A

@@ -2,14 +2,15 @@
 #include "milter/config.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/journal.h"
 #include "common/redis_link.h"
 #include "common/stream.h"
+#include "milter/clock.h"
 #include "milter/socket.h"
 
 #define KIB UINT64_C(1024)
@@ -221,14 +222,6 @@ static int read_key(struct config *config, const char *file, struct problem *pro
 	return 0;
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec / 1000;
-}
-
 int config_read(struct config **ret_config, const char *file, struct problem *problem)
 {
 	struct config *config = calloc(1, sizeof *config);
@@ -248,7 +241,7 @@ int config_read(struct config **ret_config, const char *file, struct problem *pr
 	if (file && !config->file)
 		goto done_no_memory;
 	conf_digest(config_options, config, config->digest);
-	config->read_us = now_us();
+	config->read_us = clock_now_us();
 	atomic_init(&config->references, 1);
 	*ret_config = config;
 	return 0;
@@ -279,4 +272,26 @@ void config_release(struct config *config)
 	conf_done(config_options, config);
 	free(config->file);
 	free(config);
+}
+
+static pthread_mutex_t current_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct config *current;		/* under current_lock */
+
+void config_set_current(struct config *config)
+{
+	pthread_mutex_lock(&current_lock);
+	struct config *before = current;
+
+	current = config;
+	pthread_mutex_unlock(&current_lock);
+	config_release(before);
+}
+
+struct config *config_take_current(void)
+{
+	pthread_mutex_lock(&current_lock);
+	struct config *config = current ? config_take(current) : NULL;
+
+	pthread_mutex_unlock(&current_lock);
+	return config;
 }

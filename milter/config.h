@@ -5,7 +5,7 @@
  * release. The table of options is in config.c.
  *
  * Threads: config_read from any thread; a snapshot never changes, so it is read without a lock;
- *          taking and releasing count atomically.
+ *          taking and releasing count atomically; a lock guards which one is in force.
  * Errors:  as conf.h: "FILE:LINE: what is wrong, what is allowed".
  */
 #ifndef SMTPTRAIL_MILTER_CONFIG_H
@@ -82,5 +82,10 @@ extern const struct conf_option config_options[];
 int config_read(struct config **ret_config, const char *file, struct problem *problem);
 struct config *config_take(struct config *config);
 void config_release(struct config *config);	/* accepts NULL */
+
+/* The snapshot in force. Takes over the caller's reference and lets go of the one before. */
+void config_set_current(struct config *config);
+/* The caller releases it; NULL: none is set. Waits for a few instructions at most. */
+struct config *config_take_current(void);
 
 #endif

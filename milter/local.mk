@@ -6,7 +6,10 @@ noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
 	milter/address.c milter/address.h \
 	milter/arena.c milter/arena.h \
+	milter/clock.h \
 	milter/config.c milter/config.h \
+	milter/keeper.c milter/keeper.h \
+	milter/killed.c milter/killed.h \
 	milter/message.c milter/message.h \
 	milter/mime.c milter/mime.h \
 	milter/mime_field.c milter/mime_field.h \
@@ -16,7 +19,12 @@ libdaemon_a_SOURCES = \
 	milter/socket.c milter/socket.h
 libdaemon_a_CFLAGS = $(libcommon_a_CFLAGS)
 
-smtptrail_milter_SOURCES = milter/main.c
+smtptrail_milter_SOURCES = milter/main.c \
+	milter/callbacks.c milter/callbacks.h \
+	milter/check.c milter/check.h milter/check_redis.c \
+	milter/housekeeping.c milter/housekeeping.h \
+	milter/privileges.c milter/privileges.h
+smtptrail_milter_CFLAGS = $(libcommon_a_CFLAGS)
 smtptrail_milter_LDADD = libdaemon.a $(COMMON_LIBS) $(MILTER_LIBS)
 
 EXTRA_DIST += milter/README.md

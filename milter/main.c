@@ -1,8 +1,250 @@
 /* main.c - smtptrail-milter: process life. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
 
-int main(void)
+#include "callbacks.h"
+#include "check.h"
+#include "clock.h"
+#include "common/log.h"
+#include "housekeeping.h"
+#include "keeper.h"
+#include "privileges.h"
+
+enum { EXIT_USAGE = 2, FILES_WANTED = 65536, CALLBACKS_TIMEOUT_MS = 2000 };
+#define DRAIN_TIMEOUT_US UINT64_C(5000000)
+
+/* What runs, in the order of its start. */
+struct daemon {
+	const struct config *config;	/* of the start */
+	struct socket_address address;
+	char host[JOURNAL_NAME_SIZE];
+	uint64_t started_us;
+	struct journal *journal;
+	struct recorder recorder;
+	struct sessions sessions;
+	struct keeper *keeper;
+	struct shipper *shipper;
+	struct housekeeping *housekeeping;
+};
+
+static void print_help(FILE *out)
 {
-	printf("smtptrail-milter %s\n", PACKAGE_VERSION);
-	return 0;
+	fputs("usage: smtptrail-milter [-c FILE] [--check]\n"
+	      "Records every SMTP transaction that the MTA tells it of, and ships the records into Redis.\n"
+	      "Stays in the foreground; SIGTERM stops it, SIGUSR1 reads the configuration again.\n\n"
+	      "  -c, --config FILE   configuration (default: " CONFIG_FILE ", where it exists)\n"
+	      "      --check         say what is wrong with configuration, socket, journal and Redis, and how to\n"
+	      "                      mend it; exit 0, or 2 where there is an error\n"
+	      "      --version       print the version\n"
+	      "      --help          print this\n", out);
+}
+
+/* The signals that end or reload: taken by libmilter's thread and by ours, in no other. */
+static void block_signals(void)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t signals;
+
+	(void)sigaction(SIGPIPE, &ignore, NULL);
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGTERM);
+	(void)sigaddset(&signals, SIGINT);
+	(void)sigaddset(&signals, SIGHUP);
+	(void)sigaddset(&signals, SIGUSR1);
+	(void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
+static int prepare(struct daemon *daemon, struct problem *problem)
+{
+	const struct config *config = daemon->config;
+	struct socket_address *address = &daemon->address;
+	struct identity identity;
+	int error = socket_parse(address, config->socket, problem);
+
+	if (!error)
+		error = privileges_find(config, &identity, problem);
+	if (!error)
+		error = privileges_make_directories(config, address->path, &identity, problem);
+	if (!error)
+		error = callbacks_open(config, address, identity.user, problem);
+	if (!error)
+		error = privileges_drop(&identity, problem);
+	/* What the milter makes from here on is for its user and group. */
+	(void)umask(027);
+	return error;
+}
+
+static int open_journal(struct daemon *daemon, struct problem *problem)
+{
+	const struct config *config = daemon->config;
+	const struct journal_options options = {
+		.front_directory = config->front_directory,
+		.spool_directory = config->spool_directory,
+		.host = daemon->host,
+		.instance = config->instance,
+		.segment_bytes = config->segment_size,
+		.front_bytes = config->front_size,
+		.spool_bytes = config->spool_size,
+		.free_percent = (unsigned)config->spool_free_percent,
+		.keep_us = config->keep_time_us,
+		.keep_bytes = config->keep_size,
+		.sync = (enum journal_sync)config->sync,
+	};
+
+	if (config->host[0])
+		(void)snprintf(daemon->host, sizeof daemon->host, "%s", config->host);
+	else if (gethostname(daemon->host, sizeof daemon->host) != 0)
+		daemon->host[0] = '\0';
+	daemon->host[sizeof daemon->host - 1] = '\0';
+	return journal_open(&daemon->journal, &options, problem);
+}
+
+static void on_fenced(void *context)
+{
+	struct daemon *daemon = context;
+	struct config *config = config_take_current();
+
+	recorder_put_start(&daemon->recorder, clock_now_us(), config->digest);
+	config_release(config);
+}
+
+static int start_threads(struct daemon *daemon, struct problem *problem)
+{
+	const struct config *config = daemon->config;
+	const struct shipper_options options = {
+		.journal = daemon->journal,
+		.redis = { .address = config->redis_address, .user = config->redis_user,
+			   .password_file = config->redis_password_file,
+			   .connect_timeout_us = config->redis_connect_timeout_us,
+			   .command_timeout_us = config->redis_command_timeout_us },
+		.prefix = config->stream_prefix,
+		.max_length = config->stream_max_length,
+		.fenced = on_fenced,
+		.context = daemon,
+	};
+	struct housekeeping_parts parts = {
+		.journal = daemon->journal, .recorder = &daemon->recorder, .sessions = &daemon->sessions,
+		.boot_config = config, .started_us = daemon->started_us,
+	};
+	int error = keeper_start(&daemon->keeper, daemon->journal, config->sync_interval_us);
+
+	if (!error)
+		error = shipper_start(&daemon->shipper, &options);
+	parts.shipper = daemon->shipper;
+	if (!error)
+		error = housekeeping_start(&daemon->housekeeping, &parts);
+	if (error)
+		problem_set(problem, "cannot start a thread: %s", strerror(-error));
+	return error;
+}
+
+/* In the reverse order. What libmilter's threads still do goes into no record. */
+static void stop(struct daemon *daemon, const char *reason)
+{
+	bool is_quiet = callbacks_stop(CALLBACKS_TIMEOUT_MS);
+
+	(void)sd_notify(0, "STOPPING=1");
+	housekeeping_stop(daemon->housekeeping);
+	sessions_shutdown(&daemon->sessions, clock_now_us());
+	recorder_write_gaps(&daemon->recorder, clock_now_us());
+	recorder_put_stop(&daemon->recorder, clock_now_us(), reason);
+	shipper_stop(daemon->shipper, DRAIN_TIMEOUT_US);
+	keeper_stop(daemon->keeper);
+	if (!is_quiet) {
+		/* Its memory must stay; what it appended is in the front, and the next start finds it there. */
+		log_error("a callback did not end; leaving without waiting for it");
+		return;
+	}
+	journal_close(daemon->journal);
+	sessions_done(&daemon->sessions);
+	recorder_done(&daemon->recorder);
+}
+
+/* Serves until it is told to stop; the exit status. */
+static int serve(struct config *config)
+{
+	struct daemon daemon = { .config = config, .started_us = clock_now_us() };
+	struct problem problem = { .text = "" };
+	int error = prepare(&daemon, &problem);
+
+	if (!error)
+		error = open_journal(&daemon, &problem);
+	if (error) {
+		log_error("%s; not starting", problem.text[0] ? problem.text : strerror(-error));
+		return EXIT_FAILURE;
+	}
+	recorder_init(&daemon.recorder, daemon.journal);
+	sessions_init(&daemon.sessions, &daemon.recorder, journal_birth(daemon.journal).epoch);
+	recorder_put_start(&daemon.recorder, daemon.started_us, config->digest);
+	error = start_threads(&daemon, &problem);
+	if (!error) {
+		log_info("smtptrail-milter " PACKAGE_VERSION " records at %s; epoch %u, records go to %s", config->socket,
+			 journal_birth(daemon.journal).epoch, config->redis_address);
+		(void)sd_notify(0, "READY=1");
+		error = callbacks_run(&daemon.sessions, &daemon.address);
+		if (error)
+			problem_set(&problem, "libmilter failed; its own words are in the system's mail log");
+	}
+	if (error)
+		log_error("%s; stopping", problem.text);
+	stop(&daemon, error ? "error" : "signal");
+	log_info("stopped");
+	return error ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int run(const char *file)
+{
+	struct config *config;
+	struct problem problem;
+	int status;
+
+	if (config_read(&config, file, &problem) != 0) {
+		fprintf(stderr, "smtptrail-milter: %s\n", problem.text);
+		return EXIT_USAGE;
+	}
+	log_open("smtptrail-milter", (enum log_target)config->log, (enum log_level)config->log_level);
+	privileges_raise_files(FILES_WANTED);
+	block_signals();
+	config_set_current(config_take(config));
+	status = serve(config);
+	config_set_current(NULL);
+	config_release(config);
+	log_close();
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *asked = NULL;
+	bool only_check = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+		switch (option) {
+		case 'c': asked = optarg; break;
+		case 'k': only_check = true; break;
+		case 'v': printf("smtptrail-milter " PACKAGE_VERSION "\n"); return EXIT_SUCCESS;
+		case 'h': print_help(stdout); return EXIT_SUCCESS;
+		default: print_help(stderr); return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	return only_check ? check_run(conf_find(asked, CONFIG_FILE)) : run(conf_find(asked, CONFIG_FILE));
 }

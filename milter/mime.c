@@ -108,9 +108,12 @@ void mime_header(struct mime *mime, struct text name, struct text value)
 	read_field(mime, name, value);
 }
 
+/* The type that a part says it has; else, or where it says nonsense, what RFC 2045 takes it for. */
 static struct text entity_type(const struct mime *mime)
 {
-	return (struct text){ mime->entity.type, mime->entity.type_length };
+	if (mime->entity.type_length)
+		return (struct text){ mime->entity.type, mime->entity.type_length };
+	return mime->default_is_message ? TEXT_LITERAL("message/rfc822") : TEXT_LITERAL("text/plain");
 }
 
 static void note_attachment(struct mime *mime)
@@ -125,7 +128,7 @@ static void note_attachment(struct mime *mime)
 	}
 	/* Both lists end at the same attachment. */
 	mime->names_bytes += entity->name_length + 4;
-	mime->types_bytes += entity->type_length + 4;
+	mime->types_bytes += entity_type(mime).length + 4;
 	if (mime->names_bytes > MIME_NAMES_BYTES || mime->types_bytes > MIME_NAMES_BYTES) {
 		mime->names_cut = true;
 		return;
@@ -159,8 +162,7 @@ static bool is_message(const struct mime *mime)
 
 	if (mime->entity.is_encoded)
 		return false;
-	return text_is(type, "message/rfc822") || text_is(type, "message/global") ||
-	       (type.length == 0 && mime->default_is_message);
+	return text_is(type, "message/rfc822") || text_is(type, "message/global");
 }
 
 static void push_level(struct mime *mime)
@@ -324,11 +326,8 @@ static void append_line(struct mime *mime, struct text piece)
 
 static void begin_body(struct mime *mime)
 {
-	struct text type = entity_type(mime);
-
 	mime->body_begun = true;
-	if (type.length)
-		mime->type = arena_copy(mime->arena, type);
+	mime->type = arena_copy(mime->arena, entity_type(mime));
 	end_of_header(mime);
 }
 

@@ -28,7 +28,7 @@
 
 struct mime_attachment {
 	struct mime_attachment *next;
-	struct text name, type;		/* type: empty where the part has none */
+	struct text name, type;
 };
 
 /* One message or part, while its header passes. */
@@ -53,7 +53,7 @@ struct mime {
 	struct mime_attachment *first, *last;	/* in order */
 	uint64_t attachments;
 	bool parts_limited, attachments_limited, names_cut;
-	struct text type;		/* of the message; absent: it does not say */
+	struct text type;		/* of the message; text/plain where it does not say */
 
 	/* the work */
 	uint64_t max_parts, max_attachments;

@@ -1,6 +1,8 @@
 /* recorder.c - the way of a finished record into the journal. */
 #include "recorder.h"
 
+#include <unistd.h>
+
 void recorder_init(struct recorder *recorder, struct journal *journal)
 {
 	*recorder = (struct recorder){ .journal = journal };
@@ -15,6 +17,40 @@ void recorder_done(struct recorder *recorder)
 bool recorder_put(struct recorder *recorder, struct record *record)
 {
 	return journal_append(recorder->journal, record_finish(record)) == 0;
+}
+
+void recorder_put_start(struct recorder *recorder, uint64_t now_us, const char *config_digest)
+{
+	struct journal_birth birth = journal_birth(recorder->journal);
+	struct record record;
+
+	record_init(&record, STAGE_START, now_us);
+	record_set_string(&record, FIELD_VERSION, PACKAGE_VERSION);
+	record_set_string(&record, FIELD_CONFIG_DIGEST, config_digest);
+	record_set_number(&record, FIELD_PID, (uint64_t)getpid());
+	record_set_number(&record, FIELD_PARTITIONS, 1);
+	record_set_string(&record, FIELD_ACTION, "continue");
+	record_set_number(&record, FIELD_EPOCH, birth.epoch);
+	if (birth.previous_epoch)
+		record_set_number(&record, FIELD_PREVIOUS_EPOCH, birth.previous_epoch);
+	if (birth.previous_seq)
+		record_set_number(&record, FIELD_PREVIOUS_SEQ, birth.previous_seq);
+	if (birth.previous_producer[0])
+		record_set_string(&record, FIELD_PREVIOUS_PRODUCER, birth.previous_producer);
+	record_set_string(&record, FIELD_REASON, journal_start_name(birth.start));
+	(void)recorder_put(recorder, &record);
+}
+
+void recorder_put_stop(struct recorder *recorder, uint64_t now_us, const char *reason)
+{
+	struct record record;
+
+	record_init(&record, STAGE_STOP, now_us);
+	record_set_string(&record, FIELD_VERSION, PACKAGE_VERSION);
+	record_set_number(&record, FIELD_PID, (uint64_t)getpid());
+	record_set_number(&record, FIELD_EPOCH, journal_birth(recorder->journal).epoch);
+	record_set_string(&record, FIELD_REASON, reason);
+	(void)recorder_put(recorder, &record);
 }
 
 static void add_lost(struct recorder *recorder, uint64_t count, uint64_t from_us, uint64_t to_us)
@@ -64,7 +100,6 @@ void recorder_write_gaps(struct recorder *recorder, uint64_t now_us)
 {
 	struct journal_gap gap;
 
-	/* A gap record that is refused is a refused record too: the journal counts it in the next gap. */
 	while (journal_gap_take(recorder->journal, &gap)) {
 		if (put_gap(recorder, &gap, now_us) != 0) {
 			journal_gap_return(recorder->journal, &gap);

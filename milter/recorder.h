@@ -29,6 +29,9 @@ void recorder_done(struct recorder *recorder);
 bool recorder_put(struct recorder *recorder, struct record *record);
 /* A record could not be made for want of memory. */
 void recorder_lost(struct recorder *recorder, uint64_t now_us);
+/* The begin and the end of a producer's records; the reason of the begin is the journal's. */
+void recorder_put_start(struct recorder *recorder, uint64_t now_us, const char *config_digest);
+void recorder_put_stop(struct recorder *recorder, uint64_t now_us, const char *reason);
 /* Writes a gap record for what is missing since the last call. */
 void recorder_write_gaps(struct recorder *recorder, uint64_t now_us);
 /* Records that could not be made, since the start. */

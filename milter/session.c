@@ -95,8 +95,18 @@ static void name_session(struct session *session, uint64_t now_us)
 		       sessions->epoch);
 }
 
+/* At its first event; an MTA that leaves out the connect has a session all the same. */
+static void begin_session(struct session *session, uint64_t now_us)
+{
+	name_session(session, now_us);
+	session->begun_us = now_us;
+	atomic_fetch_add_explicit(&session->sessions->total, 1, memory_order_relaxed);
+}
+
 static void begin(struct session *session, struct record *record, enum stage stage, uint64_t now_us)
 {
+	if (!session->is_connected)
+		begin_session(session, now_us);
 	record_init(record, stage, now_us);
 	record_set_string(record, FIELD_SESSION, session->id);
 	session->last_stage = stage;
@@ -216,9 +226,6 @@ void session_connect(struct session *session, uint64_t now_us, const char *name,
 
 	if (session->is_connected)
 		return;
-	name_session(session, now_us);
-	session->begun_us = now_us;
-	atomic_fetch_add_explicit(&session->sessions->total, 1, memory_order_relaxed);
 	begin(session, &record, STAGE_CONNECT, now_us);
 	set_address(&record, address, macros);
 	record_set_text(&record, FIELD_CLIENT_NAME, known_name(text_of(name)));
@@ -524,11 +531,10 @@ static struct message *need_message(struct session *session)
 	return session->message;
 }
 
-void session_header(struct session *session, uint64_t now_us, struct text name, struct text value)
+void session_header(struct session *session, struct text name, struct text value)
 {
 	struct message *message = need_message(session);
 
-	(void)now_us;
 	if (message)
 		message_header(message, name, value);
 }
@@ -556,11 +562,10 @@ void session_end_of_header(struct session *session, uint64_t now_us, const struc
 	put_header(session, now_us);
 }
 
-void session_body(struct session *session, uint64_t now_us, struct text chunk)
+void session_body(struct session *session, struct text chunk)
 {
 	struct message *message = need_message(session);
 
-	(void)now_us;
 	if (message)
 		message_body(message, chunk);
 }

@@ -83,9 +83,9 @@ void session_mail(struct session *session, uint64_t now_us, char **arguments, co
 void session_rcpt(struct session *session, uint64_t now_us, char **arguments, const struct macros *macros);
 void session_data(struct session *session, uint64_t now_us, const struct macros *macros);
 void session_unknown(struct session *session, uint64_t now_us, const char *command);
-void session_header(struct session *session, uint64_t now_us, struct text name, struct text value);
+void session_header(struct session *session, struct text name, struct text value);
 void session_end_of_header(struct session *session, uint64_t now_us, const struct macros *macros);
-void session_body(struct session *session, uint64_t now_us, struct text chunk);
+void session_body(struct session *session, struct text chunk);
 void session_eom(struct session *session, uint64_t now_us, const struct macros *macros);
 void session_abort(struct session *session, uint64_t now_us);
 void session_close(struct session *session, uint64_t now_us);

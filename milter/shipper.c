@@ -22,10 +22,11 @@ enum {
 	BACK_OFF_MAX_US = 5000000,
 	BACK_OFF_OPERATOR_MAX_US = 30000000,
 	DRAIN_FAILURES_MAX = 2,
+	SAY_AGAIN_US = 60000000,	/* a line that comes and goes fills no log */
 };
 
-enum state { STATE_CONNECTING, STATE_SHIPPING, STATE_WAITING, STATE_OPERATOR, STATE_FENCED };
-static const char *const state_names[] = { "connecting", "shipping", "waiting", "operator", "fenced" };
+enum state { STATE_CONNECTING, STATE_SHIPPING, STATE_WAITING, STATE_OPERATOR, STATE_FENCED, STATES };
+static const char *const state_names[STATES] = { "connecting", "shipping", "waiting", "operator", "fenced" };
 
 struct shipper {
 	struct shipper_options options;		/* strings: prefix is ours, those of redis are the link's */
@@ -45,6 +46,8 @@ struct shipper {
 	uint64_t back_off_us;
 	unsigned drain_failures;
 	unsigned seed;
+	uint64_t said_us[STATES];		/* when the log was told last; 0: never */
+	bool said_failed;			/* and it was not told yet that it is over */
 
 	pthread_mutex_t lock;			/* guards the rest */
 	pthread_cond_t wake;
@@ -94,8 +97,8 @@ static uint64_t backlog(struct shipper *shipper)
 	return stat.backlog;
 }
 
-/* Enters a state; whether it is a new one, and how long the old one was. */
-static bool enter_state(struct shipper *shipper, enum state state, uint64_t *ret_lasted_us)
+/* Whether the state is a new one. */
+static bool enter_state(struct shipper *shipper, enum state state)
 {
 	uint64_t now = clock_us(CLOCK_REALTIME);
 
@@ -103,7 +106,6 @@ static bool enter_state(struct shipper *shipper, enum state state, uint64_t *ret
 	bool is_new = shipper->state != state;
 
 	if (is_new) {
-		*ret_lasted_us = now > shipper->status.since_us ? now - shipper->status.since_us : 0;
 		shipper->state = state;
 		shipper->status.state = state_names[state];
 		shipper->status.since_us = now;
@@ -114,26 +116,30 @@ static bool enter_state(struct shipper *shipper, enum state state, uint64_t *ret
 
 static void say_well(struct shipper *shipper)
 {
-	uint64_t lasted_us = 0;
+	bool is_first = shipper->said_us[STATE_SHIPPING] == 0;
 
 	shipper->back_off_us = 0;
-	if (enter_state(shipper, STATE_SHIPPING, &lasted_us))
-		log_info("redis '%s' is reached after %" PRIu64 ".%" PRIu64 " s; %" PRIu64 " records wait for it",
-			 shipper->options.redis.address, lasted_us / 1000000, lasted_us / 100000 % 10,
-			 backlog(shipper));
+	if (!enter_state(shipper, STATE_SHIPPING) || (!is_first && !shipper->said_failed))
+		return;
+	shipper->said_failed = false;
+	shipper->said_us[STATE_SHIPPING] = clock_us(CLOCK_MONOTONIC);
+	log_info("redis '%s' takes records%s; %" PRIu64 " wait for it", shipper->options.redis.address,
+		 is_first ? "" : " again", backlog(shipper));
 }
 
 static void say_failed(struct shipper *shipper, enum state state, const struct problem *problem)
 {
-	uint64_t lasted_us = 0;
+	uint64_t now = clock_us(CLOCK_MONOTONIC);
 
 	pthread_mutex_lock(&shipper->lock);
 	shipper->status.errors++;
 	shipper->status.last_error = *problem;
 	shipper->status.last_error_us = clock_us(CLOCK_REALTIME);
 	pthread_mutex_unlock(&shipper->lock);
-	if (!enter_state(shipper, state, &lasted_us))
+	if (!enter_state(shipper, state) || (shipper->said_us[state] && now - shipper->said_us[state] < SAY_AGAIN_US))
 		return;
+	shipper->said_us[state] = now;
+	shipper->said_failed = true;
 	if (state == STATE_WAITING)
 		log_warning("%s; keeping %" PRIu64 " records in the journal", problem->text, backlog(shipper));
 	else
@@ -169,19 +175,19 @@ static void count_open_batch(struct shipper *shipper)
 
 static enum redis_failure change_producer(struct shipper *shipper, struct problem *problem)
 {
-	struct journal_origin before = journal_origin(shipper->options.journal);
-	int error = journal_change_producer(shipper->options.journal, shipper->cursor.epoch, problem);
-	uint64_t lasted_us = 0;
+	struct journal *journal = shipper->options.journal;
+	struct journal_origin before = journal_origin(journal);
+	int error = journal_change_producer(journal, shipper->cursor.epoch, problem);
 
 	shipper->in_place = false;
 	if (error)
 		return REDIS_OPERATOR;
-	shipper->producer[0] = '\0';
-	(void)enter_state(shipper, STATE_FENCED, &lasted_us);
-	struct journal_origin now = journal_origin(shipper->options.journal);
+	struct journal_origin now = journal_origin(journal);
 
-	log_error("another milter writes as producer %s, which this one held; going on as %s",
-		  shipper->cursor.exists ? before.producer : "?", now.producer);
+	(void)enter_state(shipper, STATE_FENCED);
+	log_error("another milter writes as producer %s too (was this machine copied?); going on as %s",
+		  shipper->producer, now.producer);
+	shipper->producer[0] = '\0';
 	if (shipper->options.fenced && strcmp(before.producer, now.producer) != 0)
 		shipper->options.fenced(shipper->options.context);
 	return REDIS_OK;
@@ -358,6 +364,7 @@ static void *ship(void *context)
 {
 	struct shipper *shipper = context;
 
+	(void)pthread_setname_np(pthread_self(), "ship");
 	while (may_go_on(shipper)) {
 		enum redis_failure failure = REDIS_OK;
 		struct problem problem = { "" };

@@ -119,3 +119,30 @@ bool socket_is_answered(const struct socket_address *address)
 	freeaddrinfo(found);
 	return answered;
 }
+
+bool socket_can_listen(const struct socket_address *address, struct problem *problem)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_PASSIVE }, *found = NULL;
+	char port[12];
+	int error, yes = 1;
+
+	(void)snprintf(port, sizeof port, "%u", address->port);
+	error = getaddrinfo(address->host, port, &hints, &found);
+	if (error) {
+		problem_set(problem, "host '%s' of the socket is not known: %s", address->host, gai_strerror(error));
+		return false;
+	}
+	int descriptor = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	/* As libmilter does, so that connections of an earlier milter are not in the way. */
+	if (descriptor < 0 || setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
+	    bind(descriptor, found->ai_addr, found->ai_addrlen) != 0)
+		error = errno;
+	if (descriptor >= 0)
+		close(descriptor);
+	freeaddrinfo(found);
+	if (error)
+		problem_set(problem, "cannot listen on %s port %u: %s; choose an address of this machine and a free port above 1023",
+			    address->host, address->port, strerror(error));
+	return error == 0;
+}

@@ -27,5 +27,7 @@ int socket_parse(struct socket_address *ret_address, const char *text, struct pr
 int socket_check(const char *text, struct problem *problem);
 /* Whether a connect to it succeeds now. */
 bool socket_is_answered(const struct socket_address *address);
+/* Whether an inet address can be bound; tried, and let go at once. */
+bool socket_can_listen(const struct socket_address *address, struct problem *problem);
 
 #endif

@@ -4,10 +4,11 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; top_builddir='$(top_builddir)'; expor
 UNIT_TESTS = tests/unit/test_record
 UNIT_TESTS += tests/unit/test_address tests/unit/test_mime tests/unit/test_message tests/unit/test_session
 UNIT_TESTS += tests/unit/test_escape
+UNIT_TESTS += tests/unit/test_journal
 UNIT_TESTS += tests/unit/test_redis_link
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS) tests/check_layers tests/check_docs
-EXTRA_DIST += tests/check_layers tests/check_docs
+EXTRA_DIST += tests/README.md tests/check_layers tests/check_docs
 
 UNIT_LIBS = $(COMMON_LIBS)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
@@ -20,19 +21,21 @@ tests_unit_test_mime_SOURCES = tests/unit/test_mime.c tests/unit/unit.h
 tests_unit_test_mime_LDADD = $(DAEMON_LIBS)
 tests_unit_test_escape_SOURCES = tests/unit/test_escape.c tests/unit/unit.h
 tests_unit_test_escape_LDADD = $(UNIT_LIBS)
+tests_unit_test_journal_SOURCES = tests/unit/test_journal.c tests/unit/journal_rooms.h tests/unit/unit.h
+tests_unit_test_journal_LDADD = $(UNIT_LIBS)
 tests_unit_test_redis_link_SOURCES = tests/unit/test_redis_link.c tests/unit/unit.h
 tests_unit_test_redis_link_LDADD = $(UNIT_LIBS)
 
 # make check-live: against real servers that the tests start for themselves. A test whose server is
 # missing is skipped with a word. Programs are built, scripts lie in the source.
 LIVE_TESTS = tests/live/test_stream
-LIVE_TEST_FILES =
+LIVE_TEST_FILES = tests/live/test_watch.py
 EXTRA_PROGRAMS = $(LIVE_TESTS)
 EXTRA_DIST += tests/live/run $(LIVE_TEST_FILES)
 CLEANFILES += $(LIVE_TESTS)
 
 .PHONY: check-live
-check-live: $(LIVE_TESTS) $(bin_PROGRAMS) $(sbin_PROGRAMS)
+check-live: $(LIVE_TESTS) $(check_PROGRAMS) $(bin_PROGRAMS) $(sbin_PROGRAMS)
 	$(AM_V_at)$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/live/run $(LIVE_TESTS) \
 		$$(for script in $(LIVE_TEST_FILES); do echo $(srcdir)/$$script; done)
 
@@ -54,19 +57,29 @@ UNIT_TESTS += tests/unit/test_log
 tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/unit.h
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
 
-# Programs that measure; none fails on a time.
-EXTRA_PROGRAMS += tests/bench/bench_shipper
-CLEANFILES += tests/bench/bench_shipper
-tests_bench_bench_shipper_SOURCES = tests/bench/bench_shipper.c tests/bench/sample_session.c \
-	tests/bench/sample_session.h tests/live/redis_server.c tests/live/redis_server.h
-tests_bench_bench_shipper_LDADD = $(UNIT_LIBS)
-
 include tests/driver/local.mk
 include tests/bench/local.mk
 include tests/live/local.mk
 include tests/fuzz/local.mk
+include tests/replay/local.mk
 UNIT_TESTS += tests/unit/test_status
 tests_unit_test_status_SOURCES = tests/unit/test_status.c tests/unit/unit.h
 tests_unit_test_status_LDADD = $(UNIT_LIBS)
 TESTS += tests/check_status
 EXTRA_DIST += tests/check_status
+
+UNIT_TESTS += tests/unit/test_keeper tests/unit/test_verb_journal
+tests_unit_test_keeper_SOURCES = tests/unit/test_keeper.c tests/unit/journal_rooms.h tests/unit/unit.h
+tests_unit_test_keeper_LDADD = $(DAEMON_LIBS)
+tests_unit_test_verb_journal_SOURCES = tests/unit/test_verb_journal.c tests/unit/journal_rooms.h tests/unit/unit.h
+tests_unit_test_verb_journal_LDADD = $(UNIT_LIBS)
+# What reads: the analyzer's own parts.
+UNIT_TESTS += tests/unit/test_show tests/unit/test_watch_filter tests/unit/test_sequence tests/unit/test_match
+tests_unit_test_show_SOURCES = tests/unit/test_show.c tests/unit/records.h tests/unit/unit.h
+tests_unit_test_show_LDADD = libanalysis.a $(UNIT_LIBS)
+tests_unit_test_watch_filter_SOURCES = tests/unit/test_watch_filter.c tests/unit/records.h tests/unit/unit.h
+tests_unit_test_watch_filter_LDADD = libanalysis.a $(UNIT_LIBS)
+tests_unit_test_sequence_SOURCES = tests/unit/test_sequence.c tests/unit/unit.h
+tests_unit_test_sequence_LDADD = libanalysis.a $(UNIT_LIBS)
+tests_unit_test_match_SOURCES = tests/unit/test_match.c tests/unit/unit.h
+tests_unit_test_match_LDADD = libanalysis.a $(UNIT_LIBS)

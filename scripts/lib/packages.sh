@@ -13,9 +13,10 @@
 {
 PACKAGES_BUILD="gcc libc6-dev make autoconf automake pkg-config libmilter-dev libhiredis-dev
 	libconfuse-dev libjansson-dev libssl-dev libsystemd-dev libunbound-dev libpsl-dev libidn2-dev
-	libspf2-dev libyaml-dev publicsuffix xz-utils"
-PACKAGES_LIVE="ldnsutils nsd python3 python3-dns python3-spf redis-server redis-tools openssl sasl2-bin libsasl2-modules"
-PACKAGES_CHECK="clang"
+	libspf2-dev libopendkim-dev libyaml-dev publicsuffix xz-utils"
+PACKAGES_LIVE="ldnsutils nsd python3 python3-dkim python3-dns python3-nacl python3-spf redis-server redis-tools openssl
+	sasl2-bin libsasl2-modules"
+PACKAGES_CHECK="clang libclang-rt-14-dev"
 }
 
 packages_lock=/run/smtptrail-packages.lock
@@ -76,9 +77,11 @@ packages_update()
 	done
 }
 
+# The lists' own dates are the archive's; the folder's is that of the last update.
 packages_lists_are_fresh()
 {
-	[ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mtime -1 -print -quit 2>/dev/null)" ]
+	[ -n "$(find /var/lib/apt/lists -maxdepth 0 -mtime -1 2>/dev/null)" ] &&
+		[ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -print -quit)" ]
 }
 
 # An interrupted run may have left its own policy-rc.d, or the saved one: both are put right first.

@@ -1,8 +1,9 @@
 /*
  * bench_shipper.c - what a record costs on its way into Redis: CPU of the sender and of redis-server,
- * and the rate; batches through the append script beside one XADD at a time.
+ * and the rate; the shipper emptying a journal, and the append script alone, beside one XADD at a time.
  *
  * Prints one line a run: a name, records a second, CPU microseconds a record of sender, Redis and both.
+ * Arguments: number of records, number of rounds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +11,12 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "common/log.h"
 #include "common/stream.h"
+#include "milter/shipper.h"
 #include "sample_session.h"
 #include "tests/live/redis_server.h"
+#include "tests/unit/journal_rooms.h"
 
 #define PRODUCER "0123456789abcdef0123456789abcdef"
 enum { ROUND = 9 * 64 };		/* records made beforehand, sent again and again */
@@ -156,18 +160,71 @@ static void run_single(const char *name, const char *address, uint64_t records)
 	redis_link_free(link);
 }
 
+static void pause_ms(long ms)
+{
+	(void)nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
+}
+
+static void fill_journal(struct journal *journal, uint64_t records)
+{
+	for (uint64_t i = 0; i < records;) {
+		struct text payload = { payloads[i % ROUND], lengths[i % ROUND] };
+
+		if (journal_append(journal, payload) == 0)
+			i++;
+		else if (journal_prepare(journal))
+			exit(1);
+	}
+}
+
+/* A journal that was filled beforehand, emptied by the shipper. */
+static void run_shipper(const char *name, const char *address, uint64_t records)
+{
+	struct shipper_options options = {
+		.prefix = "bench", .max_length = 100000,
+		.redis = { .address = address, .connect_timeout_us = 1000000, .command_timeout_us = 10000000 },
+	};
+	struct shipper *shipper;
+	struct shipper_status status;
+	struct rooms rooms;
+
+	(void)redis_server_ask(&server, "FLUSHALL");
+	rooms_init(&rooms);
+	rooms.options.segment_bytes = 4 * 1024 * 1024;
+	rooms.options.front_bytes = records * 512 + 16 * rooms.options.segment_bytes;
+	rooms.options.spool_bytes = rooms.options.front_bytes;
+	options.journal = rooms_open(&rooms);
+	fill_journal(options.journal, records);
+	struct reading begin = read_clocks();
+
+	if (shipper_start(&shipper, &options))
+		exit(1);
+	do {
+		pause_ms(1);
+		shipper_status(shipper, &status);
+	} while (status.shipped < records);
+	report(name, records, begin);
+	shipper_stop(shipper, 0);
+	journal_close(options.journal);
+	rooms_done(&rooms);
+}
+
 int main(int argc, char **argv)
 {
-	uint64_t records = argc > 1 ? strtoull(argv[1], NULL, 10) : 500000;
+	uint64_t records = argc > 1 ? strtoull(argv[1], NULL, 10) : 200000;
+	int rounds = argc > 2 ? atoi(argv[2]) : 5;
 
 	redis_server_or_skip();
 	redis_server_begin(&server, NULL);
 	prepare_records();
-	for (int i = 0; i < 1; i++) {
-		run_single("one XADD at a time, unix", server.unix_address, records / 5);
-		run_batches("batches of 64, unix", server.unix_address, 64, records);
-		run_batches("batches of 64, tcp", server.tcp_address, 64, records);
-		run_batches("batches of 16, unix", server.unix_address, 16, records);
+	log_open("bench_shipper", LOG_TARGET_STDERR, LOG_LEVEL_WARNING);
+	for (int i = 0; i < rounds; i++) {
+		run_single("one XADD at a time, unix", server.unix_address, records / 4);
+		run_single("one XADD at a time, tcp", server.tcp_address, records / 4);
+		run_shipper("journal and shipper, unix", server.unix_address, records);
+		run_shipper("journal and shipper, tcp", server.tcp_address, records);
+		run_batches("append script alone, unix", server.unix_address, 64, records);
+		run_batches("append script alone, 16, unix", server.unix_address, 16, records);
 	}
 	redis_server_end(&server);
 	return 0;

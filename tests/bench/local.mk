@@ -2,3 +2,15 @@
 check_PROGRAMS += tests/bench/null_milter
 tests_bench_null_milter_SOURCES = tests/bench/null_milter.c
 tests_bench_null_milter_LDADD = $(MILTER_LIBS)
+EXTRA_DIST += tests/bench/bench_mail.py
+
+EXTRA_PROGRAMS += tests/bench/bench_shipper
+CLEANFILES += tests/bench/bench_shipper
+tests_bench_bench_shipper_SOURCES = tests/bench/bench_shipper.c tests/bench/sample_session.c \
+	tests/bench/sample_session.h tests/live/redis_server.c tests/live/redis_server.h \
+	tests/unit/journal_rooms.h tests/unit/unit.h
+tests_bench_bench_shipper_LDADD = libdaemon.a $(UNIT_LIBS)
+EXTRA_PROGRAMS += tests/bench/bench_journal
+CLEANFILES += tests/bench/bench_journal
+tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c
+tests_bench_bench_journal_LDADD = $(COMMON_LIBS)

@@ -22,7 +22,7 @@
 
 #define WORDS_MAX 64
 #define SHOWN_PROBLEMS 10
-#define SILENCE_MS 100		/* how long "expect none" listens */
+#define SILENCE_MS 60		/* how long "expect none" and "expect any" listen */
 #define HURRY_BYTES (1 << 20)	/* unsent bytes that hurrying bears */
 #define CONNECT_TRIES_MS 5000
 
@@ -48,7 +48,7 @@ struct player {
 	unsigned sessions;
 	uint64_t due_before, got_before;	/* replies, before the last event */
 	bool is_hurried;
-	bool is_expecting;		/* the next line says what to expect */
+	bool is_expecting;		/* the next line, or this one, says what to expect */
 	unsigned problems;
 	uint64_t events, replies;
 };
@@ -77,7 +77,7 @@ static void take_frame(struct player *player, struct talk *talk, char command, s
 		note_problem(player, "a reply that is not continue: ", (char[]){ command, '\0' });
 	}
 	talk->replies++;
-	if (talk->replies > talk->mta.replies_due)
+	if (talk->replies > talk->mta.replies_due && !player->is_expecting)
 		note_problem(player, "a reply that nobody waits for", "");
 }
 
@@ -445,10 +445,17 @@ static void do_settle(struct player *player, const struct text *words, size_t co
 		await_replies(player, talk);
 }
 
+/* Now it is known how many replies there should be. */
 static void expect_replies(struct player *player, uint64_t count)
 {
-	player->talk->mta.replies_due = player->due_before + count;
-	await_replies(player, player->talk);
+	struct talk *talk = player->talk;
+
+	talk->mta.replies_due = player->due_before + count;
+	if (count == 0)
+		pump(player, talk, GOAL_SILENCE, SILENCE_MS);
+	if (talk->replies > talk->mta.replies_due)
+		note_problem(player, "a reply that nobody waits for", "");
+	await_replies(player, talk);
 }
 
 static void do_expect(struct player *player, const struct text *words, size_t count)
@@ -458,8 +465,7 @@ static void do_expect(struct player *player, const struct text *words, size_t co
 	if (text_is(words[0], "continue")) {
 		expect_replies(player, count > 1 ? read_number(player, words[1]) : 1);
 	} else if (text_is(words[0], "none")) {
-		talk->mta.replies_due = player->due_before;
-		pump(player, talk, GOAL_SILENCE, SILENCE_MS);
+		expect_replies(player, 0);
 		if (talk->is_closed)
 			note_problem(player, "the milter closed where nothing was expected", "");
 	} else if (text_is(words[0], "close")) {
@@ -550,8 +556,9 @@ static void act_on_line(struct player *player, size_t index)
 	}
 	for (size_t i = 0; i < line->count; i++)
 		words[i] = (struct text){ wire_text(&said).start + begins[i], begins[i + 1] - begins[i] };
-	player->is_expecting = index + 1 < player->dialogue.count &&
-			       dialogue_is(&player->dialogue.lines[index + 1].words[0], "expect");
+	player->is_expecting = dialogue_is(&line->words[0], "expect") ||
+			       (index + 1 < player->dialogue.count &&
+				dialogue_is(&player->dialogue.lines[index + 1].words[0], "expect"));
 	verb = find_verb(player, words[0], line->count - 1);
 	if (verb->kind != VERB_PLAIN)
 		need_talk(player, true);

@@ -31,7 +31,7 @@ def start_watch(lab):
 def play(lab):
     for number, transaction in enumerate(transactions.TRANSACTIONS, 1):
         say("-- %d of %d, %s: %s" % (number, len(transactions.TRANSACTIONS),
-                                     transaction.__name__.replace("_", " "), transaction.__doc__))
+                                     transaction.__name__.replace("_", " "), transactions.words(transaction)))
         mark = lab.last_id()
         played = transaction(lab)
         lab.wait_closes(len(played.sessions), mark)
@@ -76,6 +76,8 @@ def main():
         say("demo: Postfix listens on 127.0.0.1:%d; what follows is printed by smtptrail watch, live" % lab.port)
         say()
         watch = start_watch(lab)
+        time.sleep(WATCH_LAG_SECONDS)
+        say()
         try:
             play(lab)
         finally:

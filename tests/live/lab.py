@@ -468,7 +468,8 @@ class Lab:
     def status(self):
         """What "smtptrail status --json" says."""
         output = subprocess.run([self.program("smtptrail"), "status", "--json", "--file", self.status_file],
-                                stdout=subprocess.PIPE, check=False, timeout=WAIT_SECONDS).stdout
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
+                                timeout=WAIT_SECONDS).stdout
         return json.loads(output)
 
     # Postfix.

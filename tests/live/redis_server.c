@@ -97,6 +97,7 @@ void redis_server_start_unready(struct redis_server *server, const char *configu
 
 	write_configuration(server, configuration);
 	(void)snprintf(path, sizeof path, "%s/redis.conf", server->directory);
+	(void)fflush(NULL);
 	server->pid = fork();
 	if (server->pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);

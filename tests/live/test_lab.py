@@ -58,7 +58,7 @@ def nothing_is_left(directory):
 
 def test_end(way, number=None):
     child, directory, processes = begin(way)
-    if len(processes) < 3:
+    if len(processes) < 2:			# Redis and master; the others come and go
         raise LabError("a lab has more processes than %s" % processes)
     if number:
         child.send_signal(number)

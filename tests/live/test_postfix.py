@@ -42,9 +42,10 @@ def main():
         for transaction in chosen:
             played, lines = play(lab, transaction)
             failed += bool(lines)
-            print("%s %s: %s" % ("FAILED" if lines else "ok    ", transaction.__name__, transaction.__doc__))
+            print("%s %s: %s" % ("FAILED" if lines else "ok    ", transaction.__name__, transactions.words(transaction)))
             if lines or "-v" in sys.argv:
-                print(*("    %s: %s" % each for each in played.dialogue), sep="\n")
+                shown = played.dialogue if "-v" in sys.argv else played.dialogue[-12:]
+                print(*("    %s: %s" % each for each in shown), sep="\n")
             print("".join("    %s\n" % line for line in lines), end="", flush=True)
     print("%d transactions as expected, %d not" % (len(chosen) - failed, failed))
     return 1 if failed or not chosen else 0

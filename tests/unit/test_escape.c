@@ -13,7 +13,8 @@ static const struct { struct text input; const char *shown; } cases[] = {
 	ROW("a\0b", "a\\x00b"),
 	ROW("\x1b[2J\r\n\t\x7f", "\\x1b[2J\\x0d\\x0a\\x09\\x7f"),
 	ROW("C:\\x41 \"q\"", "C:\\\\x41 \"q\""),
-	ROW("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x93\xac", "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x93\xac"),
+	ROW("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x93\xac",
+	    "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x93\xac"),
 	ROW("\xc2\x9b" "31m", "\\xc2\\x9b31m"),				/* C1 control sequence introducer */
 	ROW("a\xe2\x80\xae" "b", "a\\xe2\\x80\\xaeb"),			/* right-to-left override */
 	ROW("a\xe2\x81\xa6" "b", "a\\xe2\\x81\\xa6b"),			/* isolate */
@@ -66,7 +67,8 @@ TEST(a_short_buffer_is_filled_with_whole_pieces)
 	CHECK_NUMBER(escape_into(TEXT_LITERAL("abcde\x01"), buffer, sizeof buffer, &columns), 5);
 	CHECK_STRING(buffer, "abcde");
 	CHECK_NUMBER(columns, 5);
-	CHECK_NUMBER(escape_into(TEXT_LITERAL("\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"), buffer, sizeof buffer, &columns), 6);
+	CHECK_NUMBER(escape_into(TEXT_LITERAL("\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"), buffer, sizeof buffer,
+				 &columns), 6);
 	CHECK_NUMBER(columns, 2);
 	CHECK_NUMBER(escape_into(TEXT_LITERAL("a"), buffer, 1, NULL), 0);
 	CHECK_STRING(buffer, "");

@@ -152,9 +152,9 @@ static void content(struct session *session, char *line)
 {
 	struct macros macros = macros_of(line);
 
-	session_header(session, now += 10, TEXT_LITERAL("Subject"), TEXT_LITERAL(" hello"));
+	session_header(session, TEXT_LITERAL("Subject"), TEXT_LITERAL(" hello"));
 	session_end_of_header(session, now += 10, &macros);
-	session_body(session, now += 10, TEXT_LITERAL("one\r\n"));
+	session_body(session, TEXT_LITERAL("one\r\n"));
 	session_eom(session, now += 10, &macros);
 }
 
@@ -170,7 +170,7 @@ static void check_kept(const char *const *wanted)
 }
 
 #define HEADER_FIELDS " header_count=1 header_bytes=16 from_count=0 received_count=0 dkim_count=0 arc_count=0 subject=hello"
-#define EOM_FIELDS " body_bytes=5 body_lines=1 parts=1"
+#define EOM_FIELDS " body_bytes=5 body_lines=1 content_type=text/plain parts=1"
 
 TEST(a_plain_session_of_postfix)
 {
@@ -199,7 +199,7 @@ TEST(a_plain_session_of_postfix)
 		"data msg=1 queue_id=4A recipients=2 recipients_rejected=0",
 		"header msg=1 queue_id=4A" HEADER_FIELDS,
 		"eom msg=1 queue_id=4A" EOM_FIELDS,
-		"close duration_us=120 messages=1 recipients=2 recipients_rejected=0 last_stage=eom cause=ended",
+		"close duration_us=100 messages=1 recipients=2 recipients_rejected=0 last_stage=eom cause=ended",
 		NULL });
 	CHECK_STRING(session->id, "000000000f4240.2a");
 	CHECK_NUMBER(sessions_count(&sessions), 1);
@@ -427,11 +427,11 @@ TEST(a_message_may_come_without_the_end_of_its_headers)
 	struct macros none = macros_of(NULL);
 
 	mail(session, "<a@b>", NULL);
-	session_header(session, now, TEXT_LITERAL("Subject"), TEXT_LITERAL(" hello"));
+	session_header(session, TEXT_LITERAL("Subject"), TEXT_LITERAL(" hello"));
 	session_eom(session, now, &none);
 	CHECK_NUMBER(kept_count, 3);
 	CHECK_STRING(kept[1], "header msg=1" HEADER_FIELDS);
-	CHECK_STRING(kept[2], "eom msg=1 body_bytes=0 body_lines=0 parts=1");
+	CHECK_STRING(kept[2], "eom msg=1 body_bytes=0 body_lines=0 content_type=text/plain parts=1");
 	CHECK(session->message == NULL);
 	end_session(session);
 }
