@@ -118,7 +118,8 @@ static json_t *dns_step(const struct dns_question *question, const struct dns_an
 	return step;
 }
 
-static void print_dns(FILE *out, const struct dns_question *question, const struct dns_answer *answer, uint64_t time_us)
+static void print_dns(FILE *out, const struct dns_question *question, const struct dns_answer *answer,
+		      uint64_t time_us)
 {
 	char buffer[64];
 
@@ -297,14 +298,15 @@ static json_t *dmarc_object(const struct dmarc_outcome *outcome)
 
 static void print_dmarc(FILE *out, const struct dmarc_outcome *outcome)
 {
+	static const char *const aligned[] = { "not aligned", "aligned" };
 	const char *separator = " (";
 
 	print_words(out, "    organizational domain ", outcome->org_domain, "\n");
 	print_words(out, "    policy of ", outcome->policy_domain, ": ");
 	print_words(out, "", outcome->record, "\n");
 	if (outcome->has_record)
-		fprintf(out, "    spf %s (%s), dkim %s (%s)\n", outcome->aligned_spf ? "aligned" : "not aligned",
-			outcome->tags.aspf == 's' ? "strict" : "relaxed", outcome->aligned_dkim ? "aligned" : "not aligned",
+		fprintf(out, "    spf %s (%s), dkim %s (%s)\n", aligned[outcome->aligned_spf],
+			outcome->tags.aspf == 's' ? "strict" : "relaxed", aligned[outcome->aligned_dkim],
 			outcome->tags.adkim == 's' ? "strict" : "relaxed");
 	fprintf(out, "  = %s", dmarc_result_name(outcome->result));
 	for (enum dmarc_why bit = 0; bit < DMARC_WHY_COUNT; bit++)

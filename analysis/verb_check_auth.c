@@ -170,7 +170,8 @@ static int read_engines(struct options *options, const char *list)
 		while (found < ENGINES_MAX && !text_is(name, engines[found].name))
 			found++;
 		if (found == ENGINES_MAX || options->engine_count == ENGINES_MAX)
-			return verb_usage_error(&verb_check_auth, "'%.*s' is no engine, or one too many: builtin, libspf2",
+			return verb_usage_error(&verb_check_auth,
+						"'%.*s' is no engine, or one too many: builtin, libspf2",
 						TEXT_ARGS(name));
 		options->engines[options->engine_count++] = &engines[found];
 		list += name.length;
@@ -211,7 +212,8 @@ static int read_option(struct options *options, int letter, char *value)
 		unsigned long seconds = strtoul(value, &end, 10);
 
 		if (*end || end == value || seconds == 0 || seconds > SECONDS_MAX)
-			return verb_usage_error(&verb_check_auth, "'%s' is no number of seconds, 1 to %d", value, SECONDS_MAX);
+			return verb_usage_error(&verb_check_auth, "'%s' is no number of seconds, 1 to %d", value,
+						SECONDS_MAX);
 		options->time_us = seconds * 1000000;
 		break;
 	}
@@ -282,7 +284,8 @@ const struct verb verb_check_auth = {
 		"  --trust-anchor FILE    DNSSEC trust anchor; answers are then checked\n"
 		"  --timeout SECONDS      time for each check (default: 10)\n"
 		"  --json                 one JSON object\n\n"
-		"Exit status: 0 nothing to object, 1 SPF or (with --header-from) DMARC fails, 2 the question cannot be asked.\n\n"
+		"Exit status: 0 nothing to object, 1 SPF or (with --header-from) DMARC fails,\n"
+		"2 the question cannot be asked.\n\n"
 		"examples:\n"
 		"  smtptrail check-auth --client 192.0.2.1 --helo mail.example.com --from bounce@example.com\n"
 		"  smtptrail check-auth --client 192.0.2.1 --helo mail.example.com --from a@example.com \\\n"

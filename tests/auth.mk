@@ -20,8 +20,21 @@ tests_unit_test_spf_suite_SOURCES = tests/unit/test_spf_suite.c $(DNS_TABLE)
 tests_unit_test_spf_suite_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS)
 tests_unit_test_spf_suite_LDADD = $(AUTH_TEST_LIBS) $(YAML_LIBS)
 
-LIVE_TEST_FILES += tests/live/test_dns.py
+LIVE_TEST_FILES += tests/live/test_dns.py tests/live/test_spf_differential.py
 EXTRA_DIST += tests/live/dns_lab.py
 check_PROGRAMS += tests/live/auth_probe
 tests_live_auth_probe_SOURCES = tests/live/auth_probe.c
 tests_live_auth_probe_LDADD = $(AUTH_TEST_LIBS)
+
+tests_fuzz_fuzz_spf_SOURCES = tests/fuzz/fuzz_spf.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_spf_LDADD = $(AUTH_TEST_LIBS)
+tests_fuzz_fuzz_spf_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_dmarc_SOURCES = tests/fuzz/fuzz_dmarc.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_dmarc_LDADD = $(AUTH_TEST_LIBS)
+tests_fuzz_fuzz_dmarc_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
+EXTRA_PROGRAMS += tests/bench/bench_spf
+CLEANFILES += tests/bench/bench_spf
+tests_bench_bench_spf_SOURCES = tests/bench/bench_spf.c $(DNS_TABLE)
+tests_bench_bench_spf_LDADD = $(AUTH_TEST_LIBS)
+EXTRA_DIST += tests/bench/bench_spf.py

@@ -247,9 +247,14 @@ static void query_send(struct resolver *resolver, struct query *query)
 	if (query->deadline_us < resolver->next_deadline_us)
 		resolver->next_deadline_us = query->deadline_us;
 	escape_name(query, escaped);
-	if (ub_resolve_async(resolver->unbound, escaped, (int)query->type, 1, query, query_resolved, &query->id)) {
+	int error = ub_resolve_async(resolver->unbound, escaped, (int)query->type, 1, query, query_resolved,
+				     &query->id);
+
+	if (error) {
+		const struct dns_answer *answer = read_result(query->type, error, NULL);
+
 		query_unlink(query);
-		query_end(query, dns_answer_fixed(DNS_FIXED_MEMORY));
+		query_end(query, answer ? answer : dns_answer_fixed(DNS_FIXED_MEMORY));
 	}
 }
 

@@ -352,7 +352,8 @@ static enum match match_domain(struct evaluation *evaluation, const struct spf_t
 }
 
 /* The domain a term speaks of: its own, expanded, or the record's. -EILSEQ: it matches nothing. */
-static int term_target(struct evaluation *evaluation, const struct spf_term *term, char ret_target[static DOMAIN_SIZE])
+static int term_target(struct evaluation *evaluation, const struct spf_term *term,
+		       char ret_target[static DOMAIN_SIZE])
 {
 	struct text domain = evaluation->values.domain;
 
@@ -373,9 +374,10 @@ static enum match match_term(struct evaluation *evaluation, const struct spf_ter
 		return MATCH;
 	if (term->kind == SPF_IP4 || term->kind == SPF_IP6) {
 		bool is_v6 = term->kind == SPF_IP6;
+		unsigned prefix = is_v6 ? term->prefix6 : term->prefix4;
 
-		return is_v6 == (client->family == 6) &&
-		       is_inside(client->bytes, term->address, is_v6 ? term->prefix6 : term->prefix4) ? MATCH : NO_MATCH;
+		return is_v6 == (client->family == 6) && is_inside(client->bytes, term->address, prefix)
+			? MATCH : NO_MATCH;
 	}
 	if (!may_ask(evaluation))
 		return MATCH_PERMERROR;
@@ -518,7 +520,8 @@ static void evaluate_record(struct evaluation *evaluation, struct text record, s
 }
 
 /* Follows redirect=, if the record has one that counts. True: go on with the domain in target. */
-static bool follow_redirect(struct evaluation *evaluation, struct verdict *verdict, char target[static DOMAIN_SIZE])
+static bool follow_redirect(struct evaluation *evaluation, struct verdict *verdict,
+			    char target[static DOMAIN_SIZE])
 {
 	verdict->result = SPF_NEUTRAL;
 	if (!verdict->redirect.text.start || verdict->has_all)

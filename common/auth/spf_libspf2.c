@@ -76,7 +76,9 @@ static bool add_item(SPF_dns_rr_t *answer, enum dns_type type, const struct dns_
 	int count = answer->num_rr;
 	size_t size = item->data.length + 1;
 
-	if (SPF_dns_rr_buf_realloc(answer, count, size < sizeof(SPF_dns_rr_data_t) ? sizeof(SPF_dns_rr_data_t) : size))
+	if (size < sizeof(SPF_dns_rr_data_t))
+		size = sizeof(SPF_dns_rr_data_t);
+	if (SPF_dns_rr_buf_realloc(answer, count, size))
 		return false;
 	SPF_dns_rr_data_t *data = answer->rr[count];
 
@@ -95,7 +97,8 @@ static bool add_item(SPF_dns_rr_t *answer, enum dns_type type, const struct dns_
 	return true;
 }
 
-static int fill_answer(struct layer *layer, SPF_dns_rr_t *rr, const char *domain, const struct dns_answer *answer)
+static int fill_answer(struct layer *layer, SPF_dns_rr_t *rr, const char *domain,
+		       const struct dns_answer *answer)
 {
 	switch (answer->status) {
 	case DNS_DATA:
@@ -141,7 +144,8 @@ static SPF_dns_rr_t *layer_lookup(SPF_dns_server_t *server, const char *domain, 
 	(void)should_cache;
 	if (!rr || strcmp(dns_type_name(asked), "?") == 0 || !may_ask(layer, domain))
 		return rr;
-	const struct dns_answer *answer = dns_lookup(layer->request->dns, layer->request->job, text_of(domain), asked);
+	const struct spf_request *request = layer->request;
+	const struct dns_answer *answer = dns_lookup(request->dns, request->job, text_of(domain), asked);
 
 	layer->questions++;
 	if (layer->questions > 1 && (answer->status == DNS_NO_DATA || answer->status == DNS_NO_NAME))

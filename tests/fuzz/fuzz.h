@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/text.h"
+
 #define FUZZ_MUST(condition) do { \
 	if (!(condition)) { \
 		fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
@@ -25,5 +27,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 /* The input as a file, for readers that take a name: the same one each time, in memory. */
 const char *fuzz_file(const uint8_t *bytes, size_t size);
+
+/* Takes the next line off an input of several texts; empty after the last. */
+static inline struct text fuzz_line(struct text *rest)
+{
+	const char *end = rest->length > 0 ? memchr(rest->start, '\n', rest->length) : NULL;
+	size_t length = end ? (size_t)(end - rest->start) : rest->length;
+	struct text line = { rest->length > 0 ? rest->start : "", length };
+
+	length += end != NULL;
+	*rest = (struct text){ rest->length > 0 ? rest->start + length : NULL, rest->length - length };
+	return line;
+}
 
 #endif

@@ -2,11 +2,13 @@
 # corpora; scripts/fuzz builds the same targets with libFuzzer (--enable-fuzzers) and lets it run.
 FUZZ_TARGETS = \
 	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_dmarc \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_journal \
 	tests/fuzz/fuzz_mime \
 	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_show \
+	tests/fuzz/fuzz_spf \
 	tests/fuzz/fuzz_status
 
 if FUZZERS

@@ -286,6 +286,56 @@ TEST(dns_refuses_more_than_it_can_have_in_flight)
 	close(fd);
 }
 
+struct asker {
+	struct dns *dns;
+	unsigned number, answers;
+};
+
+static void *ask_often(void *argument)
+{
+	struct asker *asker = argument;
+
+	for (unsigned i = 0; i < 30; i++) {
+		struct dns_job job;
+		char name[48];
+
+		(void)snprintf(name, sizeof name, "n%u.example.com", i % 3 ? i : asker->number * 100 + i);
+		dns_job_init(&job, 1000 + 3000 * (i % 5), 10);
+		struct dns_future *first = dns_begin(asker->dns, &job, text_of(name), DNS_TXT);
+		const struct dns_answer *answer = dns_lookup(asker->dns, &job, text_of(name), DNS_A);
+
+		asker->answers += answer->status == DNS_TEMPORARY;
+		dns_answer_free(answer);
+		answer = dns_await(first);
+		asker->answers += answer->status == DNS_TEMPORARY;
+		dns_answer_free(answer);
+	}
+	return NULL;
+}
+
+TEST(dns_serves_many_threads_at_once)
+{
+	enum { ASKERS = 8 };
+	struct asker askers[ASKERS];
+	pthread_t threads[ASKERS];
+	struct dns_statistics statistics;
+	int fd;
+	struct dns *dns = start_silent(&fd, 5000);
+
+	for (unsigned i = 0; i < ASKERS; i++) {
+		askers[i] = (struct asker){ dns, i, 0 };
+		pthread_create(&threads[i], NULL, ask_often, &askers[i]);
+	}
+	for (unsigned i = 0; i < ASKERS; i++) {
+		pthread_join(threads[i], NULL);
+		CHECK_NUMBER(askers[i].answers, 60);
+	}
+	dns_statistics(dns, &statistics);
+	CHECK_NUMBER(statistics.pending, 0);
+	dns_stop(dns);
+	close(fd);
+}
+
 static void note_told(void *context, const struct dns_question *question, const struct dns_answer *answer,
 		      uint64_t time_us)
 {
@@ -321,6 +371,7 @@ int main(int argc, char **argv)
 		UNIT_TEST(dns_ends_questions_at_their_time_when_the_server_is_silent),
 		UNIT_TEST(dns_cancel_answers_those_who_wait),
 		UNIT_TEST(dns_refuses_more_than_it_can_have_in_flight),
+		UNIT_TEST(dns_serves_many_threads_at_once),
 		UNIT_TEST(dns_tracer_tells_each_answer),
 		{ NULL, NULL },
 	};

@@ -1,0 +1,30 @@
+#!/usr/bin/python3
+"""bench_spf.py - runs bench_spf with an nsd of its own behind the resolver. Argument: seconds for each number."""
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from dns_lab import SKIPPED, Nsd, find_program, txt
+
+ZONE = """
+example.com. 300 IN A 192.0.2.10
+example.com. 300 IN MX 10 mx1.example.com.
+mx1.example.com. 300 IN A 192.0.2.11
+out.example.org. 300 IN A 192.0.2.1
+""" + "example.com. 300 IN TXT %s\n" % txt("v=spf1 a mx include:_spf.example.net exists:%{ir}.list.example.net a:out.example.org -all") + \
+    "_spf.example.net. 300 IN TXT %s\n" % txt("v=spf1 ip4:198.51.100.0/24 ip4:203.0.113.0/25 ip6:2001:db8::/32 ~all")
+
+
+def main():
+    if not find_program("nsd"):
+        print("skipped: nsd is missing (apt-get install nsd)")
+        return SKIPPED
+    program = os.path.join(os.environ.get("top_builddir", "."), "tests/bench/bench_spf")
+    with Nsd(ZONE) as nsd:
+        return subprocess.run([program, sys.argv[1] if len(sys.argv) > 1 else "2", nsd.address, "example.com"],
+                              check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
