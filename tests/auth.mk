@@ -1,6 +1,6 @@
 # tests/auth.mk - the tests of common/auth: units in make check, a real DNS server in check-live.
 AUTH_TESTS = tests/unit/test_domain tests/unit/test_dns tests/unit/test_spf tests/unit/test_dmarc \
-	tests/unit/test_dkim
+	tests/unit/test_dkim tests/unit/test_auth_jobs
 if HAVE_YAML
 AUTH_TESTS += tests/unit/test_spf_suite
 endif
@@ -19,6 +19,8 @@ tests_unit_test_dmarc_SOURCES = tests/unit/test_dmarc.c tests/unit/unit.h $(DNS_
 tests_unit_test_dmarc_LDADD = $(AUTH_TEST_LIBS)
 tests_unit_test_dkim_SOURCES = tests/unit/test_dkim.c tests/unit/unit.h $(DNS_TABLE)
 tests_unit_test_dkim_LDADD = $(AUTH_TEST_LIBS)
+tests_unit_test_auth_jobs_SOURCES = tests/unit/test_auth_jobs.c tests/unit/unit.h
+tests_unit_test_auth_jobs_LDADD = $(DAEMON_LIBS)
 EXTRA_DIST += tests/unit/dkim.cases tests/live/dkim_cases.py
 tests_unit_test_spf_suite_SOURCES = tests/unit/test_spf_suite.c $(DNS_TABLE)
 tests_unit_test_spf_suite_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS)
