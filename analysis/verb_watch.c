@@ -244,6 +244,7 @@ static int run_configured(const struct watch_options *options, const struct conf
 	time_format((uint64_t)time(NULL) * 1000000, today);
 	today[10] = '\0';
 	show_init(&watch.show, wants_colour(options, config, watch.on_terminal), today);
+	watch.show.session_columns = SHOW_SESSION_USUAL;
 	int status = run_with(&watch, input);
 
 	show_done(&watch.show);

@@ -109,8 +109,8 @@ const struct conf_option config_options[] = {
 	  "Where the records are copied to, on a disk: what a power cut leaves. It also holds the identity of this"
 	  " producer.",
 	  false, AT(spool_directory), NULL },
-	{ "segment_size", CONF_SIZE, "4M", 256 * KIB, 64 * MIB, NULL, NULL,
-	  "Size of a file of the journal.", false, AT(segment_size), NULL },
+	{ "segment_size", CONF_SIZE, "1M", 256 * KIB, 64 * MIB, NULL, NULL,
+	  "Size of a file of the journal. Two or three of the front are in memory at a time.", false, AT(segment_size), NULL },
 	{ "front_size", CONF_SIZE, "64M", MIB, 16 * GIB, NULL, NULL,
 	  "Memory that the front takes, at least four segments.", false, AT(front_size), NULL },
 	{ "spool_size", CONF_SIZE, "1G", MIB, TIB, NULL, NULL,

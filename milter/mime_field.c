@@ -283,13 +283,15 @@ static bool decode_words(struct text text, struct output *output)
 	return found;
 }
 
-/* The value without the backslashes of a quoted string and without the line ends of a fold. */
+/* The value without the backslashes of a quoted string and without the line ends of a fold. A backslash
+ * before another byte is one that someone forgot to double: C:\new.txt. */
 static void put_plain(const struct mime_parameter *parameter, struct output *output)
 {
 	struct text value = parameter->value;
 
 	for (size_t i = 0; i < value.length; i++) {
-		if (parameter->quoted && value.start[i] == '\\' && i + 1 < value.length)
+		if (parameter->quoted && value.start[i] == '\\' && i + 1 < value.length &&
+		    (value.start[i + 1] == '"' || value.start[i + 1] == '\\'))
 			i++;
 		if (value.start[i] != '\r' && value.start[i] != '\n')
 			put(output, value.start[i]);

@@ -83,3 +83,6 @@ tests_unit_test_sequence_SOURCES = tests/unit/test_sequence.c tests/unit/unit.h
 tests_unit_test_sequence_LDADD = libanalysis.a $(UNIT_LIBS)
 tests_unit_test_match_SOURCES = tests/unit/test_match.c tests/unit/unit.h
 tests_unit_test_match_LDADD = libanalysis.a $(UNIT_LIBS)
+
+TESTS += tests/check_milter
+EXTRA_DIST += tests/check_milter

@@ -747,7 +747,7 @@ class Showing(WatchTest):
                    "reject_text", "no such user")
         self.until_lines(watch, 1)
         self.assertEqual(watch.end().text(),
-                         "08:00:00.123  0006439f2a.1  rcpt     to=<bob@example.com> rejected 5.1.1 no such user\n")
+                         "08:00:00.123  0006439f2a.1        rcpt     to=<bob@example.com> rejected 5.1.1 no such user\n")
 
     def test_colour_is_for_terminals_that_want_it(self):
         server = self.serve()
@@ -767,7 +767,7 @@ class Showing(WatchTest):
         server = self.serve()
         server.add(1, stage="rcpt", to="日" * 300)
         server.add(2, stage="rcpt", to="short")
-        for width in (40, 41, 120):
+        for width in (60, 61, 120):
             watch = self.watch(server, "--from-id", "0", "--count", "2", "--no-color", terminal=width).end(None)
             long, short = watch.lines()[-2:]
             columns = sum(2 if character == "日" else 1 for character in long)

@@ -147,6 +147,7 @@ TEST(a_parameter_is_decoded_where_it_is_plain_utf8)
 		{ "attachment; filename=\"with blank.txt\"", "with blank.txt" },
 		{ "attachment; filename=with blank (1).txt; size=3", "with blank (1).txt" },
 		{ "attachment; filename=\"a\\\"b\\\\c\"", "a\"b\\c" },
+		{ "attachment; filename=\"C:\\new.txt\"", "C:\\new.txt" },
 		{ "attachment; filename=\"a;b=c\"; x=y", "a;b=c" },
 		{ "attachment; filename=\"no end", "no end" },
 		{ "attachment; filename=", "" },
