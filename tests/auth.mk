@@ -26,8 +26,8 @@ tests_unit_test_spf_suite_SOURCES = tests/unit/test_spf_suite.c $(DNS_TABLE)
 tests_unit_test_spf_suite_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS)
 tests_unit_test_spf_suite_LDADD = $(AUTH_TEST_LIBS) $(YAML_LIBS)
 
-LIVE_TEST_FILES += tests/live/test_dns.py tests/live/test_spf_differential.py
-EXTRA_DIST += tests/live/dns_lab.py
+LIVE_TEST_FILES += tests/live/test_dns.py tests/live/test_auth.py tests/live/test_dkim.py tests/live/test_spf_differential.py
+EXTRA_DIST += tests/live/dns_lab.py tests/live/auth_messages.py
 check_PROGRAMS += tests/live/auth_probe
 tests_live_auth_probe_SOURCES = tests/live/auth_probe.c
 tests_live_auth_probe_LDADD = $(AUTH_TEST_LIBS)

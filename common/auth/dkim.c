@@ -10,7 +10,7 @@
  *   - a body that does not end in CR LF is an error in it: CR LF is appended;
  *   - dkim_canon_selecthdrs writes one pointer behind its array where h= names more than all headers of
  *     the message: every allocation is given room behind its end;
- *   - its buffer for a line without blanks is 64 KiB, and what is longer is silently lost from the hash;
+ *   - its buffer for a word of a relaxed body grows without a limit: no longer line than 64 KiB is fed;
  *   - "body hash matches" is the value 0, which is also that of what was never looked at.
  */
 #include "common/auth/dkim.h"
@@ -22,7 +22,7 @@
 #include <strings.h>
 #include <time.h>
 
-enum { ROOM_BEHIND = 64, LINE_MAX_BYTES = 65535, FIRST_SIZE = 4096 };
+enum { ROOM_BEHIND = 64, LINE_BYTES_MAX = 65535, SIGNATURE_BYTES_MAX = 32 * 1024, FIRST_SIZE = 4096 };
 
 struct dkim_library {
 	DKIM_LIB *library;
@@ -73,7 +73,8 @@ struct dkim_check {
 	struct fed *fed;
 	uint64_t body_bytes, line_bytes;
 	char last[2];			/* bytes of the body that were fed */
-	bool body_limited, body_done, has_long_line;
+	const char *body_limited;	/* why the body was not hashed to its end; NULL: it was */
+	bool body_done;
 	uint64_t asked_us;
 	struct dns *dns;
 };
@@ -285,6 +286,8 @@ static int add_signature(struct dkim_check *check, struct text value)
 
 	if (is_well && check->feed_count >= check->limits.signatures)
 		limit_signature(signature, "limit: not checked, there are too many signatures");
+	else if (is_well && value.length > SIGNATURE_BYTES_MAX)
+		limit_signature(signature, "limit: not checked, it is longer than 32 KiB");
 	else if (is_well && !take_hash(check, signature))
 		limit_signature(signature, "limit: not checked, too many hashes of the body are asked for");
 	else if (is_well)
@@ -407,26 +410,34 @@ void dkim_check_end_of_header(struct dkim_check *check)
 	(void)dkim_set_user_context(check->dkim, check);
 	feed_headers(check);
 	if (dkim_eoh(check->dkim) != DKIM_STAT_OK || !take_infos(check)) {
-		/* It has 64 KiB for a header in its canonical form. */
-		set_trouble(check, "limit: libopendkim cannot hold the headers", true);
+		set_trouble(check, "libopendkim does not take the headers", false);
 		free_dkim(check);
 	}
 free_headers:
 	free_headers(check);
 }
 
-/* A line that overflows the buffer of libopendkim's relaxed canonicalization. */
-static void watch_lines(struct dkim_check *check, struct text chunk)
+static bool has_relaxed_hash(const struct dkim_check *check)
+{
+	for (size_t i = 0; i < check->hash_count; i++)
+		if (check->hashes[i].is_relaxed)
+			return true;
+	return false;
+}
+
+/* Counts on; true: a line is longer than a relaxed hash is given. */
+static bool has_long_line(struct dkim_check *check, struct text chunk)
 {
 	const char *at = chunk.start, *end = chunk.start + chunk.length, *newline;
+	bool is_long = false;
 
 	while (at < end && (newline = memchr(at, '\n', (size_t)(end - at)))) {
-		check->has_long_line |= check->line_bytes + (size_t)(newline - at) > LINE_MAX_BYTES;
+		is_long |= check->line_bytes + (size_t)(newline - at) > LINE_BYTES_MAX;
 		check->line_bytes = 0;
 		at = newline + 1;
 	}
 	check->line_bytes += (size_t)(end - at);
-	check->has_long_line |= check->line_bytes > LINE_MAX_BYTES;
+	return is_long || check->line_bytes > LINE_BYTES_MAX;
 }
 
 static void feed_body(struct dkim_check *check, struct text chunk)
@@ -450,12 +461,13 @@ void dkim_check_body(struct dkim_check *check, struct text chunk)
 		check->body_done = true;
 		return;
 	}
-	if (check->body_bytes + chunk.length > check->limits.body_bytes) {
-		check->body_limited = true;
+	if (check->body_bytes + chunk.length > check->limits.body_bytes)
+		check->body_limited = "limit: the body is longer than is hashed";
+	else if (has_long_line(check, chunk) && has_relaxed_hash(check))
+		check->body_limited = "limit: a line of the body is longer than 64 KiB";
+	if (check->body_limited)
 		return;
-	}
 	check->body_bytes += chunk.length;
-	watch_lines(check, chunk);
 	feed_body(check, chunk);
 }
 
@@ -527,11 +539,7 @@ static bool names_signatures(const struct dkim_signature *signature)
 /* The signature, or the hash of the body, does not match. */
 static void judge_fail(const struct dkim_check *check, struct dkim_signature *signature)
 {
-	bool is_relaxed = hash_of(signature).is_relaxed;
-
-	if (signature->body == DKIM_BODY_MISMATCH && check->has_long_line && is_relaxed)
-		set_result(signature, DKIM_NEUTRAL, "a line of more than 64 KiB, which libopendkim cannot verify");
-	else if (signature->body == DKIM_BODY_MISMATCH)
+	if (signature->body == DKIM_BODY_MISMATCH)
 		set_result(signature, DKIM_FAIL, "the body is not as it was signed");
 	else if (check->has_withheld && names_signatures(signature))
 		set_result(signature, DKIM_NEUTRAL, "it signs signatures that were not looked at");
@@ -619,7 +627,7 @@ void dkim_check_finish(struct dkim_check *check)
 	if (check->trouble)
 		judge_all(check, check->trouble, check->trouble_is_limit);
 	else if (check->body_limited)
-		judge_all(check, "limit: the body is longer than is hashed", true);
+		judge_all(check, check->body_limited, true);
 	else if (check->dkim)
 		verify(check);
 	for (size_t i = 0; i < check->count; i++)

@@ -279,19 +279,23 @@ static bool read_times(const struct tags *tags, uint64_t now_s, struct dkim_sign
 
 static bool has_base64(const struct text *value)
 {
-	size_t letters = 0;
+	size_t letters = 0, padding = 0;
 
 	for (size_t i = 0; i < value->length; i++) {
 		char byte = value->start[i];
 		bool is_letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
 				 (byte >= '0' && byte <= '9') || byte == '+' || byte == '/';
 
+		/* libopendkim passes over what is no base64, and over all that follows a padding. */
 		if (!is_letter && byte != '=' && !is_blank(byte))
 			return false;
+		if (is_letter && padding)
+			return false;
 		letters += is_letter;
+		padding += byte == '=';
 	}
 	/* One letter beyond a group of four holds less than a byte. */
-	return letters > 0 && letters % 4 != 1;
+	return letters > 0 && letters % 4 != 1 && padding <= 2;
 }
 
 bool dkim_signature_read(struct text value, uint64_t now_s, struct dkim_signature *ret_signature)
