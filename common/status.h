@@ -51,6 +51,15 @@
 	ROW(redis_resyncs,    NUMBER, "times the cursor in Redis was not the expected one") \
 	ROW(redis_went_back,  NUMBER, "records sent again because Redis had lost them") \
 	ROW(redis_errors,     NUMBER, "failed tries since start") \
+	ROW(auth_jobs,        NUMBER, "messages handed over to be checked since start") \
+	ROW(auth_waiting,     NUMBER, "messages that wait for their check") \
+	ROW(auth_overload,    NUMBER, "messages not checked since too many waited") \
+	ROW(auth_deadline,    NUMBER, "messages whose checks reached their deadline") \
+	ROW(dns_questions,    NUMBER, "questions to the DNS since start") \
+	ROW(dns_cache_hits,   NUMBER, "of these: answered from the cache") \
+	ROW(dns_cache_entries, NUMBER, "answers in the cache") \
+	ROW(dns_cache_bytes,  NUMBER, "memory of them") \
+	ROW(dns_timeouts,     NUMBER, "questions that got no answer in time") \
 	ROW(last_error,       TEXT,   "the last error, in words") \
 	ROW(last_error_time,  TIME,   "when it happened")
 

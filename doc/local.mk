@@ -17,7 +17,7 @@ install-hook-manuals:
 DOC_PRINTERS = doc/print_milter_docs doc/print_analysis_docs
 check_PROGRAMS += $(DOC_PRINTERS)
 doc_print_milter_docs_SOURCES = doc/print_docs.c
-doc_print_milter_docs_LDADD = libdaemon.a $(COMMON_LIBS)
+doc_print_milter_docs_LDADD = libdaemon.a $(AUTH_LIBS) $(COMMON_LIBS)
 doc_print_analysis_docs_SOURCES = doc/print_docs.c analysis/config.c analysis/config.h
 doc_print_analysis_docs_LDADD = $(COMMON_LIBS)
 

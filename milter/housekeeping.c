@@ -94,6 +94,24 @@ static void fill_shipper(const struct housekeeping_parts *parts, struct status *
 	}
 }
 
+static void fill_auth(struct auth_jobs *jobs, struct status *status)
+{
+	struct auth_statistics auth;
+
+	if (!jobs)
+		return;
+	auth_jobs_statistics(jobs, &auth);
+	status->auth_jobs = auth.jobs;
+	status->auth_waiting = auth.waiting;
+	status->auth_overload = auth.overload;
+	status->auth_deadline = auth.deadline;
+	status->dns_questions = auth.dns.questions;
+	status->dns_cache_hits = auth.dns.cache_hits;
+	status->dns_cache_entries = auth.dns.cache_entries;
+	status->dns_cache_bytes = auth.dns.cache_bytes;
+	status->dns_timeouts = auth.dns.timeouts;
+}
+
 static void write_status(const struct housekeeping_parts *parts, const struct config *config)
 {
 	struct status *status = calloc(1, sizeof *status);
@@ -114,6 +132,7 @@ static void write_status(const struct housekeeping_parts *parts, const struct co
 	status->messages = atomic_load(&parts->sessions->messages);
 	fill_journal(parts, status);
 	fill_shipper(parts, status);
+	fill_auth(parts->auth, status);
 	error = status_write(status, parts->boot_config->status_file);
 	if (error)
 		log_warning("cannot write status file '%s': %s; 'smtptrail status' shows old figures",

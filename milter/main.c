@@ -31,6 +31,7 @@ struct daemon {
 	struct journal *journal;
 	struct recorder recorder;
 	struct sessions sessions;
+	struct auth_jobs *auth;		/* NULL: nothing is checked */
 	struct keeper *keeper;
 	struct shipper *shipper;
 	struct housekeeping *housekeeping;
@@ -143,6 +144,15 @@ static void on_fenced(void *context)
 	config_release(config);
 }
 
+static int start_auth(struct daemon *daemon, struct problem *problem)
+{
+	const struct config *config = daemon->config;
+	int error = config->auth ? auth_jobs_start(&daemon->auth, config, &daemon->recorder, daemon->host, problem) : 0;
+
+	daemon->sessions.auth = daemon->auth;
+	return error;
+}
+
 static int start_threads(struct daemon *daemon, struct problem *problem)
 {
 	const struct config *config = daemon->config;
@@ -159,7 +169,7 @@ static int start_threads(struct daemon *daemon, struct problem *problem)
 	};
 	struct housekeeping_parts parts = {
 		.journal = daemon->journal, .recorder = &daemon->recorder, .sessions = &daemon->sessions,
-		.boot_config = config, .started_us = daemon->started_us,
+		.auth = daemon->auth, .boot_config = config, .started_us = daemon->started_us,
 	};
 	int error = keeper_start(&daemon->keeper, daemon->journal, config->sync_interval_us);
 
@@ -181,6 +191,8 @@ static void stop(struct daemon *daemon, const char *reason)
 	(void)sd_notify(0, "STOPPING=1");
 	housekeeping_stop(daemon->housekeeping);
 	sessions_shutdown(&daemon->sessions, clock_now_us());
+	if (daemon->auth)
+		auth_jobs_stop(daemon->auth, daemon->config->auth_stop_time_us);
 	recorder_write_gaps(&daemon->recorder, clock_now_us());
 	recorder_put_stop(&daemon->recorder, clock_now_us(), reason);
 	shipper_stop(daemon->shipper, DRAIN_TIMEOUT_US);
@@ -190,6 +202,7 @@ static void stop(struct daemon *daemon, const char *reason)
 		log_error("a callback did not end; leaving without waiting for it");
 		return;
 	}
+	auth_jobs_free(daemon->auth);
 	journal_close(daemon->journal);
 	sessions_done(&daemon->sessions);
 	recorder_done(&daemon->recorder);
@@ -211,7 +224,9 @@ static int serve(struct config *config)
 	recorder_init(&daemon.recorder, daemon.journal);
 	sessions_init(&daemon.sessions, &daemon.recorder, journal_birth(daemon.journal).epoch);
 	recorder_put_start(&daemon.recorder, daemon.started_us, config->digest);
-	error = start_threads(&daemon, &problem);
+	error = start_auth(&daemon, &problem);
+	if (!error)
+		error = start_threads(&daemon, &problem);
 	if (!error) {
 		log_info("smtptrail-milter " PACKAGE_VERSION " records at %s; epoch %u, records go to %s", config->socket,
 			 journal_birth(daemon.journal).epoch, config->redis_address);
