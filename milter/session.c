@@ -259,7 +259,7 @@ void session_helo(struct session *session, uint64_t now_us, const char *helo, co
 {
 	struct record record;
 
-	/* In mid-mail Postfix tells the new HELO before the abort: the record is the session's alone. */
+	/* Postfix tells a HELO in mid-mail before the abort (libmilter turns that round): it is the session's alone. */
 	begin(session, &record, STAGE_HELO, now_us);
 	free(session->helo);
 	session->helo = helo ? strndup(helo, HELO_MAX) : NULL;
