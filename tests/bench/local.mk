@@ -14,3 +14,7 @@ EXTRA_PROGRAMS += tests/bench/bench_journal
 CLEANFILES += tests/bench/bench_journal
 tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c
 tests_bench_bench_journal_LDADD = $(COMMON_LIBS)
+EXTRA_PROGRAMS += tests/bench/bench_dkim
+CLEANFILES += tests/bench/bench_dkim
+tests_bench_bench_dkim_SOURCES = tests/bench/bench_dkim.c tests/unit/dns_table.c tests/unit/dns_table.h
+tests_bench_bench_dkim_LDADD = $(AUTH_LIBS) $(COMMON_LIBS)
