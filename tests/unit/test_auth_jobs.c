@@ -148,11 +148,11 @@ static void submit(struct auth_job *job)
 	auth_job_submit(job, &end);
 }
 
+/* Without a CHECK, since many threads do it at a time: a job that is missing leaves no records. */
 static void send_whole(struct fixture *fixture, uint64_t message)
 {
 	struct auth_job *job = begin(fixture, message, CONFIG_ORIGIN_INBOUND);
 
-	CHECK(job != NULL);
 	feed(job);
 	submit(job);
 }
