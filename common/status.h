@@ -34,13 +34,14 @@
 	ROW(messages,         NUMBER, "messages since start") \
 	ROW(records_made,     NUMBER, "records appended to the journal since start") \
 	ROW(records_shipped,  NUMBER, "records that Redis took since start") \
-	ROW(records_dropped,  NUMBER, "records refused by a full journal since start") \
+	ROW(records_dropped,  NUMBER, "records that could not be made since start: the journal was full, or memory short") \
 	ROW(records_damaged,  NUMBER, "records found damaged in the journal since start") \
 	ROW(backlog_records,  NUMBER, "records that wait for Redis") \
 	ROW(backlog_bytes,    NUMBER, "bytes of them") \
 	ROW(backlog_oldest,   TIME,   "when the oldest of them was made") \
 	ROW(front_bytes,      NUMBER, "bytes used in the front") \
 	ROW(spool_bytes,      NUMBER, "bytes used in the spool") \
+	ROW(journal_error,    TEXT,   "what is wrong with the journal now; empty: nothing") \
 	ROW(last_seq,         NUMBER, "seq of the last record made") \
 	ROW(shipped_seq,      NUMBER, "seq of the last record that Redis took") \
 	ROW(synced_seq,       NUMBER, "seq of the last record that survives a power cut") \

@@ -251,13 +251,25 @@ static int check_sizes(const struct config *config, const char *file, struct pro
 	return 0;
 }
 
+/* "/a/b/" is "/a/b". */
+static bool is_same_directory(const char *a, const char *b)
+{
+	size_t a_length = strlen(a), b_length = strlen(b);
+
+	while (a_length > 1 && a[a_length - 1] == '/')
+		a_length--;
+	while (b_length > 1 && b[b_length - 1] == '/')
+		b_length--;
+	return a_length == b_length && memcmp(a, b, a_length) == 0;
+}
+
 static int check_together(const struct config *config, const char *file, struct problem *problem)
 {
 	int error = check_sizes(config, file, problem);
 
 	if (error)
 		return error;
-	if (strcmp(config->front_directory, config->spool_directory) == 0) {
+	if (is_same_directory(config->front_directory, config->spool_directory)) {
 		problem_set(problem, "%.200s: front_directory and spool_directory are both '%.100s'; allowed: two directories",
 			    file, config->front_directory);
 		return -EINVAL;

@@ -259,7 +259,7 @@ void session_helo(struct session *session, uint64_t now_us, const char *helo, co
 {
 	struct record record;
 
-	/* In mid-mail Postfix tells the new HELO before the abort: the record is the session's alone. */
+	/* Postfix tells a HELO in mid-mail before the abort (libmilter turns that round): it is the session's alone. */
 	begin(session, &record, STAGE_HELO, now_us);
 	free(session->helo);
 	session->helo = helo ? strndup(helo, HELO_MAX) : NULL;
@@ -462,6 +462,11 @@ static bool is_status_code(struct text text)
 	       text.start[1] == '.';
 }
 
+/* What the MTA says of a recipient. */
+struct rcpt_macros {
+	struct text mailer, host, address;
+};
+
 struct rejection {
 	bool is_one;
 	struct text dsn, reason;	/* dsn: absent where the MTA gave another word */
@@ -469,21 +474,21 @@ struct rejection {
 
 /* With RCPT_REJ a rejected recipient comes with the mailer "error", the status code as its host and
  * the reason as its address. The recipient's own address there is a transport of that name. */
-static struct rejection read_rejection(struct text recipient, const struct macros *macros)
+static struct rejection read_rejection(struct text recipient, const struct rcpt_macros *told)
 {
-	struct text host = macro(macros, "{rcpt_host}"), reason = macro(macros, "{rcpt_addr}");
+	struct text host = told->host;
 
-	if (!text_is(macro(macros, "{rcpt_mailer}"), "error"))
+	if (!text_is(told->mailer, "error"))
 		return (struct rejection){ .is_one = false };
 	if (host.length && host.start[host.length - 1] == '.')
 		host.length--;
 	if (!is_status_code(host))
 		host = TEXT_NONE;
-	return (struct rejection){ .is_one = host.start || !text_equal_nocase(reason, recipient),
-				   .dsn = host, .reason = reason };
+	return (struct rejection){ .is_one = host.start || !text_equal_nocase(told->address, recipient),
+				   .dsn = host, .reason = told->address };
 }
 
-static void set_outcome(struct record *record, const struct rejection *rejection, const struct macros *macros)
+static void set_outcome(struct record *record, const struct rejection *rejection, const struct rcpt_macros *told)
 {
 	if (rejection->is_one) {
 		record_set_string(record, FIELD_OUTCOME, "rejected");
@@ -492,9 +497,9 @@ static void set_outcome(struct record *record, const struct rejection *rejection
 		return;
 	}
 	record_set_string(record, FIELD_OUTCOME, "passed");
-	set_macro(record, FIELD_RCPT_MAILER, macros, "{rcpt_mailer}");
-	set_macro(record, FIELD_RCPT_HOST, macros, "{rcpt_host}");
-	set_macro(record, FIELD_RCPT_ADDR, macros, "{rcpt_addr}");
+	record_set_text(record, FIELD_RCPT_MAILER, told->mailer);
+	record_set_text(record, FIELD_RCPT_HOST, told->host);
+	record_set_text(record, FIELD_RCPT_ADDR, told->address);
 }
 
 void session_rcpt(struct session *session, uint64_t now_us, char **arguments, const struct macros *macros)
@@ -504,7 +509,10 @@ void session_rcpt(struct session *session, uint64_t now_us, char **arguments, co
 
 	if (!session->in_message)
 		return;
-	struct rejection rejection = read_rejection(recipient, macros);
+	struct rcpt_macros told = {
+		macro(macros, "{rcpt_mailer}"), macro(macros, "{rcpt_host}"), macro(macros, "{rcpt_addr}"),
+	};
+	struct rejection rejection = read_rejection(recipient, &told);
 
 	*(rejection.is_one ? &session->message_rejected : &session->message_recipients) += 1;
 	*(rejection.is_one ? &session->recipients_rejected : &session->recipients) += 1;
@@ -517,7 +525,7 @@ void session_rcpt(struct session *session, uint64_t now_us, char **arguments, co
 	record_set_text(&record, FIELD_TO, recipient);
 	if (arguments[0])
 		set_parameters(&record, rcpt_parameters, arguments + 1);
-	set_outcome(&record, &rejection, macros);
+	set_outcome(&record, &rejection, &told);
 	put(session, &record);
 }
 

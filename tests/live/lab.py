@@ -341,9 +341,13 @@ class Lab:
             child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                      start_new_session=True, **keywords)
         self.children[name] = child
-        self.state["processes"].append({"name": name, "pid": child.pid, "birth": process_birth(child.pid)})
-        self._save()
+        self.adopt(name, child.pid)
         return child
+
+    def adopt(self, name, pid):
+        """A process that is to be taken down with the lab."""
+        self.state["processes"].append({"name": name, "pid": pid, "birth": process_birth(pid)})
+        self._save()
 
     def end(self, name, number=signal.SIGTERM, seconds=WAIT_SECONDS):
         """Ends a process of the lab and returns its exit status."""

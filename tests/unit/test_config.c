@@ -115,6 +115,7 @@ static const struct {
 	{ "front_size = 2M", " front_size is too small for 4 segments; allowed: at least 4096K, 4 times segment_size" },
 	{ "spool_size = 2M keep_size = 0", " spool_size is too small for 4 segments; allowed: at least 4096K, 4 times segment_size" },
 	{ "keep_size = 2G", " keep_size is larger than the spool; allowed: at most 1048576K, the spool_size" },
+	{ "front_directory = /var/lib/smtptrail/", "front_directory and spool_directory are both" },
 	{ "front_directory = /var/lib/smtptrail", "front_directory and spool_directory are both '/var/lib/smtptrail'; allowed: two directories" },
 	{ "header_hash = { subject }", " header_hash names fields, but hash_key_file is empty; allowed: the path of a file with a key" },
 	{ "header_hash = { subject } hash_key_file = /nowhere/key", " hash_key_file '/nowhere/key' cannot be opened; allowed: " },
