@@ -15,9 +15,9 @@
 #include "journal_internal.h"
 #include "record.h"
 
-/* A reader that has had an entry within the last second looks by itself every so often; it asks to be
- * woken only after that, so that a busy appender never pays for a wake. */
-enum { READ_LOOK_MS = 10, READ_IDLE_US = 1000000 };
+/* A reader that has had an entry a moment ago looks by itself every so often; it asks to be woken only
+ * after that, so that a busy appender never pays for a wake. */
+enum { READ_LOOK_MS = 10, READ_IDLE_US = 200000 };
 
 static const char *const gap_reasons[GAP_REASONS] = {
 	[GAP_FRONT_FULL] = "front_full",

@@ -30,11 +30,11 @@ const struct stage_info stage_table[] = {
 const struct field_info field_table[] = {
 #define STAGE(number, id, name, meaning)
 #define FIELD(number, id, name, type, stages, meaning) \
-	{ number, #id, name, FIELD_TYPE_##type, stages, meaning },
+	{ number, #id, name, FIELD_TYPE_##type, stages, meaning, sizeof(name) - 1 },
 #include "record.def"
 #undef STAGE
 #undef FIELD
-	{ 0, NULL, NULL, FIELD_TYPE_TEXT, 0, NULL },
+	{ 0, NULL, NULL, FIELD_TYPE_TEXT, 0, NULL, 0 },
 };
 
 /* Where a number stands in its table; a number given twice does not compile. */

@@ -14,7 +14,7 @@ UNIT_LIBS = $(COMMON_LIBS)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
 tests_unit_test_record_LDADD = $(UNIT_LIBS)
 
-DAEMON_LIBS = libdaemon.a $(COMMON_LIBS)
+DAEMON_LIBS = libdaemon.a $(AUTH_LIBS) $(COMMON_LIBS)
 tests_unit_test_address_SOURCES = tests/unit/test_address.c tests/unit/unit.h
 tests_unit_test_address_LDADD = $(DAEMON_LIBS)
 tests_unit_test_mime_SOURCES = tests/unit/test_mime.c tests/unit/unit.h

@@ -448,7 +448,7 @@ class Lab:
                   "front_directory": self.state["front"], "spool_directory": self.path("milter", "spool"),
                   "segment_size": "256K", "front_size": "4M", "spool_size": "64M",
                   "spool_free_percent": 0, "status_file": self.status_file, "status_interval": "200ms",
-                  "log": "stderr"}
+                  "log": "stderr", "auth": "no"}
         values.update(options)
         with open(self.config_file, "w", encoding="utf-8") as file:
             for name, value in values.items():

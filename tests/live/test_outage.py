@@ -158,6 +158,26 @@ def check_closes(lab, cause, stages):
 
 
 @case
+def milter_hangs(lab):
+    """A session waits for it once, for command_timeout; then the mail flows, and is recorded again afterwards."""
+    milter = lab.children["milter"]
+    ids = send(lab, "milter-before", 1)
+    clients = one_session_of_each_kind(lab)
+    milter.send_signal(signal.SIGSTOP)
+    begin = time.monotonic()
+    for number in range(3):
+        with Client(lab) as client:
+            client.say("EHLO client.example")
+            client.mail(SENDER, [JOE], Message("milter-while-%d" % number))
+            client.quit()
+    check(time.monotonic() - begin < 3 * 4, "each session waits once")
+    finish(clients)
+    milter.send_signal(signal.SIGCONT)
+    ids += send(lab, "milter-after", 3)
+    check_arrived(lab, ids)
+
+
+@case
 def stop_with_live_sessions(lab):
     clients = one_session_of_each_kind(lab)
     status = lab.end("milter", signal.SIGTERM)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""smtptrail watch against a private Redis: what it shows, what it says, what it survives.
+"""test_watch.py - smtptrail watch against a private Redis: what it shows, what it says, what it survives.
 
 WATCH_BURST=N sets the records of the burst (1,000,000), WATCH_RATE their number a second (50,000).
 """
