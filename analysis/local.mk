@@ -15,16 +15,26 @@ noinst_LIBRARIES += libanalysis.a
 libanalysis_a_SOURCES = \
 	analysis/auth_report.c analysis/auth_report.h \
 	analysis/config.c analysis/config.h \
+	analysis/event.h \
+	analysis/format.c analysis/format.h \
+	analysis/format_dovecot.c analysis/dovecot.def \
+	analysis/format_filters.c analysis/filters.def \
+	analysis/format_postfix.c analysis/postfix.def \
+	analysis/frame.c analysis/frame.h analysis/frame_journald.c \
 	analysis/input.c analysis/input.h \
 	analysis/input_redis.c analysis/input_redis.h \
 	analysis/line.c analysis/line.h \
 	analysis/match.c analysis/match.h \
 	analysis/sequence.c analysis/sequence.h \
 	analysis/show.c analysis/show.h analysis/show_json.c \
+	analysis/stamp.c analysis/stamp.h \
 	analysis/stream_id.c analysis/stream_id.h \
 	analysis/stream_position.c analysis/stream_position.h \
+	analysis/template.c analysis/template.h \
+	analysis/template_tail.c analysis/template_tail.h \
 	analysis/watch_filter.c analysis/watch_filter.h \
 	analysis/when.c analysis/when.h
+nodist_libanalysis_a_SOURCES = analysis/formats.inc
 libanalysis_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 
 # The table of verbs is made from the list above: a new verb is its file and its name there.
@@ -34,6 +44,14 @@ analysis/verbs.inc: Makefile
 	$(AM_V_GEN)$(MKDIR_P) analysis && for file in $(smtptrail_SOURCES); do echo "$$file"; done | \
 		$(SED) -n 's,^.*/verb_\([a-z_]*\)\.c$$,VERB(\1),p' > $@.tmp && mv $@.tmp $@
 
+# So is the table of log formats: a new format is its file format_NAME.c and its name above.
+BUILT_SOURCES += analysis/formats.inc
+CLEANFILES += analysis/formats.inc
+analysis/formats.inc: Makefile
+	$(AM_V_GEN)$(MKDIR_P) analysis && for file in $(libanalysis_a_SOURCES); do echo "$$file"; done | \
+		$(SED) -n 's,^.*/format_\([a-z_]*\)\.c$$,FORMAT(\1),p' > $@.tmp && mv $@.tmp $@
+
+analysis/libanalysis_a-format.$(OBJEXT): analysis/formats.inc
 analysis/main.$(OBJEXT): analysis/verbs.inc
 
 EXTRA_DIST += analysis/README.md

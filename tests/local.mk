@@ -83,3 +83,8 @@ tests_unit_test_sequence_SOURCES = tests/unit/test_sequence.c tests/unit/unit.h
 tests_unit_test_sequence_LDADD = libanalysis.a $(UNIT_LIBS)
 tests_unit_test_match_SOURCES = tests/unit/test_match.c tests/unit/unit.h
 tests_unit_test_match_LDADD = libanalysis.a $(UNIT_LIBS)
+
+# What understands logs. tests/unit/test_postfix also reads the logs in SMTPTRAIL_SAMPLE_LOGS.
+UNIT_TESTS += tests/unit/test_frame
+tests_unit_test_frame_SOURCES = tests/unit/test_frame.c tests/unit/unit.h
+tests_unit_test_frame_LDADD = libanalysis.a $(UNIT_LIBS)
