@@ -86,3 +86,7 @@ tests_unit_test_match_LDADD = libanalysis.a $(UNIT_LIBS)
 
 TESTS += tests/check_milter
 EXTRA_DIST += tests/check_milter
+# What understands logs. tests/unit/test_postfix also reads the logs in SMTPTRAIL_SAMPLE_LOGS.
+UNIT_TESTS += tests/unit/test_frame
+tests_unit_test_frame_SOURCES = tests/unit/test_frame.c tests/unit/unit.h
+tests_unit_test_frame_LDADD = libanalysis.a $(UNIT_LIBS)

@@ -177,10 +177,10 @@ TEST(the_key_is_the_bytes_of_its_file)
 
 static const struct unit_test tests[] = {
 	UNIT_TEST(the_defaults_are_read_without_a_file),
-	UNIT_TEST(the_options_of_the_checks_have_their_forms),
 	UNIT_TEST(the_sample_file_reads_back_as_the_defaults),
 	UNIT_TEST(what_does_not_fit_is_refused_with_the_file_and_the_reason),
 	UNIT_TEST(what_does_fit_is_taken),
+	UNIT_TEST(the_options_of_the_checks_have_their_forms),
 	UNIT_TEST(the_key_is_the_bytes_of_its_file),
 	{ NULL, NULL },
 };
