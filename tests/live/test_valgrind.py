@@ -6,24 +6,14 @@ No error, no block that is definitely lost.
 import os
 import shutil
 import signal
-import subprocess
 
 from lab import WAIT_SECONDS, Lab, LabError, Missing, run_test, wait_until
-from milter_load import is_sanitized, run_load, start_milter
+from milter_load import is_sanitized, play, run_load, start_milter
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DIALOGUES = ("postfix_session", "sendmail_session", "any_bytes", "truncated_packets", "wrong_order", "two_helos",
              "quit_in_message", "mime_horrors", "rejected_recipients", "interleaved")
 ERRORS = 99
-
-
-def play(lab, name):
-    done = subprocess.run([lab.program("tests/driver/mtadrive"), "play", "--timeout", "60000",
-                           os.path.join(HERE, "..", "replay", name, "dialogue"), "unix:" + lab.milter_socket],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          check=False, timeout=120)
-    if done.returncode != 0:
-        raise LabError("%s: %s" % (name, done.stdout))
 
 
 def main():
@@ -39,7 +29,7 @@ def main():
                            "--show-leak-kinds=definite", "--error-exitcode=%d" % ERRORS, "--num-callers=25",
                            "--suppressions=" + os.path.join(HERE, "valgrind.supp"), "--log-file=" + report])
         for name in DIALOGUES:
-            play(lab, name)
+            play(lab, os.path.join(HERE, "..", "replay", name, "dialogue"))
         before = lab.status()["config_digest"]
         lab.write_config(body_sha256="yes", header_keep=["from", "to"])
         lab.children["milter"].send_signal(signal.SIGUSR1)
