@@ -14,6 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 DIALOGUES = ("postfix_session", "sendmail_session", "any_bytes", "truncated_packets", "wrong_order", "two_helos",
              "quit_in_message", "mime_horrors", "rejected_recipients", "interleaved")
 ERRORS = 99
+CHECKS = {"auth": "yes", "dns_servers": ["127.0.0.1@9"], "dns_timeout": "100ms"}
 
 
 def main():
@@ -23,7 +24,7 @@ def main():
         if is_sanitized(lab):
             raise Missing("a program with a sanitizer cannot run under valgrind")
         lab.start_redis()
-        lab.write_config()
+        lab.write_config(**CHECKS)
         report = lab.path("memcheck")
         start_milter(lab, ["valgrind", "--leak-check=full", "--errors-for-leak-kinds=definite",
                            "--show-leak-kinds=definite", "--error-exitcode=%d" % ERRORS, "--num-callers=25",
@@ -31,7 +32,7 @@ def main():
         for name in DIALOGUES:
             play(lab, os.path.join(HERE, "..", "replay", name, "dialogue"))
         before = lab.status()["config_digest"]
-        lab.write_config(body_sha256="yes", header_keep=["from", "to"])
+        lab.write_config(body_sha256="yes", header_keep=["from", "to"], **CHECKS)
         lab.children["milter"].send_signal(signal.SIGUSR1)
         wait_until("the configuration is in force", lambda: lab.status()["config_digest"] != before)
         run_load(lab, 20, sessions=40, messages=3, recipients=3, headers=10)
