@@ -2,7 +2,7 @@
 check_PROGRAMS += tests/bench/null_milter
 tests_bench_null_milter_SOURCES = tests/bench/null_milter.c
 tests_bench_null_milter_LDADD = $(MILTER_LIBS)
-EXTRA_DIST += tests/bench/bench_mail.py
+EXTRA_DIST += tests/bench/bench_mail.py tests/bench/bench_postfix.py tests/bench/pairs.py
 
 EXTRA_PROGRAMS += tests/bench/bench_shipper
 CLEANFILES += tests/bench/bench_shipper
