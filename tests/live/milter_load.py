@@ -44,6 +44,15 @@ def run_load(lab, connections, limit_seconds=120, **options):
     return report
 
 
+def play(lab, dialogue):
+    """Plays a file of tests/driver/README.md; each reply must be the expected one."""
+    done = subprocess.run([lab.program("tests/driver/mtadrive"), "play", "--timeout", "60000", dialogue,
+                           "unix:" + lab.milter_socket], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False, timeout=120)
+    if done.returncode != 0:
+        raise LabError("%s: %s" % (dialogue, done.stdout))
+
+
 def journal_records(lab, directory):
     """The records in a journal's directory, in their order."""
     done = subprocess.run([lab.program("smtptrail"), "journal", "dump", "--json", directory], check=False,

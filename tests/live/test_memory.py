@@ -28,7 +28,7 @@ def said(memory):
 
 
 def idle_sessions(lab):
-    lab.write_config(redis_address=NO_REDIS, segment_size=None, front_size=None, spool_size=None)
+    lab.write_config(redis_address=NO_REDIS, segment_size=None, front_size=None, spool_size=None, auth=None)
     start_milter(lab)
     empty = resident(lab)
     load = subprocess.Popen(load_words(lab, IDLE_SESSIONS, messages=0, hold=120), stdin=subprocess.DEVNULL,
