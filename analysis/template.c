@@ -474,6 +474,9 @@ static const char *value_end(const struct op *op, const struct run *run)
 		break;
 	case OP_TOKEN:
 		found = scan_while(at, end, is_token);
+		/* "{name:token}: ": the colon is the pattern's. */
+		if (found > at + 1 && found[-1] == ':' && op[1].type == OP_LITERAL && op[1].literal.start[0] == ':')
+			found--;
 		break;
 	case OP_HOST:
 		found = scan_host(at, end);

@@ -84,7 +84,10 @@ tests_unit_test_sequence_LDADD = libanalysis.a $(UNIT_LIBS)
 tests_unit_test_match_SOURCES = tests/unit/test_match.c tests/unit/unit.h
 tests_unit_test_match_LDADD = libanalysis.a $(UNIT_LIBS)
 
-# What understands logs. tests/unit/test_postfix also reads the logs in SMTPTRAIL_SAMPLE_LOGS.
+# What understands logs. tests/unit/test_formats also reads the logs in SMTPTRAIL_SAMPLE_LOGS.
 UNIT_TESTS += tests/unit/test_frame
 tests_unit_test_frame_SOURCES = tests/unit/test_frame.c tests/unit/unit.h
 tests_unit_test_frame_LDADD = libanalysis.a $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_formats
+tests_unit_test_formats_SOURCES = tests/unit/test_formats.c tests/unit/unit.h
+tests_unit_test_formats_LDADD = libanalysis.a $(UNIT_LIBS) $(COMPRESSION_LIBS)
