@@ -59,6 +59,7 @@ tests_unit_test_log_LDADD = $(UNIT_LIBS)
 
 include tests/driver/local.mk
 include tests/bench/local.mk
+include tests/genlog/local.mk
 include tests/live/local.mk
 include tests/fuzz/local.mk
 include tests/replay/local.mk
