@@ -35,7 +35,7 @@
 
 #define JOURNAL_COUNTER_BITS 40
 #define JOURNAL_ENTRY_MAX 65536
-#define JOURNAL_BATCH_ENTRIES 64
+#define JOURNAL_BATCH_ENTRIES 128
 #define JOURNAL_BATCH_BYTES (256 * 1024)
 #define JOURNAL_NAME_SIZE 64		/* host, instance, producer, incarnation with their NUL */
 

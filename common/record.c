@@ -2,6 +2,7 @@
 #include "record.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
@@ -29,11 +30,11 @@ const struct stage_info stage_table[] = {
 const struct field_info field_table[] = {
 #define STAGE(number, id, name, meaning)
 #define FIELD(number, id, name, type, stages, meaning) \
-	{ number, #id, name, FIELD_TYPE_##type, stages, meaning },
+	{ number, #id, name, FIELD_TYPE_##type, stages, meaning, sizeof(name) - 1 },
 #include "record.def"
 #undef STAGE
 #undef FIELD
-	{ 0, NULL, NULL, FIELD_TYPE_TEXT, 0, NULL },
+	{ 0, NULL, NULL, FIELD_TYPE_TEXT, 0, NULL, 0 },
 };
 
 /* Where a number stands in its table; a number given twice does not compile. */
@@ -131,19 +132,34 @@ bool field_is_at(const struct field_info *info, enum stage stage)
 	return (info->stages >> stage & 1u) != 0;
 }
 
-static void put_integer(unsigned char *at, uint64_t value, size_t bytes)
+static void put_16(unsigned char *at, size_t value)
 {
-	for (size_t i = 0; i < bytes; i++)
-		at[i] = (unsigned char)(value >> (8 * i));
+	uint16_t little = htole16((uint16_t)value);
+
+	memcpy(at, &little, sizeof little);
 }
 
-static uint64_t get_integer(const char *at, size_t bytes)
+static void put_64(unsigned char *at, uint64_t value)
 {
-	uint64_t value = 0;
+	uint64_t little = htole64(value);
 
-	for (size_t i = 0; i < bytes; i++)
-		value |= (uint64_t)(unsigned char)at[i] << (8 * i);
-	return value;
+	memcpy(at, &little, sizeof little);
+}
+
+static unsigned get_16(const char *at)
+{
+	uint16_t little;
+
+	memcpy(&little, at, sizeof little);
+	return le16toh(little);
+}
+
+static uint64_t get_64(const char *at)
+{
+	uint64_t little;
+
+	memcpy(&little, at, sizeof little);
+	return le64toh(little);
 }
 
 static size_t room(const struct record *record)
@@ -171,7 +187,7 @@ static void check_field(const struct record *record, enum field field, enum fiel
 void record_init(struct record *record, enum stage stage, uint64_t time_us)
 {
 	record->bytes[0] = (unsigned char)stage;
-	put_integer(record->bytes + 1, time_us, 8);
+	put_64(record->bytes + 1, time_us);
 	record->size = HEAD_SIZE;
 	record->last = 0;
 	record->cut_count = 0;
@@ -181,8 +197,8 @@ static unsigned char *add_field(struct record *record, enum field field, size_t 
 {
 	unsigned char *at = record->bytes + record->size;
 
-	put_integer(at, field, 2);
-	put_integer(at + 2, length, 2);
+	put_16(at, field);
+	put_16(at + 2, length);
 	record->last = record->size;
 	record->size = (uint16_t)(record->size + FIELD_HEAD_SIZE + length);
 	return at + FIELD_HEAD_SIZE;
@@ -244,7 +260,7 @@ static void set_integer(struct record *record, enum field field, enum field_type
 		record_note_cut(record, field);
 		return;
 	}
-	put_integer(add_field(record, field, 8), value, 8);
+	put_64(add_field(record, field, 8), value);
 }
 
 void record_set_number(struct record *record, enum field field, uint64_t number)
@@ -275,7 +291,7 @@ static bool continues_list(const struct record *record, enum field field)
 {
 	const char *at = (const char *)record->bytes + record->last;
 
-	return record->last != 0 && get_integer(at, 2) == (uint64_t)field;
+	return record->last != 0 && get_16(at) == (unsigned)field;
 }
 
 void record_add_item(struct record *record, enum field field, struct text item)
@@ -291,7 +307,7 @@ void record_add_item(struct record *record, enum field field, struct text item)
 		(void)add_field(record, field, 0);
 	}
 	unsigned char *head = record->bytes + record->last;
-	size_t length = get_integer((const char *)head + 2, 2);
+	size_t length = get_16((const char *)head + 2);
 	bool quoted = needs_quotes(item);
 	size_t worst = item.length * (quoted ? 2 : 1) + 4;
 
@@ -315,7 +331,7 @@ void record_add_item(struct record *record, enum field field, struct text item)
 	if (quoted)
 		*at++ = '"';
 	record->size = (uint16_t)(at - record->bytes);
-	put_integer(head + 2, (size_t)(at - head) - FIELD_HEAD_SIZE, 2);
+	put_16(head + 2, (size_t)(at - head) - FIELD_HEAD_SIZE);
 }
 
 struct text record_finish(struct record *record)
@@ -350,8 +366,8 @@ int record_view_open(struct record_view *view, struct text bytes)
 	for (size_t offset = HEAD_SIZE; offset < bytes.length;) {
 		if (bytes.length - offset < FIELD_HEAD_SIZE)
 			return -EBADMSG;
-		const struct field_info *info = field_info((unsigned)get_integer(bytes.start + offset, 2));
-		size_t length = get_integer(bytes.start + offset + 2, 2);
+		const struct field_info *info = field_info(get_16(bytes.start + offset));
+		size_t length = get_16(bytes.start + offset + 2);
 		bool is_integer = info && info->type != FIELD_TYPE_TEXT && info->type != FIELD_TYPE_LIST;
 
 		offset += FIELD_HEAD_SIZE;
@@ -362,7 +378,7 @@ int record_view_open(struct record_view *view, struct text bytes)
 	view->bytes = bytes;
 	view->offset = HEAD_SIZE;
 	view->stage = (enum stage)(unsigned char)bytes.start[0];
-	view->time_us = get_integer(bytes.start + 1, 8);
+	view->time_us = get_64(bytes.start + 1);
 	return 0;
 }
 
@@ -371,12 +387,12 @@ bool record_view_next(struct record_view *view, struct record_value *ret_value)
 	if (view->offset >= view->bytes.length)
 		return false;
 	const char *at = view->bytes.start + view->offset;
-	size_t length = get_integer(at + 2, 2);
+	size_t length = get_16(at + 2);
 
-	ret_value->number = (unsigned)get_integer(at, 2);
+	ret_value->number = get_16(at);
 	ret_value->info = field_info(ret_value->number);
 	ret_value->text = (struct text){ at + FIELD_HEAD_SIZE, length };
-	ret_value->integer = length == 8 ? get_integer(at + FIELD_HEAD_SIZE, 8) : 0;
+	ret_value->integer = length == 8 ? get_64(at + FIELD_HEAD_SIZE) : 0;
 	view->offset += FIELD_HEAD_SIZE + length;
 	return true;
 }

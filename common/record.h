@@ -60,6 +60,7 @@ struct field_info {
 	enum field_type type;
 	uint32_t stages;		/* bit 1 << stage for each stage that carries it */
 	const char *meaning;
+	size_t name_length;
 };
 
 /* The tables in the order of record.def; the row after the last has a NULL name. */

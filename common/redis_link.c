@@ -363,6 +363,16 @@ void redis_link_word_begin(struct redis_link *link)
 		link->request_length += LENGTH_LINE_MAX;
 }
 
+char *redis_link_word_room(struct redis_link *link, size_t size)
+{
+	return reserve(link, size + 2);
+}
+
+void redis_link_word_wrote(struct redis_link *link, const char *end)
+{
+	link->request_length = (size_t)(end - link->request);
+}
+
 void redis_link_word_put(struct redis_link *link, const char *bytes, size_t length)
 {
 	char *at = reserve(link, length + 2);

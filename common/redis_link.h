@@ -77,6 +77,10 @@ void redis_link_add(struct redis_link *link, struct text word);
 /* A word put together from pieces. */
 void redis_link_word_begin(struct redis_link *link);
 void redis_link_word_put(struct redis_link *link, const char *bytes, size_t length);
+/* Lends room for a piece of at most size bytes; NULL: no memory, which redis_link_run() will say. What was
+ * written of it counts once its end is told. */
+char *redis_link_word_room(struct redis_link *link, size_t size);
+void redis_link_word_wrote(struct redis_link *link, const char *end);
 void redis_link_word_end(struct redis_link *link);
 enum redis_failure redis_link_run(struct redis_link *link, struct redis_reply *ret_reply, struct problem *problem);
 /* For a blocking command: from now on waits so much longer than the command timeout. */

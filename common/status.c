@@ -78,30 +78,45 @@ void status_print_json(const struct status *status, FILE *out)
 
 /* ---- writing ---- */
 
+static int write_all(int descriptor, const char *text, size_t length)
+{
+	while (length) {
+		ssize_t written = write(descriptor, text, length);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return written < 0 ? -errno : -EIO;
+		text += written;
+		length -= (size_t)written;
+	}
+	return 0;
+}
+
 static int write_new(const struct status *status, const char *file)
 {
 	json_t *object = object_of(status);
+	/* json_dumpfd() would write it word by word. */
+	char *text = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
+	size_t length = text ? strlen(text) : 0;
 	int descriptor, error = 0;
 
-	if (!object)
+	json_decref(object);
+	if (!text)
 		return -ENOMEM;
+	text[length++] = '\n';		/* in the place of the NUL */
 	descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (descriptor < 0) {
 		error = -errno;
-		goto free_object;
+		goto free_text;
 	}
-	/* jansson tells no errno of its own. */
-	errno = 0;
-	if (json_dumpfd(object, descriptor, JSON_INDENT(2)) != 0)
-		error = errno ? -errno : -EIO;
-	else if (write(descriptor, "\n", 1) != 1)
-		error = errno ? -errno : -EIO;
+	error = write_all(descriptor, text, length);
 	if (close(descriptor) != 0 && !error)
 		error = -errno;
 	if (error)
 		(void)unlink(file);
-free_object:
-	json_decref(object);
+free_text:
+	free(text);
 	return error;
 }
 

@@ -236,26 +236,39 @@ static void add_number(struct redis_link *link, uint64_t number)
 	redis_link_add(link, number_text(number, digits + sizeof digits));
 }
 
-/* A MessagePack string. Every decoder knows these two forms; a value of a record has 16 bits of length. */
-static void put(struct redis_link *link, struct text text)
-{
-	unsigned char head[3] = { (unsigned char)(0xa0 | text.length) };
-	size_t head_length = 1;
+enum { PACKED_HEAD_MAX = 3 };
 
+/* A MessagePack string. Every decoder knows these two forms; a value of a record has 16 bits of length. */
+static char *pack(char *at, struct text text)
+{
 	if (text.length > 31) {
-		head[0] = 0xda;
-		head[1] = (unsigned char)(text.length >> 8);
-		head[2] = (unsigned char)text.length;
-		head_length = 3;
+		*at++ = (char)0xda;
+		*at++ = (char)(text.length >> 8);
+		*at++ = (char)text.length;
+	} else {
+		*at++ = (char)(0xa0 | text.length);
 	}
-	redis_link_word_put(link, (const char *)head, head_length);
-	redis_link_word_put(link, text.start, text.length);
+	if (text.length)
+		memcpy(at, text.start, text.length);
+	return at + text.length;
+}
+
+static void put_named(struct redis_link *link, struct text name, struct text value)
+{
+	char *at = redis_link_word_room(link, name.length + value.length + 2 * PACKED_HEAD_MAX);
+
+	if (at)
+		redis_link_word_wrote(link, pack(pack(at, name), value));
+}
+
+static struct text name_of(const struct field_info *info)
+{
+	return (struct text){ info->name, info->name_length };
 }
 
 static void put_pair(struct redis_link *link, enum field field, struct text value)
 {
-	put(link, text_of(field_info(field)->name));
-	put(link, value);
+	put_named(link, name_of(field_info(field)), value);
 }
 
 static void put_value(struct redis_link *link, const struct record_value *value)
@@ -264,8 +277,7 @@ static void put_value(struct redis_link *link, const struct record_value *value)
 
 	if (!value->info)
 		(void)snprintf(name, sizeof name, "field_%u", value->number);
-	put(link, text_of(value->info ? value->info->name : name));
-	put(link, record_value_text(value, scratch));
+	put_named(link, value->info ? name_of(value->info) : text_of(name), record_value_text(value, scratch));
 }
 
 static void add_stage(struct redis_link *link, unsigned stage)

@@ -46,7 +46,13 @@ static void call_enter(struct call *call, SMFICTX *context)
 	call->is_entered = true;
 	call->session = smfi_getpriv(context);
 	if (call->session)
-		atomic_store(&call->session->is_busy, true);
+		atomic_store_explicit(&call->session->is_busy, true, memory_order_release);
+}
+
+/* Of a stage whose record carries the time. */
+static void call_enter_timed(struct call *call, SMFICTX *context)
+{
+	call_enter(call, context);
 	call->now_us = clock_now_us();
 }
 
@@ -56,7 +62,7 @@ static sfsistat call_leave(struct call *call, unsigned long no_reply_bit)
 	unsigned long no_reply = call->session ? call->session->no_reply : atomic_load(&common_no_reply);
 
 	if (call->session)
-		atomic_store(&call->session->is_busy, false);
+		atomic_store_explicit(&call->session->is_busy, false, memory_order_release);
 	if (call->is_entered)
 		atomic_fetch_sub(&running, 1);
 	return no_reply & no_reply_bit ? SMFIS_NOREPLY : SMFIS_CONTINUE;
@@ -136,7 +142,7 @@ static sfsistat on_connect(SMFICTX *context, char *name, _SOCK_ADDR *address)
 {
 	struct call call;
 
-	call_enter(&call, context);
+	call_enter_timed(&call, context);
 	/* After "quit, but a new connection follows" nothing is negotiated again. */
 	if (call.is_entered && !call.session)
 		begin_session(&call, atomic_load(&common_no_reply));
@@ -151,7 +157,7 @@ static sfsistat on_helo(SMFICTX *context, char *helo)
 {
 	struct call call;
 
-	call_enter(&call, context);
+	call_enter_timed(&call, context);
 	if (call.session)
 		session_helo(call.session, call.now_us, helo, &call.macros);
 	else
@@ -163,7 +169,7 @@ static sfsistat on_mail(SMFICTX *context, char **arguments)
 {
 	struct call call;
 
-	call_enter(&call, context);
+	call_enter_timed(&call, context);
 	if (call.session)
 		session_mail(call.session, call.now_us, arguments, &call.macros);
 	else
@@ -175,7 +181,7 @@ static sfsistat on_rcpt(SMFICTX *context, char **arguments)
 {
 	struct call call;
 
-	call_enter(&call, context);
+	call_enter_timed(&call, context);
 	if (call.session)
 		session_rcpt(call.session, call.now_us, arguments, &call.macros);
 	else
@@ -187,7 +193,7 @@ static sfsistat on_data(SMFICTX *context)
 {
 	struct call call;
 
-	call_enter(&call, context);
+	call_enter_timed(&call, context);
 	if (call.session)
 		session_data(call.session, call.now_us, &call.macros);
 	else
@@ -199,7 +205,7 @@ static sfsistat on_unknown(SMFICTX *context, const char *command)
 {
 	struct call call;
 
-	call_enter(&call, context);
+	call_enter_timed(&call, context);
 	if (call.session)
 		session_unknown(call.session, call.now_us, command);
 	else
@@ -221,7 +227,7 @@ static sfsistat on_end_of_header(SMFICTX *context)
 {
 	struct call call;
 
-	call_enter(&call, context);
+	call_enter_timed(&call, context);
 	if (call.session)
 		session_end_of_header(call.session, call.now_us, &call.macros);
 	else
@@ -243,7 +249,7 @@ static sfsistat on_eom(SMFICTX *context)
 {
 	struct call call;
 
-	call_enter(&call, context);
+	call_enter_timed(&call, context);
 	if (call.session)
 		session_eom(call.session, call.now_us, &call.macros);
 	else
@@ -255,7 +261,7 @@ static sfsistat on_abort(SMFICTX *context)
 {
 	struct call call;
 
-	call_enter(&call, context);
+	call_enter_timed(&call, context);
 	if (call.session)
 		session_abort(call.session, call.now_us);
 	else
@@ -267,7 +273,7 @@ static sfsistat on_close(SMFICTX *context)
 {
 	struct call call;
 
-	call_enter(&call, context);
+	call_enter_timed(&call, context);
 	if (call.session) {
 		session_close(call.session, call.now_us);
 		end_session(&call);

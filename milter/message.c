@@ -98,7 +98,7 @@ static bool is_blank(char byte)
 	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
-/* Copies value without the blanks around it and without the line ends of its folds. */
+/* The value without the blanks around it and without the line ends of its folds: copied where it has any. */
 static struct text unfold(struct text value, char *buffer, size_t size, bool *ret_cut)
 {
 	size_t length = 0;
@@ -109,6 +109,9 @@ static struct text unfold(struct text value, char *buffer, size_t size, bool *re
 	}
 	while (value.length && is_blank(value.start[value.length - 1]))
 		value.length--;
+	if (value.length && value.length <= size && !memchr(value.start, '\n', value.length) &&
+	    !memchr(value.start, '\r', value.length))
+		return value;
 	for (size_t i = 0; i < value.length; i++) {
 		if (value.start[i] == '\r' || value.start[i] == '\n')
 			continue;
@@ -144,10 +147,16 @@ static struct text hash(const struct config *config, struct text value, char *bu
 
 enum choice { CHOICE_NONE, CHOICE_HASH, CHOICE_KEEP };
 
+/* Most names differ in their first byte already. */
+static bool is_name(struct text name, const char *wanted)
+{
+	return name.length && ((name.start[0] ^ wanted[0]) & ~0x20) == 0 && text_equal_nocase(name, text_of(wanted));
+}
+
 static bool is_in(const struct conf_list *list, struct text name)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (text_equal_nocase(name, text_of(list->items[i])))
+		if (is_name(name, list->items[i]))
 			return true;
 	return false;
 }
@@ -185,7 +194,7 @@ static void add_value(struct message *message, struct values *values, struct tex
 static int named_index(struct text name)
 {
 	for (int i = 0; i < NAMED_COUNT; i++)
-		if (text_equal_nocase(name, text_of(named_headers[i].name)))
+		if (is_name(name, named_headers[i].name))
 			return i;
 	return -1;
 }
@@ -217,17 +226,27 @@ static void record_value(struct message *message, struct text name, struct text 
 	add_value(message, values, prefix_text, value);
 }
 
+enum { LANES = 16 };
+typedef unsigned char lanes __attribute__((vector_size(LANES)));
+
+/* A vector at a time: a body passes here whole. A lane counts to 255 at most. */
 static size_t count_newlines(struct text text)
 {
+	const lanes newline = { '\n', '\n', '\n', '\n', '\n', '\n', '\n', '\n',
+				'\n', '\n', '\n', '\n', '\n', '\n', '\n', '\n' };
 	size_t count = 0, at = 0;
 
-	/* Blocks of a fixed size, so that the compiler can use vector instructions. */
-	for (; text.length - at >= 128; at += 128) {
-		unsigned char sum = 0;
+	while (text.length - at >= LANES) {
+		lanes sums = { 0 };
 
-		for (size_t i = 0; i < 128; i++)
-			sum = (unsigned char)(sum + (text.start[at + i] == '\n'));
-		count += sum;
+		for (unsigned i = 0; i < 255 && text.length - at >= LANES; i++, at += LANES) {
+			lanes bytes;
+
+			memcpy(&bytes, text.start + at, LANES);
+			sums -= (lanes)(bytes == newline);
+		}
+		for (unsigned i = 0; i < LANES; i++)
+			count += sums[i];
 	}
 	for (; at < text.length; at++)
 		count += text.start[at] == '\n';
@@ -237,15 +256,18 @@ static size_t count_newlines(struct text text)
 /* Bytes as they were on the wire: folds come without their CR, and the line end not at all. */
 static void count_header(struct message *message, struct text name, struct text value)
 {
-	size_t folds = count_newlines(value), with_cr = 0;
+	size_t bare_folds = 0;
 
-	for (const char *at = value.start; folds && at && with_cr < folds;) {
-		at = memchr(at, '\r', value.length - (size_t)(at - value.start));
-		if (at && ++at < value.start + value.length && *at == '\n')
-			with_cr++;
+	for (size_t at = 0; at < value.length; at++) {
+		const char *newline = memchr(value.start + at, '\n', value.length - at);
+
+		if (!newline)
+			break;
+		at = (size_t)(newline - value.start);
+		bare_folds += at == 0 || newline[-1] != '\r';
 	}
 	message->header_count++;
-	message->header_bytes += name.length + 1 + value.length + (folds - with_cr) + 2;
+	message->header_bytes += name.length + 1 + value.length + bare_folds + 2;
 	if (text_equal_nocase(name, TEXT_LITERAL("received")))
 		message->received_count++;
 	else if (text_equal_nocase(name, TEXT_LITERAL("dkim-signature")))
@@ -314,6 +336,16 @@ void message_fill_header(const struct message *message, struct record *record)
 		record_add_item(record, FIELD_LIMITS, TEXT_LITERAL("max_headers"));
 	if (message->header_bytes_limited)
 		record_add_item(record, FIELD_LIMITS, TEXT_LITERAL("max_header_bytes"));
+}
+
+uint64_t message_size(const struct message *message)
+{
+	return message->header_bytes + message->body_bytes;
+}
+
+const struct address_list *message_from(const struct message *message)
+{
+	return &message->from;
 }
 
 static void fill_digest(struct message *message, struct record *record)

@@ -45,6 +45,13 @@ static void set_type(struct mime_entity *entity, struct text type)
 	entity->type_length = type.length;
 }
 
+static bool has_prefix(struct text text, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	return text.length >= length && memcmp(text.start, prefix, length) == 0;
+}
+
 static void set_boundary(struct mime *mime, const struct mime_field *field)
 {
 	char buffer[MIME_BOUNDARY_MAX];
@@ -85,7 +92,8 @@ static void read_field(struct mime *mime, struct text name, struct text value)
 			return;
 		mime_field_read(&field, value);
 		set_type(&mime->entity, field.type);
-		set_boundary(mime, &field);
+		if (has_prefix((struct text){ mime->entity.type, mime->entity.type_length }, "multipart/"))
+			set_boundary(mime, &field);
 		set_name(mime, &field, "name", false);
 	} else if (text_equal_nocase(name, TEXT_LITERAL("content-disposition"))) {
 		mime_field_read(&field, value);
@@ -147,13 +155,6 @@ static void note_attachment(struct mime *mime)
 	else
 		mime->first = attachment;
 	mime->last = attachment;
-}
-
-static bool has_prefix(struct text text, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return text.length >= length && memcmp(text.start, prefix, length) == 0;
 }
 
 static bool is_message(const struct mime *mime)

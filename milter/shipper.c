@@ -16,7 +16,7 @@
 
 enum {
 	LINGER_US = 20000,
-	IDLE_WAIT_MS = 250,
+	IDLE_WAIT_MS = 1000,
 	IDLE_CHECK_US = 5000000,	/* an idle shipper looks so often whether Redis is well */
 	BACK_OFF_FIRST_US = 50000,
 	BACK_OFF_MAX_US = 5000000,

@@ -1,8 +1,8 @@
 /*
  * bench_journal.c - what an append costs: alone, paced, from several threads, over changes of segment.
  *
- * Prints percentiles in nanoseconds (the clock's own cost is in them and is printed first) and
- * processor time for each append, of all threads together: the keeper's and the reader's too.
+ * Prints a Markdown table: percentiles in nanoseconds (the clock's own cost is in them and is printed
+ * first) and processor time for each append, of all threads together: the keeper's and the reader's too.
  *
  *     bench_journal [ENTRIES] [FRONT_PARENT] [SPOOL_PARENT]
  */
@@ -111,7 +111,7 @@ static int by_size(const void *a, const void *b)
 static void print_percentiles(const char *name, uint32_t *taken_ns, uint64_t count)
 {
 	qsort(taken_ns, count, sizeof *taken_ns, by_size);
-	printf("%-34s p50 %6u  p99 %7u  p99.9 %8u  p99.99 %8u  max %9u ns", name, taken_ns[count / 2],
+	printf("| %s | %u | %u | %u | %u | %u |", name, taken_ns[count / 2],
 	       taken_ns[count * 99 / 100], taken_ns[count * 999 / 1000], taken_ns[count * 9999 / 10000],
 	       taken_ns[count - 1]);
 }
@@ -128,7 +128,7 @@ static void measure_clock(void)
 		taken_ns[i] = (uint32_t)(now_ns() - begin);
 	}
 	print_percentiles("the clock alone", taken_ns, entries);
-	printf("\n");
+	printf(" | | |\n");
 	free(taken_ns);
 }
 
@@ -201,10 +201,11 @@ static void measure(const char *name, const char *front_parent, const char *spoo
 		taken += loads[i].taken;
 	}
 	print_percentiles(name, taken_ns, taken);
-	if (!pace_ns)
-		printf("  %6.2f M/s  processor %" PRIu64 " ns", (double)taken * 1000 / (double)wall,
-		       processor / taken);
-	printf("  refused %" PRIu64 "\n", refused);
+	if (pace_ns)
+		printf(" | |");
+	else
+		printf(" %.2f | %" PRIu64 " |", (double)taken * 1000 / (double)wall, processor / taken);
+	printf(" %" PRIu64 " |\n", refused);
 	journal_close(journal);
 	remove_directory(front);
 	remove_directory(spool);
@@ -224,8 +225,11 @@ int main(int argc, char **argv)
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("%" PRIu64
-	       " entries of %d bytes; reader, keeper (sync each second) and spare maker run along\n",
+	       " appends of %d bytes, in ns; reader, keeper (sync each second) and spare maker run along;"
+	       " goal, paced: p50 below 200, p99 below 10,000\n\n",
 	       entries, PAYLOAD);
+	printf("| run | p50 | p99 | p99.9 | p99.99 | max | M/s | CPU | refused |\n"
+	       "|---|---:|---:|---:|---:|---:|---:|---:|---:|\n");
 	measure_clock();
 	measure("paced 50 us, 1 thread", front, spool, 1, 50000, 4 << 20);
 	measure("paced 50 us, 2 threads", front, spool, 2, 50000, 4 << 20);

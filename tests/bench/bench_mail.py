@@ -7,14 +7,13 @@ mtadrive sends the same mail to both, 16 events a message (MAIL RCPT DATA, 10 he
 headers, one chunk, end of message), one run after the other in pairs, the order turned round in each
 second one. A run's CPU time is that of the milter's whole process until its journal is empty. Of it,
 "callbacks" is what libmilter's threads took, and "behind" those that keep and ship the records; Redis
-is told apart. Ratios are events a CPU second, ours to the null milter's. Medians over the pairs; the
-interval of a ratio holds 95 % of what drawing the pairs again (bootstrap) gives. No run fails on a time.
+is told apart. Ratios are events a CPU second, ours to the null milter's. Medians over the pairs, 95 %
+intervals, Markdown. No run fails on a time.
 
 Environment: SMTPTRAIL_BUILD or top_builddir, where the programs are.
 """
 import argparse
 import os
-import random
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from lab import Lab, run_test, wait_until  # noqa: E402
+from pairs import cpu_seconds, median_of, print_head, print_row, ratio_cell  # noqa: E402
 
 EVENTS_PER_MESSAGE = 16
 CONNECTIONS = (1, 10, 100, 1000)
@@ -29,14 +29,8 @@ MESSAGES = 12000			# of one run, over all connections
 PAIRS, QUICK_PAIRS, QUICK_MESSAGES = 15, 3, 2000
 PACE, PACED_MESSAGES = 2000, 500	# events a second
 IDLE_SESSIONS, IDLE_SECONDS = 1000, 4
-DRAWS = 4000
 THREADS_BEHIND = ("prepare", "keep", "ship", "housekeeping")
-GOAL_RATIO, GOAL_CALLBACK_US, GOAL_IDLE_MIB = 0.85, 20, 16
-
-
-def cpu_seconds(pid):
-    """CPU time of a process with all its threads, those that have ended too, by its own clock."""
-    return time.clock_gettime((~pid << 3) | 2)
+GOAL_RATIO, GOAL_IDLE_MIB = 0.85, 16
 
 
 def behind_seconds(pid):
@@ -58,16 +52,32 @@ def resident_mib(pid):
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:")) / 1024
 
 
+def start_milters(lab, **options):
+    """Redis, smtptrail-milter and the null milter, whose socket it returns."""
+    null_socket = lab.path("milter", "null.sock")
+    values = {"segment_size": "4M", "front_size": "256M", "spool_size": "2G", "status_interval": "100ms",
+              "log_level": "warning"}
+    lab.start_redis("--appendonly", "no")
+    lab.start_milter(**{**values, **options})
+    lab.spawn("null", [lab.program("tests/bench/null_milter"), "unix:" + null_socket])
+    wait_until("the null milter listens", lambda: os.path.exists(null_socket))
+    return null_socket
+
+
+def wait_shipped(lab):
+    def is_shipped():
+        status = lab.status()
+        return status["backlog_records"] == 0 and status["sessions"] == 0
+    time.sleep(0.15)		# one interval of the status file
+    wait_until("all is shipped", is_shipped, 120)
+
+
 class Bench:
     """The two milters, up all the time; one works while the other is idle."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, **options):
         self.lab = lab
-        self.null_socket = lab.path("milter", "null.sock")
-        lab.start_redis("--appendonly", "no")
-        lab.start_milter(segment_size="4M", front_size="256M", spool_size="2G", status_interval="100ms", log_level="warning")
-        lab.spawn("null", [lab.program("tests/bench/null_milter"), "unix:" + self.null_socket])
-        wait_until("the null milter listens", lambda: os.path.exists(self.null_socket))
+        self.null_socket = start_milters(lab, **options)
 
     def socket(self, name):
         return "unix:" + (self.null_socket if name == "null" else self.lab.milter_socket)
@@ -82,20 +92,13 @@ class Bench:
             report[key] = dict(zip(more[0::2], map(float, more[1:-1:2]))) if more else float(value)
         return report
 
-    def wait_shipped(self):
-        def is_shipped():
-            status = self.lab.status()
-            return status["backlog_records"] == 0 and status["sessions"] == 0
-        time.sleep(0.15)		# one interval of the status file
-        wait_until("all is shipped", is_shipped, 120)
-
     def run(self, name, connections, messages):
         pid, redis = self.lab.children[name].pid, self.lab.children["redis"].pid
         before, behind_before, redis_before = cpu_seconds(pid), behind_seconds(pid), cpu_seconds(redis)
         report = self.drive(name, "--connections", connections, "--messages", max(1, messages // connections),
                             "--body", 4000)
         if name == "milter":
-            self.wait_shipped()
+            wait_shipped(self.lab)
         events = report["messages"] * EVENTS_PER_MESSAGE
         cpu = (cpu_seconds(pid) - before) * 1e6 / events
         behind = (behind_seconds(pid) - behind_before) * 1e6 / events
@@ -109,54 +112,39 @@ class Bench:
         return {name: self.run(name, connections, messages) for name in names}
 
 
-def median_of(pairs, name, key):
-    return statistics.median(pair[name][key] for pair in pairs)
-
-
-def ratio(pairs, key):
-    return median_of(pairs, "null", key) / median_of(pairs, "milter", key)
-
-
-def interval(pairs, key):
-    draw = random.Random(1)
-    ratios = sorted(ratio(draw.choices(pairs, k=len(pairs)), key) for _ in range(DRAWS))
-    return ratios[int(DRAWS * 0.025)], ratios[int(DRAWS * 0.975)]
-
-
 def bench_load(bench, arguments):
-    print("\nCPU microseconds an event, medians of %d pairs; goal: ratio at least %.2f" % (arguments.pairs, GOAL_RATIO))
-    print("%11s %6s %6s = %9s + %6s %6s | %-23s | %-23s | %8s %8s | %15s %15s" % (
-        "connections", "null", "ours", "callbacks", "behind", "Redis", "ratio, whole process", "ratio, callbacks",
-        "null e/s", "ours e/s", "null p50/p99 us", "ours p50/p99 us"))
+    print("\nmtadrive, CPU us an event, medians of %d pairs; goal: ratio of the whole process at least %.2f" % (
+        arguments.pairs, GOAL_RATIO))
+    print_head(("connections", "null", "ours", "= callbacks", "+ behind", "Redis", "null / ours", "null / callbacks",
+                "null events/s", "ours events/s", "null p50 / p99 us", "ours p50 / p99 us"))
     for connections in arguments.connections:
         bench.pair(0, connections, arguments.messages // 4)		# warm up
         pairs = [bench.pair(number, connections, arguments.messages) for number in range(arguments.pairs)]
         null, ours = ({key: median_of(pairs, name, key) for key in pairs[0][name]} for name in ("null", "milter"))
-        print("%11d %6.2f %6.2f = %9.2f + %6.2f %6.2f | %5.3f (%5.3f .. %5.3f)  | %5.3f (%5.3f .. %5.3f)  | "
-              "%8.0f %8.0f | %6.0f / %6.0f %6.0f / %6.0f" % (
-                  connections, null["cpu"], ours["cpu"], ours["callbacks"], ours["behind"], ours["redis"],
-                  ratio(pairs, "cpu"), *interval(pairs, "cpu"), ratio(pairs, "callbacks"), *interval(pairs, "callbacks"),
-                  null["rate"], ours["rate"], null["p50"], null["p99"], ours["p50"], ours["p99"]), flush=True)
+        callbacks = [{"null": {"cpu": pair["null"]["cpu"]}, "milter": {"cpu": pair["milter"]["callbacks"]}} for pair in pairs]
+        print_row(str(connections), null["cpu"], ours["cpu"], ours["callbacks"], ours["behind"], ours["redis"],
+                  ratio_cell(pairs, "cpu", "null", "milter"), ratio_cell(callbacks, "cpu", "null", "milter"),
+                  "%.0f" % null["rate"], "%.0f" % ours["rate"], "%.0f / %.0f" % (null["p50"], null["p99"]),
+                  "%.0f / %.0f" % (ours["p50"], ours["p99"]))
 
 
 def bench_paced(bench, arguments):
     """What a callback adds to a reply, where nothing else waits."""
-    print("\nOne connection, %d events a second: microseconds to a reply; goal: at most %d more at p99" % (PACE, GOAL_CALLBACK_US))
+    print("\nmtadrive, one connection, %d events a second: us to a reply" % PACE)
+    print_head(("reply to", "null p50", "ours p50", "null p99", "ours p99"))
     runs = {"null": [], "milter": []}
     for _ in range(arguments.pairs):
         for name, all_of_it in runs.items():
             all_of_it.append(bench.drive(name, "--messages", arguments.paced_messages, "--pace", PACE, "--body", 4000))
     for key, meaning in (("replies_M", "MAIL"), ("replies_R", "RCPT"), ("replies_T", "DATA"),
                          ("replies_E", "end of message, with all since DATA"), ("replies_all", "all")):
-        middle = {name: {quantile: statistics.median(run[key][quantile] for run in all_of_it)
-                         for quantile in ("p50", "p99")} for name, all_of_it in runs.items()}
-        print("  %-36s p50 %6.1f null %6.1f ours %+6.1f   p99 %7.1f null %7.1f ours %+7.1f" % (
-            meaning, middle["null"]["p50"], middle["milter"]["p50"], middle["milter"]["p50"] - middle["null"]["p50"],
-            middle["null"]["p99"], middle["milter"]["p99"], middle["milter"]["p99"] - middle["null"]["p99"]))
+        print_row(meaning, *("%.1f" % statistics.median(run[key][quantile] for run in runs[name])
+                             for quantile in ("p50", "p99") for name in ("null", "milter")))
 
 
 def bench_idle(bench):
-    print("\n%d idle sessions: resident MiB; goal: below %d more" % (IDLE_SESSIONS, GOAL_IDLE_MIB))
+    print("\n%d idle sessions, resident MiB; goal: below %d with them" % (IDLE_SESSIONS, GOAL_IDLE_MIB))
+    print_head(("milter", "before", "with them"))
     for name in ("null", "milter"):
         pid = bench.lab.children[name].pid
         before = resident_mib(pid)
@@ -165,7 +153,7 @@ def bench_idle(bench):
                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             time.sleep(IDLE_SECONDS * 0.75)
-            print("  %-10s %.1f before, %.1f with them" % (name, before, resident_mib(pid)))
+            print_row(name, before, resident_mib(pid))
         finally:
             load.terminate()
             load.wait()
@@ -182,10 +170,10 @@ def main():
     arguments.paced_messages = PACED_MESSAGES // 5 if arguments.quick else PACED_MESSAGES
     with Lab() as lab:
         bench = Bench(lab)
-        print("smtptrail-milter beside an empty milter, %d CPUs, load %.1f" % (os.cpu_count(), os.getloadavg()[0]))
         bench_load(bench, arguments)
         bench_paced(bench, arguments)
-        bench_idle(bench)
+    with Lab() as lab:				# milters that had no work yet
+        bench_idle(Bench(lab, segment_size=None, front_size=None, spool_size=None))
     return 0
 
 

@@ -2,8 +2,8 @@
  * bench_shipper.c - what a record costs on its way into Redis: CPU of the sender and of redis-server,
  * and the rate; the shipper emptying a journal, and the append script alone, beside one XADD at a time.
  *
- * Prints one line a run: a name, records a second, CPU microseconds a record of sender, Redis and both.
- * Arguments: number of records, number of rounds.
+ * The ways take turns; prints a Markdown table of their medians, and of the ratio to one XADD at a time
+ * over the same socket in the same round. Arguments: number of records, number of rounds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,15 +49,60 @@ static struct reading read_clocks(void)
 	return reading;
 }
 
-static void report(const char *name, uint64_t records, struct reading begin)
+enum way { WAY_SINGLE_UNIX, WAY_SINGLE_TCP, WAY_SHIPPER_UNIX, WAY_SHIPPER_TCP, WAY_SCRIPT, WAY_SCRIPT_16, WAYS };
+enum { ROUNDS_MAX = 99 };
+enum figure { FIGURE_RATE, FIGURE_SENDER, FIGURE_REDIS, FIGURE_BOTH, FIGURE_RATIO, FIGURES };
+
+static const struct {
+	const char *name;
+	enum way reference;
+} ways[WAYS] = {
+	[WAY_SINGLE_UNIX] = { "one XADD at a time, unix", WAY_SINGLE_UNIX },
+	[WAY_SINGLE_TCP] = { "one XADD at a time, tcp", WAY_SINGLE_TCP },
+	[WAY_SHIPPER_UNIX] = { "journal and shipper, unix", WAY_SINGLE_UNIX },
+	[WAY_SHIPPER_TCP] = { "journal and shipper, tcp", WAY_SINGLE_TCP },
+	[WAY_SCRIPT] = { "append script alone, unix", WAY_SINGLE_UNIX },
+	[WAY_SCRIPT_16] = { "append script alone, 16 a batch, unix", WAY_SINGLE_UNIX },
+};
+
+static double figures[WAYS][FIGURES][ROUNDS_MAX];
+static int run_round;
+
+static void report(enum way way, uint64_t records, struct reading begin)
 {
 	struct reading end = read_clocks();
 	double count = (double)records, own = (end.own_us - begin.own_us) / count;
 	double redis = (end.redis_us - begin.redis_us) / count;
 
-	printf("%-34s %8.0f records/s  cpu us a record: sender %5.2f  redis %5.2f  both %5.2f\n", name,
-	       count * 1e6 / (end.wall_us - begin.wall_us), own, redis, own + redis);
-	(void)fflush(stdout);
+	figures[way][FIGURE_RATE][run_round] = count * 1e6 / (end.wall_us - begin.wall_us);
+	figures[way][FIGURE_SENDER][run_round] = own;
+	figures[way][FIGURE_REDIS][run_round] = redis;
+	figures[way][FIGURE_BOTH][run_round] = own + redis;
+	figures[way][FIGURE_RATIO][run_round] = (own + redis) / figures[ways[way].reference][FIGURE_BOTH][run_round];
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const double *first = a, *second = b;
+
+	return *first < *second ? -1 : *first > *second;
+}
+
+static void print_table(uint64_t records, int rounds)
+{
+	printf("%llu records a run, medians of %d rounds; goal: both below 5.4, or a third of one XADD at a time\n\n"
+	       "| way into Redis | records/s | CPU us a record: sender | Redis | both | both / one XADD at a time (least .. most) |\n"
+	       "|---|---:|---:|---:|---:|---:|\n", (unsigned long long)records, rounds);
+	for (int way = 0; way < WAYS; way++) {
+		for (int figure = 0; figure < FIGURES; figure++)
+			qsort(figures[way][figure], (size_t)rounds, sizeof(double), by_size);
+		const double *ratios = figures[way][FIGURE_RATIO];
+
+		printf("| %s | %.0f | %.2f | %.2f | %.2f | %.3f (%.3f .. %.3f) |\n", ways[way].name,
+		       figures[way][FIGURE_RATE][rounds / 2], figures[way][FIGURE_SENDER][rounds / 2],
+		       figures[way][FIGURE_REDIS][rounds / 2], figures[way][FIGURE_BOTH][rounds / 2], ratios[rounds / 2],
+		       ratios[0], ratios[rounds - 1]);
+	}
 }
 
 static struct redis_link *connect_or_exit(const char *address)
@@ -87,7 +132,7 @@ static void prepare_records(void)
 	}
 }
 
-static void run_batches(const char *name, const char *address, size_t batch_size, uint64_t records)
+static void run_batches(enum way way, const char *address, size_t batch_size, uint64_t records)
 {
 	static struct journal_batch batch = { .origin = { PRODUCER, PRODUCER, "mx1.example.com", "main", 0, 1 } };
 	struct redis_link *link = connect_or_exit(address);
@@ -112,7 +157,7 @@ static void run_batches(const char *name, const char *address, size_t batch_size
 			exit(1);
 		}
 	}
-	report(name, counter, begin);
+	report(way, counter, begin);
 	redis_link_free(link);
 }
 
@@ -123,7 +168,7 @@ static void add_pair(struct redis_link *link, const char *name, struct text valu
 }
 
 /* The same entries, each in its own command. */
-static void run_single(const char *name, const char *address, uint64_t records)
+static void run_single(enum way way, const char *address, uint64_t records)
 {
 	struct redis_link *link = connect_or_exit(address);
 	struct redis_reply reply;
@@ -156,7 +201,7 @@ static void run_single(const char *name, const char *address, uint64_t records)
 		if (redis_link_run(link, &reply, NULL) != REDIS_OK)
 			exit(1);
 	}
-	report(name, records, begin);
+	report(way, records, begin);
 	redis_link_free(link);
 }
 
@@ -178,7 +223,7 @@ static void fill_journal(struct journal *journal, uint64_t records)
 }
 
 /* A journal that was filled beforehand, emptied by the shipper. */
-static void run_shipper(const char *name, const char *address, uint64_t records)
+static void run_shipper(enum way way, const char *address, uint64_t records)
 {
 	struct shipper_options options = {
 		.prefix = "bench", .max_length = 100000,
@@ -203,7 +248,7 @@ static void run_shipper(const char *name, const char *address, uint64_t records)
 		pause_ms(1);
 		shipper_status(shipper, &status);
 	} while (status.shipped < records);
-	report(name, records, begin);
+	report(way, records, begin);
 	shipper_stop(shipper, 0);
 	journal_close(options.journal);
 	rooms_done(&rooms);
@@ -218,14 +263,17 @@ int main(int argc, char **argv)
 	redis_server_begin(&server, NULL);
 	prepare_records();
 	log_open("bench_shipper", LOG_TARGET_STDERR, LOG_LEVEL_WARNING);
-	for (int i = 0; i < rounds; i++) {
-		run_single("one XADD at a time, unix", server.unix_address, records / 4);
-		run_single("one XADD at a time, tcp", server.tcp_address, records / 4);
-		run_shipper("journal and shipper, unix", server.unix_address, records);
-		run_shipper("journal and shipper, tcp", server.tcp_address, records);
-		run_batches("append script alone, unix", server.unix_address, 64, records);
-		run_batches("append script alone, 16, unix", server.unix_address, 16, records);
+	if (rounds < 1 || rounds > ROUNDS_MAX || records < ROUND)
+		exit(2);
+	for (run_round = 0; run_round < rounds; run_round++) {
+		run_single(WAY_SINGLE_UNIX, server.unix_address, records / 4);
+		run_single(WAY_SINGLE_TCP, server.tcp_address, records / 4);
+		run_shipper(WAY_SHIPPER_UNIX, server.unix_address, records);
+		run_shipper(WAY_SHIPPER_TCP, server.tcp_address, records);
+		run_batches(WAY_SCRIPT, server.unix_address, JOURNAL_BATCH_ENTRIES, records);
+		run_batches(WAY_SCRIPT_16, server.unix_address, 16, records);
 	}
+	print_table(records, rounds);
 	redis_server_end(&server);
 	return 0;
 }

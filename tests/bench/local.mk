@@ -2,7 +2,7 @@
 check_PROGRAMS += tests/bench/null_milter
 tests_bench_null_milter_SOURCES = tests/bench/null_milter.c
 tests_bench_null_milter_LDADD = $(MILTER_LIBS)
-EXTRA_DIST += tests/bench/bench_mail.py
+EXTRA_DIST += tests/bench/bench_mail.py tests/bench/bench_postfix.py tests/bench/pairs.py
 
 EXTRA_PROGRAMS += tests/bench/bench_shipper
 CLEANFILES += tests/bench/bench_shipper
@@ -14,3 +14,12 @@ EXTRA_PROGRAMS += tests/bench/bench_journal
 CLEANFILES += tests/bench/bench_journal
 tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c
 tests_bench_bench_journal_LDADD = $(COMMON_LIBS)
+EXTRA_PROGRAMS += tests/bench/bench_callbacks
+CLEANFILES += tests/bench/bench_callbacks
+tests_bench_bench_callbacks_SOURCES = tests/bench/bench_callbacks.c tests/driver/histogram.h \
+	tests/unit/journal_rooms.h tests/unit/unit.h
+tests_bench_bench_callbacks_LDADD = $(DAEMON_LIBS)
+EXTRA_PROGRAMS += tests/bench/bench_dkim
+CLEANFILES += tests/bench/bench_dkim
+tests_bench_bench_dkim_SOURCES = tests/bench/bench_dkim.c tests/unit/dns_table.c tests/unit/dns_table.h
+tests_bench_bench_dkim_LDADD = $(AUTH_LIBS) $(COMMON_LIBS)

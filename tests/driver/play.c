@@ -31,6 +31,7 @@ struct talk {
 	char *name;
 	int socket;
 	bool is_closed;			/* by the milter */
+	bool is_loose;			/* after expect any: a reply may come late */
 	uint64_t replies;
 	struct talk *next;
 };
@@ -77,7 +78,7 @@ static void take_frame(struct player *player, struct talk *talk, char command, s
 		note_problem(player, "a reply that is not continue: ", (char[]){ command, '\0' });
 	}
 	talk->replies++;
-	if (talk->replies > talk->mta.replies_due && !player->is_expecting)
+	if (talk->replies > talk->mta.replies_due && !player->is_expecting && !talk->is_loose)
 		note_problem(player, "a reply that nobody waits for", "");
 }
 
@@ -453,7 +454,7 @@ static void expect_replies(struct player *player, uint64_t count)
 	talk->mta.replies_due = player->due_before + count;
 	if (count == 0)
 		pump(player, talk, GOAL_SILENCE, SILENCE_MS);
-	if (talk->replies > talk->mta.replies_due)
+	if (talk->replies > talk->mta.replies_due && !talk->is_loose)
 		note_problem(player, "a reply that nobody waits for", "");
 	await_replies(player, talk);
 }
@@ -476,6 +477,7 @@ static void do_expect(struct player *player, const struct text *words, size_t co
 	} else if (text_is(words[0], "any")) {
 		pump(player, talk, GOAL_ANYTHING, SILENCE_MS);
 		talk->mta.replies_due = talk->replies;
+		talk->is_loose = true;
 	} else {
 		errx(2, "%s:%u: expect continue [COUNT], none, close or any", player->dialogue.file,
 		     player->line->number);

@@ -2,6 +2,7 @@
 # corpora; scripts/fuzz builds the same targets with libFuzzer (--enable-fuzzers) and lets it run.
 FUZZ_TARGETS = \
 	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_dkim \
 	tests/fuzz/fuzz_dmarc \
 	tests/fuzz/fuzz_formats \
 	tests/fuzz/fuzz_frame \

@@ -104,9 +104,9 @@ def header(msg, queue, message, **changes):
 
 
 def eom(msg, queue, message, **changes):
-    """A message that does not say its content type has none."""
+    """A message that does not say its content type is text/plain, as RFC 2045 has it."""
     fields = {"msg": msg, "queue_id": queue, "body_bytes": len(message.body),
-              "body_lines": message.body.count(b"\n"), "parts": 1}
+              "body_lines": message.body.count(b"\n"), "content_type": "text/plain", "parts": 1}
     fields.update(changes)
     return record("eom", **fields)
 

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""bench_postfix.py - what recording costs a mail that goes through Postfix.
+
+    bench_postfix.py [--quick] [--rounds N] [--sessions N,N...]
+
+smtp-source sends mails of 4 kB, a connection each, through a private Postfix (queue on tmpfs, discard
+transport, in_flow_delay = 0): to a listener without a milter, to one with the empty milter of the same
+flags, to one with smtptrail-milter, whose spool is on disk. Their order is turned round in each second
+round. CPU time is that of all of Postfix' processes and of the milter until its journal is empty; Redis
+is told apart, smtp-source left out. "Added" is the time a message that a milter adds to a mail without.
+Medians over the rounds, 95 % intervals, Markdown. No run fails on a time.
+
+Environment: as lab.py.
+"""
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+import lab as live  # noqa: E402
+from bench_mail import start_milters, wait_shipped  # noqa: E402
+from lab import Lab, run_test, wait_until  # noqa: E402
+from pairs import cpu_seconds, median_of, print_head, print_row, ratio_cell, with_interval  # noqa: E402
+
+MESSAGES = {10: 600, 1: 250}		# of one run, by sessions at a time
+ROUNDS, QUICK_ROUNDS = 15, 3
+MESSAGE_BYTES = 4000
+GOAL_RATE, GOAL_ADDED = 0.95, 1.15
+LISTENER = "127.0.0.1:%d inet n - n - 200 smtpd -o { smtpd_milters = { unix:%s, default_action=accept } }\n"
+LONG_LIVED = {"in_flow_delay": "0", "max_use": "1000000", "max_idle": "1h", "smtpd_milters": "", "non_smtpd_milters": ""}
+
+
+def numbers_of(pid):
+    """The fields of a process' /proc/PID/stat behind its name: 1 is the parent, 13 and 14 the dead children's time."""
+    with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()
+
+
+class Bench:
+    def __init__(self, lab, spool):
+        self.lab = lab
+        null_socket = start_milters(lab, spool_directory=spool)
+        os.chmod(null_socket, 0o666)
+        lab.start_postfix(**LONG_LIVED)
+        self.ports = dict(zip(("none", "null", "milter"), [lab.port, *live.free_ports(2)]))
+        with open(lab.path("postfix", "conf", "master.cf"), "a", encoding="utf-8") as file:
+            file.write(LISTENER % (self.ports["null"], null_socket) + LISTENER % (self.ports["milter"], lab.milter_socket))
+        state = lab.state["postfix"]
+        subprocess.run([*state["command"], "reload"], env=state["environment"], check=True, stdin=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=30)
+        with open(lab.path("postfix", "spool", "pid", "master.pid"), encoding="ascii") as file:
+            self.master = int(file.read())
+        for name in self.ports:
+            wait_until("Postfix takes mail at the listener " + name, lambda: self.send(name, 1, 1) is not None)
+
+    def postfix_seconds(self):
+        """CPU time of master and its children, those that have ended too."""
+        dead = numbers_of(self.master)
+        total = cpu_seconds(self.master) + (int(dead[13]) + int(dead[14])) / os.sysconf("SC_CLK_TCK")
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if int(numbers_of(int(name))[1]) == self.master:
+                    total += cpu_seconds(int(name))
+            except OSError:
+                pass			# gone meanwhile
+        return total
+
+    def send(self, name, sessions, messages):
+        """Seconds that smtp-source took; None: it failed."""
+        state = self.lab.state["postfix"]
+        begin = time.monotonic()
+        done = subprocess.run([os.path.join(os.path.dirname(state["command"][0]), "smtp-source"), "-s", str(sessions),
+                               "-m", str(messages), "-l", str(MESSAGE_BYTES), "-M", "client.lab.test",
+                               "-f", "sender@load.test", "-t", "joe@" + live.DOMAIN, "127.0.0.1:%d" % self.ports[name]],
+                              env=state["environment"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False, timeout=300)
+        return time.monotonic() - begin if done.returncode == 0 else None
+
+    def is_delivered(self):
+        spool = self.lab.path("postfix", "spool")
+        return not any(os.listdir(os.path.join(spool, queue)) for queue in ("incoming", "active"))
+
+    def run(self, name, sessions, messages):
+        pids = {"milter": self.lab.children["milter" if name == "milter" else "null"].pid,
+                "redis": self.lab.children["redis"].pid}
+        before = {key: cpu_seconds(pid) for key, pid in pids.items()}
+        postfix_before = self.postfix_seconds()
+        seconds = self.send(name, sessions, messages)
+        if seconds is None:
+            raise live.LabError("smtp-source failed")
+        wait_until("all is delivered", self.is_delivered)
+        postfix = self.postfix_seconds() - postfix_before
+        if name == "milter":
+            wait_shipped(self.lab)
+        took = {key: (cpu_seconds(pid) - before[key]) * 1e6 / messages for key, pid in pids.items()}
+        postfix *= 1e6 / messages
+        return {"cpu": postfix + took["milter"], "postfix": postfix, **took, "rate": messages / seconds,
+                "time": seconds * 1e6 / messages}
+
+    def round(self, number, sessions, messages):
+        names = list(self.ports)
+        return {name: self.run(name, sessions, messages) for name in (names if number % 2 == 0 else reversed(names))}
+
+
+def added_ratio(rounds):
+    without = median_of(rounds, "none", "time")
+    null = median_of(rounds, "null", "time") - without
+    return (median_of(rounds, "milter", "time") - without) / null if null else 0.0
+
+
+def bench_sessions(bench, sessions, arguments):
+    messages = MESSAGES.get(sessions, 500) // (4 if arguments.quick else 1)
+    bench.round(0, sessions, max(sessions, messages // 4))		# warm up
+    rounds = [bench.round(number, sessions, messages) for number in range(arguments.rounds)]
+    for name, words in (("none", "no milter"), ("null", "null milter"), ("milter", "smtptrail-milter")):
+        figures = {key: median_of(rounds, name, key) for key in rounds[0][name]}
+        print_row(str(sessions), words, *("%.0f" % figures[key] for key in ("cpu", "postfix", "milter", "redis")),
+                  "%.1f" % figures["rate"], "%.0f" % figures["time"],
+                  "%.0f" % (figures["time"] - median_of(rounds, "none", "time")))
+    return rounds
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--sessions", type=lambda text: [int(word) for word in text.split(",")], default=list(MESSAGES))
+    arguments = parser.parse_args()
+    arguments.rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
+    disk = tempfile.gettempdir()
+    tempfile.tempdir = "/dev/shm"			# the lab with Postfix' queue
+    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-", dir=disk) as spool, Lab() as lab:
+        bench = Bench(lab, spool)
+        print("\nsmtp-source through Postfix, %d bytes, medians of %d rounds; CPU and time in us a message" % (
+            MESSAGE_BYTES, arguments.rounds))
+        print_head(("sessions", "milter", "CPU", "= Postfix", "+ milter", "Redis", "messages/s", "time", "added"))
+        results = {sessions: bench_sessions(bench, sessions, arguments) for sessions in arguments.sessions}
+    print("\nRatios, ours to the null milter's; goal: rate at least %.2f, added time at most %.2f" % (GOAL_RATE, GOAL_ADDED))
+    print_head(("sessions", "CPU", "rate", "added time"))
+    for sessions, rounds in results.items():
+        print_row(str(sessions), ratio_cell(rounds, "cpu", "milter", "null"), ratio_cell(rounds, "rate", "milter", "null"),
+                  with_interval(rounds, added_ratio))
+    return 0
+
+
+if __name__ == "__main__":
+    run_test(main)

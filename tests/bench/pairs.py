@@ -1,0 +1,62 @@
+"""pairs.py - what the benches share: runs in pairs, their medians and intervals, Markdown tables."""
+import os
+import random
+import statistics
+import subprocess
+import time
+
+DRAWS = 4000
+PACKAGES = ("postfix", "libmilter1.0.1", "redis-server", "libhiredis0.14")
+
+
+def median_of(pairs, name, key):
+    return statistics.median(pair[name][key] for pair in pairs)
+
+
+def ratio(pairs, key, over, under):
+    return median_of(pairs, over, key) / median_of(pairs, under, key)
+
+
+def with_interval(pairs, figure):
+    """figure(pairs), and what holds 95 % of it when the pairs are drawn again (bootstrap): a table's cell."""
+    draw = random.Random(1)
+    drawn = sorted(figure(draw.choices(pairs, k=len(pairs))) for _ in range(DRAWS))
+    return "%.3f (%.3f .. %.3f)" % (figure(pairs), drawn[int(DRAWS * 0.025)], drawn[int(DRAWS * 0.975)])
+
+
+def ratio_cell(pairs, key, over, under):
+    return with_interval(pairs, lambda drawn: ratio(drawn, key, over, under))
+
+
+def print_head(columns):
+    print("\n| " + " | ".join(columns) + " |\n|---" + "|---:" * (len(columns) - 1) + "|", flush=True)
+
+
+def print_row(*cells):
+    print("| " + " | ".join(cell if isinstance(cell, str) else "%.2f" % cell for cell in cells) + " |", flush=True)
+
+
+def cpu_seconds(pid):
+    """CPU time of a process with all its threads, those that have ended too, by its own clock."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def value_in(path, name):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return next((line.partition(":")[2].strip() for line in file if line.startswith(name)), "unknown")
+
+
+def print_machine():
+    """A paragraph about what was measured on, and when."""
+    memory = int(value_in("/proc/meminfo", "MemTotal").split()[0]) / 1048576
+    load = os.getloadavg()[0]
+    versions = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *PACKAGES], check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.split("\n")
+    print("%s: %d cores (%s), %.0f GiB, Linux %s; %s.\nLoad average at the begin %.1f%s." % (
+        time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), os.cpu_count(), value_in("/proc/cpuinfo", "model name"),
+        memory, os.uname().release, ", ".join(filter(None, versions)), load,
+        ": other work ran on this machine, so that rates and times say little" if load > 1 else ""))
+
+
+if __name__ == "__main__":
+    print_machine()
