@@ -105,7 +105,7 @@ static void make_domains(void)
         for (u32 k = 2 + below(3); k; k--)
             strcat(label, syllable[below(COUNT(syllable))]);
         /* The number keeps names unique. */
-        sprintf(d->name, "%s%u.%s", label, i, suffix[below(COUNT(suffix))]);
+        (void)snprintf(d->name, sizeof d->name, "%s%u.%s", label, i % 1000000, suffix[below(COUNT(suffix))]);
         sprintf(d->mx, "%s.%s", prefix[below(COUNT(prefix))], d->name);
         if (below(8) == 0)
             sprintf(d->ip, "2001:db8:%x:%x::%x", below(65536), below(65536), 1 + below(255));
