@@ -40,7 +40,8 @@ static void print_help(FILE *out)
 
 static void print_verb_help(const struct verb *verb)
 {
-	printf("usage: smtptrail %s %s\n\n%s.\n\n%s", verb->name, verb->arguments, verb->summary, verb->help);
+	printf("usage: smtptrail %s%s%s\n\n%s.\n\n%s", verb->name, verb->arguments[0] ? " " : "", verb->arguments,
+	       verb->summary, verb->help);
 }
 
 static const struct verb *find_verb(const char *name)

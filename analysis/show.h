@@ -15,10 +15,11 @@
 #include "analysis/line.h"
 
 #define SHOW_SESSION_COLUMNS 40		/* most that a session takes */
+#define SHOW_SESSION_USUAL 18		/* a session of ours with a message's number: to begin aligned with */
 
 struct show {
 	struct line line;
-	size_t session_columns;		/* widest so far */
+	size_t session_columns;		/* widest so far; 0 at first, or set by the owner */
 	char day[11];			/* of the record shown last */
 };
 

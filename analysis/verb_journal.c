@@ -451,7 +451,7 @@ const struct verb verb_journal = {
 		"confirmed is lost by it. Exit status: 0 all is whole, 1 damage was found, 2 a directory\n"
 		"cannot be read.\n\n"
 		"examples:\n"
-		"  smtptrail journal verify /var/spool/smtptrail/0\n"
-		"  smtptrail journal dump /run/smtptrail/0 | grep ' rcpt '\n",
+		"  smtptrail journal verify /var/lib/smtptrail\n"
+		"  smtptrail journal dump /run/smtptrail/front | grep ' rcpt '\n",
 	.run = run_journal,
 };

@@ -116,12 +116,22 @@ static void check_redis(struct findings *findings)
 	     status->last_error[0] ? status->last_error : "no error is known", remedy_of(status->redis_state));
 }
 
+static void check_journal(struct findings *findings)
+{
+	const struct status *status = findings->status;
+
+	if (status->journal_error[0])
+		find(findings, "%s; records go on while there is room elsewhere, and are not safe from a power cut: mend that"
+			       " directory or its disk, or give it room", status->journal_error);
+}
+
 static void check_records(struct findings *findings)
 {
 	const struct status *status = findings->status;
 
 	if (status->records_dropped)
-		find(findings, "%" PRIu64 " records were refused by a full journal and are lost; mend Redis, or raise"
+		find(findings, "%" PRIu64 " records could not be made and are lost: the journal was full, or memory"
+			       " short; the records of stage gap say which, when and how many; mend Redis and the disk, or raise"
 			       " front_size and spool_size", status->records_dropped);
 	if (status->records_damaged)
 		find(findings, "%" PRIu64 " records were found damaged; see smtptrail journal verify on the spool"
@@ -139,8 +149,10 @@ static int judge(const struct status *status, const char *file, FILE *out)
 		.now_us = (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec / 1000,
 	};
 
-	if (check_running(&findings))
+	if (check_running(&findings)) {
+		check_journal(&findings);
 		check_redis(&findings);
+	}
 	check_records(&findings);
 	return findings.count ? EXIT_NOTHING : EXIT_FOUND;
 }
@@ -149,11 +161,13 @@ static int show(const char *file, bool as_json)
 {
 	struct status status;
 	struct problem problem;
+	int error = status_read(&status, file, &problem);
 
-	if (status_read(&status, file, &problem) != 0) {
+	if (error) {
 		fprintf(stderr, "smtptrail status: ");
 		escape_terminal(text_of(problem.text), stderr);
-		fprintf(stderr, "; is smtptrail-milter running, and is this its status_file?\n");
+		fputs(error == -EACCES ? "; it is for the milter's user and group: ask as root, or as a member of that group\n"
+				       : "; is smtptrail-milter running, and is this its status_file?\n", stderr);
 		return EXIT_USAGE;
 	}
 	if (as_json)

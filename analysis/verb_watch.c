@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -58,30 +59,43 @@ static void catch_signals(void)
 {
 	struct sigaction action = { .sa_handler = stop };
 
-	/* Without SA_RESTART: a blocked write is to end. */
+	/* Without SA_RESTART: a poll is to end. */
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 	action.sa_handler = SIG_IGN;
 	(void)sigaction(SIGPIPE, &action, NULL);
 }
 
-/* What follows is dropped once no one reads it any more. */
+/* Waits for a reader; false once we are to stop and none is there. */
+static bool output_has_room(void)
+{
+	struct pollfd wanted = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	while (poll(&wanted, 1, WAIT_MS) <= 0)
+		if (stopping)
+			return false;
+	return true;
+}
+
+/*
+ * What follows is dropped once no one reads it any more. A write never blocks, so that a signal that
+ * comes right before it is not missed: a pipe with room takes PIPE_BUF bytes at once.
+ */
 static void write_output(struct watch *watch, const char *bytes, size_t length)
 {
 	while (length && !watch->output_closed && !watch->output_error) {
-		ssize_t written = write(STDOUT_FILENO, bytes, length);
+		if (!output_has_room()) {
+			watch->output_closed = true;
+			return;
+		}
+		ssize_t written = write(STDOUT_FILENO, bytes, length < PIPE_BUF ? length : PIPE_BUF);
 
 		if (written >= 0) {
 			bytes += written;
 			length -= (size_t)written;
-		} else if (errno == EPIPE || (errno == EINTR && stopping)) {
+		} else if (errno == EPIPE) {
 			watch->output_closed = true;
-		} else if (errno == EAGAIN) {
-			struct pollfd wanted = { .fd = STDOUT_FILENO, .events = POLLOUT };
-
-			(void)poll(&wanted, 1, WAIT_MS);
-			watch->output_closed = stopping != 0;
-		} else if (errno != EINTR) {
+		} else if (errno != EINTR && errno != EAGAIN) {
 			watch->output_error = errno;
 		}
 	}
@@ -244,6 +258,7 @@ static int run_configured(const struct watch_options *options, const struct conf
 	time_format((uint64_t)time(NULL) * 1000000, today);
 	today[10] = '\0';
 	show_init(&watch.show, wants_colour(options, config, watch.on_terminal), today);
+	watch.show.session_columns = SHOW_SESSION_USUAL;
 	int status = run_with(&watch, input);
 
 	show_done(&watch.show);

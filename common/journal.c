@@ -189,7 +189,7 @@ static void put_entry(struct journal *journal, struct text payload, uint32_t pay
 		journal->unshipped_time_us = journal_payload_time(payload);
 	journal->end.index++;
 	journal->end.byte += size;
-	atomic_store_explicit(&journal->appended, journal->end.index, memory_order_relaxed);
+	atomic_store(&journal->appended, journal->end.index);
 }
 
 /* A gap record that is refused is put back by its maker; counting it would grow the gap by itself. */
@@ -213,10 +213,11 @@ static int refuse(struct journal *journal, struct text payload, enum gap_reason 
 	return reason == GAP_TOO_LARGE ? -EMSGSIZE : -ENOSPC;
 }
 
+/* What a sleeper waits for is stored before this looks, and is_asleep before sleep_until() looks: all four in
+ * one order, so that either we see the sleeper or it sees its work. */
 static void wake_if_asleep(struct sleeper *sleeper)
 {
-	if (atomic_load_explicit(&sleeper->is_asleep, memory_order_relaxed) &&
-	    atomic_exchange(&sleeper->is_asleep, false))
+	if (atomic_load(&sleeper->is_asleep) && atomic_exchange(&sleeper->is_asleep, false))
 		journal_wake_sleeper(sleeper);
 }
 
@@ -246,11 +247,9 @@ int journal_append(struct journal *journal, struct text payload)
 	if (reason != GAP_REASONS)
 		return refuse(journal, payload, reason);
 	if (has_rolled) {
-		atomic_store_explicit(&journal->wants_prepare, true, memory_order_relaxed);
-		atomic_store_explicit(&journal->wants_keep, true, memory_order_relaxed);
+		atomic_store(&journal->wants_prepare, true);
+		atomic_store(&journal->wants_keep, true);
 	}
-	/* Pairs with the one in sleep_until(): either we see the sleeper, or it sees the entry. */
-	atomic_thread_fence(memory_order_seq_cst);
 	wake_if_asleep(&journal->read_sleeper);
 	if (has_rolled)
 		wake_if_asleep(&journal->prepare_sleeper);
@@ -451,27 +450,25 @@ static void sleep_until(struct sleeper *sleeper, bool (*is_ready)(struct journal
 			int timeout_ms)
 {
 	atomic_store(&sleeper->is_asleep, true);
-	atomic_thread_fence(memory_order_seq_cst);
 	sleep_on(sleeper, is_ready(journal) ? 0 : timeout_ms);
 	atomic_store(&sleeper->is_asleep, false);
 }
 
 static bool has_prepare_work(struct journal *journal)
 {
-	return atomic_load_explicit(&journal->wants_prepare, memory_order_relaxed);
+	return atomic_load(&journal->wants_prepare);
 }
 
 static bool has_keep_work(struct journal *journal)
 {
-	if (atomic_load_explicit(&journal->wants_keep, memory_order_relaxed))
+	if (atomic_load(&journal->wants_keep))
 		return true;
-	return journal->options.sync == JOURNAL_SYNC_EACH &&
-	       atomic_load_explicit(&journal->appended, memory_order_relaxed) != journal->kept_index;
+	return journal->options.sync == JOURNAL_SYNC_EACH && atomic_load(&journal->appended) != journal->kept_index;
 }
 
 static bool has_read_work(struct journal *journal)
 {
-	return atomic_load_explicit(&journal->appended, memory_order_relaxed) != journal->read_index;
+	return atomic_load(&journal->appended) != journal->read_index;
 }
 
 void journal_wait_prepare(struct journal *journal, int timeout_ms)

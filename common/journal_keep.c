@@ -17,6 +17,9 @@
 
 #include "journal_internal.h"
 
+/* Beside errors: the file of the front is not there, or shorter than it was. */
+enum { FRONT_FILE_GONE = 1 };
+
 void journal_copy_close(struct journal *journal)
 {
 	if (journal->copy_from >= 0)
@@ -105,6 +108,7 @@ static int make_room(struct journal *journal, uint64_t bytes)
 
 /* Copying. */
 
+/* 0, an error of the spool, or FRONT_FILE_GONE; so do those that copy. */
 static int open_copy(struct journal *journal, struct segment *segment)
 {
 	char name[SEGMENT_NAME_SIZE];
@@ -117,7 +121,7 @@ static int open_copy(struct journal *journal, struct segment *segment)
 	segment_name(name, segment->number);
 	journal->copy_from = openat(journal->front, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (journal->copy_from < 0)
-		return -errno;
+		return errno == ENOENT ? FRONT_FILE_GONE : -errno;
 	/* What an earlier run copied stays until the same bytes are written over it. */
 	journal->copy_to = openat(journal->spool, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (journal->copy_to < 0 || fstat(journal->copy_to, &status) != 0) {
@@ -165,7 +169,7 @@ static int copy_chunk(struct journal *journal, struct segment *segment, uint64_t
 	ssize_t got = pread_again(journal->copy_from, journal->copy_buffer, (size_t)length, offset);
 
 	if (got <= 0)
-		return got < 0 ? -errno : -ENOENT;
+		return got < 0 ? -errno : FRONT_FILE_GONE;
 	ssize_t put = pwrite(journal->copy_to, journal->copy_buffer, (size_t)got, (off_t)offset);
 
 	if (put < 0)
@@ -196,6 +200,16 @@ static int sync_copy(struct journal *journal, struct segment *segment)
 	}
 	segment->synced = segment->copied;
 	return 0;
+}
+
+/* Somebody removed or cut its file in the front: that costs its entries, not the ones behind it. */
+static void give_up_segment(struct journal *journal, struct segment *segment)
+{
+	pthread_mutex_lock(&journal->lock);
+	bool is_begun = segment->number == journal->shipped.number;
+
+	journal_segment_lost(journal, segment, is_begun ? journal->shipped.counter + 1 : segment->first_counter);
+	pthread_mutex_unlock(&journal->lock);
 }
 
 /* Brings the copy of one segment up to what was appended when this began. */
@@ -231,17 +245,12 @@ static int copy_segment(struct journal *journal, struct segment *segment)
 	}
 	if (error || is_closed)
 		journal_copy_close(journal);
-	if (error == -ENOENT && is_closed) {
-		/* Somebody removed or cut the file: that costs its entries, not the ones behind it. */
-		pthread_mutex_lock(&journal->lock);
-		bool is_begun = segment->number == journal->shipped.number;
-
-		journal_segment_lost(journal, segment,
-				     is_begun ? journal->shipped.counter + 1 : segment->first_counter);
-		pthread_mutex_unlock(&journal->lock);
-		error = 0;
-	}
-	return error;
+	if (error != FRONT_FILE_GONE)
+		return error;
+	if (!is_closed)
+		return -ENOENT;
+	give_up_segment(journal, segment);
+	return 0;
 }
 
 static bool wants_copy(struct journal *journal, const struct segment *segment)
@@ -316,17 +325,18 @@ static void leave_front(struct journal *journal, struct segment *segment)
 	segment_name(name, segment->number);
 	(void)unlinkat(journal->front, name, 0);
 	atomic_store(&journal->wants_prepare, true);
-	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_exchange(&journal->prepare_sleeper.is_asleep, false))
 		journal_wake_sleeper(&journal->prepare_sleeper);
 }
 
-/* The spool refuses, the front is full, but Redis has these: recording goes on without their retention. */
+/* The spool refuses, the front fills, but Redis has these: recording goes on without their retention, and
+ * half of the front stays free for what comes until the keeper looks again. Those that only the spool has
+ * go too, since they are older: a hole between two that are kept would be passed over in silence when
+ * Redis goes back. */
 static bool may_skip_spool(const struct journal *journal, const struct segment *segment)
 {
-	return journal->counts.keep_error && segment->in_front && segment->next && !segment->pins &&
-	       journal->front_used + journal->options.segment_bytes > journal->options.front_bytes &&
-	       journal_is_shipped(journal, segment);
+	return journal->counts.keep_error && segment->next && !segment->pins &&
+	       journal->front_used > journal->options.front_bytes / 2 && journal_is_shipped(journal, segment);
 }
 
 static bool may_retire(const struct journal *journal, const struct segment *segment, uint64_t now_us)

@@ -30,6 +30,7 @@ struct journal_scan {
 	struct journal_origin origin;
 	char last_incarnation[JOURNAL_NAME_SIZE];	/* of the entry before */
 	uint64_t last_seq;
+	bool is_tail_missing;		/* the entry behind it, already counted */
 	struct journal_scan_total total;
 	unsigned char window[SEGMENT_WINDOW_SIZE];
 };
@@ -200,10 +201,19 @@ static uint64_t count_missing(const struct journal_scan *scan, uint64_t seq)
 	uint64_t expected = seq;
 
 	if (strcmp(scan->last_incarnation, scan->origin.incarnation) == 0)
-		expected = scan->last_seq + 1;
+		expected = scan->last_seq + 1 + scan->is_tail_missing;
 	else if (scan->first_counter)
 		expected = segment_seq(scan->origin.epoch, scan->first_counter);
 	return seq > expected ? seq - expected : 0;
+}
+
+/* A finished entry at the end of a file that does not pass any more: perhaps no later number will tell. */
+static void note_damaged_tail(struct journal_scan *scan)
+{
+	note_damage(scan);
+	scan->total.missing++;
+	current(scan)->shown.total.missing++;
+	scan->is_tail_missing = true;
 }
 
 static void add_entry(struct journal_scan_total *total, uint64_t seq, uint64_t bytes, uint64_t missing)
@@ -225,6 +235,7 @@ static void take_entry(struct journal_scan *scan, const struct journal_entry *en
 	if (strcmp(scan->last_incarnation, scan->origin.incarnation) != 0 || entry->seq > scan->last_seq)
 		scan->last_seq = entry->seq;
 	memcpy(scan->last_incarnation, scan->origin.incarnation, JOURNAL_NAME_SIZE);
+	scan->is_tail_missing = false;
 	*ret_entry = (struct journal_scan_entry){
 		.file = current(scan)->name, .offset = scan->reader.entry_offset, .seq = entry->seq,
 		.payload = entry->payload, .origin = &scan->origin,
@@ -245,9 +256,11 @@ int journal_scan_next(struct journal_scan *scan, struct journal_scan_entry *ret_
 			take_entry(scan, &entry, ret_entry);
 			return 1;
 		}
-		if (result < 0 || scan->reader.tail == SEGMENT_TAIL_DAMAGED)
+		if (result < 0)
 			note_damage(scan);
-		if (result == 0 && scan->reader.tail == SEGMENT_TAIL_TORN) {
+		else if (scan->reader.tail == SEGMENT_TAIL_DAMAGED)
+			note_damaged_tail(scan);
+		else if (scan->reader.tail == SEGMENT_TAIL_TORN) {
 			scan->total.torn_tails++;
 			current(scan)->shown.total.torn_tails = 1;
 		}

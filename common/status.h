@@ -34,13 +34,14 @@
 	ROW(messages,         NUMBER, "messages since start") \
 	ROW(records_made,     NUMBER, "records appended to the journal since start") \
 	ROW(records_shipped,  NUMBER, "records that Redis took since start") \
-	ROW(records_dropped,  NUMBER, "records refused by a full journal since start") \
+	ROW(records_dropped,  NUMBER, "records that could not be made since start: the journal was full, or memory short") \
 	ROW(records_damaged,  NUMBER, "records found damaged in the journal since start") \
 	ROW(backlog_records,  NUMBER, "records that wait for Redis") \
 	ROW(backlog_bytes,    NUMBER, "bytes of them") \
 	ROW(backlog_oldest,   TIME,   "when the oldest of them was made") \
 	ROW(front_bytes,      NUMBER, "bytes used in the front") \
 	ROW(spool_bytes,      NUMBER, "bytes used in the spool") \
+	ROW(journal_error,    TEXT,   "what is wrong with the journal now; empty: nothing") \
 	ROW(last_seq,         NUMBER, "seq of the last record made") \
 	ROW(shipped_seq,      NUMBER, "seq of the last record that Redis took") \
 	ROW(synced_seq,       NUMBER, "seq of the last record that survives a power cut") \
@@ -50,6 +51,15 @@
 	ROW(redis_resyncs,    NUMBER, "times the cursor in Redis was not the expected one") \
 	ROW(redis_went_back,  NUMBER, "records sent again because Redis had lost them") \
 	ROW(redis_errors,     NUMBER, "failed tries since start") \
+	ROW(auth_jobs,        NUMBER, "messages handed over to be checked since start") \
+	ROW(auth_waiting,     NUMBER, "messages that wait for their check") \
+	ROW(auth_overload,    NUMBER, "messages not checked since too many waited") \
+	ROW(auth_deadline,    NUMBER, "messages whose checks reached their deadline") \
+	ROW(dns_questions,    NUMBER, "questions to the DNS since start") \
+	ROW(dns_cache_hits,   NUMBER, "of these: answered from the cache") \
+	ROW(dns_cache_entries, NUMBER, "answers in the cache") \
+	ROW(dns_cache_bytes,  NUMBER, "memory of them") \
+	ROW(dns_timeouts,     NUMBER, "questions that got no answer in time") \
 	ROW(last_error,       TEXT,   "the last error, in words") \
 	ROW(last_error_time,  TIME,   "when it happened")
 

@@ -3,11 +3,21 @@ dist_man_MANS += doc/smtptrail-milter.8 doc/smtptrail-milter.conf.5 doc/smtptrai
 EXTRA_DIST += doc/README.md doc/performance.md doc/fields.md doc/print_verbs doc/smtptrail.1.in \
 	doc/smtptrail-milter.conf.5.in doc/smtptrail.conf.5.in
 
+# Installed, a page names the directories that configure was given.
+install-data-hook: install-hook-manuals
+.PHONY: install-hook-manuals
+install-hook-manuals:
+	for page in man8/smtptrail-milter.8 man5/smtptrail-milter.conf.5 man1/smtptrail.1 man5/smtptrail.conf.5; do \
+		file=$(DESTDIR)$(mandir)/$$page; \
+		$(SED) -e 's|SYSCONFDIR/|$(sysconfdir)/|g' -e 's|PREFIX/share/|$(datadir)/|g' $$file > $$file.new && \
+		mv $$file.new $$file || exit 1; \
+	done
+
 # The options of each program, printed from its own table.
 DOC_PRINTERS = doc/print_milter_docs doc/print_analysis_docs
 check_PROGRAMS += $(DOC_PRINTERS)
 doc_print_milter_docs_SOURCES = doc/print_docs.c
-doc_print_milter_docs_LDADD = libdaemon.a $(COMMON_LIBS)
+doc_print_milter_docs_LDADD = libdaemon.a $(AUTH_LIBS) $(COMMON_LIBS)
 doc_print_analysis_docs_SOURCES = doc/print_docs.c analysis/config.c analysis/config.h
 doc_print_analysis_docs_LDADD = $(COMMON_LIBS)
 

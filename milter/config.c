@@ -1,12 +1,14 @@
 /* config.c - the table of options of smtptrail-milter, and its snapshots. */
 #include "milter/config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/auth/dkim.h"
 #include "common/journal.h"
 #include "common/redis_link.h"
 #include "common/stream.h"
@@ -32,6 +34,24 @@ static int check_header_name(const char *text, struct problem *problem)
 		}
 	return 0;
 }
+
+static int check_dns_server(const char *text, struct problem *problem)
+{
+	char address[INET6_ADDRSTRLEN];
+	size_t length = strcspn(text, "@");
+	unsigned char bytes[sizeof(struct in6_addr)];
+	char *end = NULL;
+	unsigned long port = text[length] ? strtoul(text + length + 1, &end, 10) : 53;
+
+	(void)snprintf(address, sizeof address, "%.*s", length < sizeof address ? (int)length : 0, text);
+	if ((inet_pton(AF_INET, address, bytes) == 1 || inet_pton(AF_INET6, address, bytes) == 1) &&
+	    (!end || (end != text + length + 1 && *end == '\0')) && port > 0 && port <= 65535)
+		return 0;
+	problem_set(problem, "'%.80s' is no DNS server; allowed: ADDRESS or ADDRESS@PORT", text);
+	return -EINVAL;
+}
+
+#define ORIGINS "inbound authenticated local"
 
 /* clang-format off */
 #define AT(member) .offset = offsetof(struct config, member)
@@ -144,6 +164,59 @@ const struct conf_option config_options[] = {
 	{ "max_attachments", CONF_NUMBER, "50", 0, 1000, NULL, NULL,
 	  "Attachments whose name and type are recorded.", true, AT(max_attachments), NULL },
 
+	{ "auth", CONF_BOOL, "yes", 0, 0, NULL, "SPF, DKIM, DMARC: checked beside the mail, recorded, never acted upon",
+	  "Check messages at all. No mail waits for a check.", false, AT(auth), NULL },
+	{ "spf_origins", CONF_LIST, "inbound", 0, 3, ORIGINS, NULL,
+	  "Mail whose SPF is checked: inbound, authenticated (the client logged in), local (from this machine). An empty"
+	  " list: none.",
+	  true, AT(spf_origins), NULL },
+	{ "dkim_origins", CONF_LIST, "inbound", 0, 3, ORIGINS, NULL,
+	  "Mail whose DKIM signatures are checked. What this MTA signs, it signs after the milter has seen it.",
+	  true, AT(dkim_origins), NULL },
+	{ "dmarc_origins", CONF_LIST, "inbound", 0, 3, ORIGINS, NULL,
+	  "Mail whose DMARC policy is looked up and evaluated, by what SPF and DKIM were checked for.",
+	  true, AT(dmarc_origins), NULL },
+	{ "spf_engines", CONF_LIST, "builtin", 1, 2, "builtin libspf2", NULL,
+	  "Who evaluates SPF: builtin (RFC 7208 to the letter) or libspf2 (what many sites run). All are recorded, the"
+	  " first decides.",
+	  true, AT(spf_engines), NULL },
+	{ "dkim_max_signatures", CONF_NUMBER, "10", 0, DKIM_CHECKED_MAX, NULL, NULL,
+	  "Signatures checked of a message; more are recorded as not checked.", true, AT(dkim_max_signatures), NULL },
+	{ "dkim_max_body_hashes", CONF_NUMBER, "3", 1, DKIM_CHECKED_MAX, NULL, NULL,
+	  "Ways in which a body is hashed (canonicalization, algorithm, l=). They cost CPU time in the mail's way.",
+	  true, AT(dkim_max_body_hashes), NULL },
+	{ "dkim_max_body_bytes", CONF_SIZE, "4M", 0, GIB, NULL, NULL,
+	  "Longest body whose signatures are checked: about 4 ms a megabyte of CPU time in the mail's way, for each hash."
+	  " Signatures of longer ones have the result policy, with error=limit.",
+	  true, AT(dkim_max_body_bytes), NULL },
+	{ "dmarc_tree_walk", CONF_BOOL, "no", 0, 0, NULL, NULL,
+	  "Find policy and organizational domain as RFC 9989 has it, by walking up the DNS; else as RFC 7489, by the"
+	  " public suffix list.",
+	  true, AT(dmarc_tree_walk), NULL },
+	{ "public_suffix_list", CONF_PATH, "", 0, 0, NULL, NULL,
+	  "The public suffix list; empty: the system's.", false, AT(public_suffix_list), NULL },
+	{ "dns_servers", CONF_LIST, "", 0, CONFIG_DNS_SERVERS_MAX, NULL, NULL,
+	  "DNS resolvers to ask, as ADDRESS or ADDRESS@PORT; none: those of /etc/resolv.conf.",
+	  false, AT(dns_servers), check_dns_server },
+	{ "dns_timeout", CONF_DURATION, "3s", 10000, MINUTE, NULL, NULL,
+	  "How long the answer to a question may take.", false, AT(dns_timeout_us), NULL },
+	{ "dns_cache_entries", CONF_NUMBER, "8192", 16, 10000000, NULL, NULL,
+	  "Answers kept for as long as the DNS allows.", false, AT(dns_cache_entries), NULL },
+	{ "dnssec_trust_anchor", CONF_PATH, "", 0, 0, NULL, NULL,
+	  "File with the trust anchor of the root, such as /usr/share/dns/root.key: DNSSEC is validated. Empty: not.",
+	  false, AT(dnssec_trust_anchor), NULL },
+	{ "auth_workers", CONF_NUMBER, "16", 1, 256, NULL, NULL,
+	  "Messages that are checked at a time. Nearly all of it is waiting for the DNS.", false, AT(auth_workers), NULL },
+	{ "auth_queue", CONF_NUMBER, "1000", 1, 1000000, NULL, NULL,
+	  "Messages that may wait for a check; beyond that they are recorded as not checked: overload. One takes about"
+	  " 30 KiB, at worst 300.",
+	  false, AT(auth_queue), NULL },
+	{ "auth_deadline", CONF_DURATION, "10s", 10000, 10 * MINUTE, NULL, NULL,
+	  "How long the checks of a message may take after its end, waiting included.", true, AT(auth_deadline_us), NULL },
+	{ "auth_stop_time", CONF_DURATION, "2s", 0, MINUTE, NULL, NULL,
+	  "How long a stop waits for checks that have begun; the others are recorded as not checked: shutdown.",
+	  false, AT(auth_stop_time_us), NULL },
+
 	{ "log", CONF_CHOICE, "auto", 0, 0, "auto stderr syslog journal", "The operator's side",
 	  "Where the log goes. auto: the journal of systemd where standard error is connected to it, else standard error.",
 	  false, AT(log), NULL },
@@ -178,13 +251,25 @@ static int check_sizes(const struct config *config, const char *file, struct pro
 	return 0;
 }
 
+/* "/a/b/" is "/a/b". */
+static bool is_same_directory(const char *a, const char *b)
+{
+	size_t a_length = strlen(a), b_length = strlen(b);
+
+	while (a_length > 1 && a[a_length - 1] == '/')
+		a_length--;
+	while (b_length > 1 && b[b_length - 1] == '/')
+		b_length--;
+	return a_length == b_length && memcmp(a, b, a_length) == 0;
+}
+
 static int check_together(const struct config *config, const char *file, struct problem *problem)
 {
 	int error = check_sizes(config, file, problem);
 
 	if (error)
 		return error;
-	if (strcmp(config->front_directory, config->spool_directory) == 0) {
+	if (is_same_directory(config->front_directory, config->spool_directory)) {
 		problem_set(problem, "%.200s: front_directory and spool_directory are both '%.100s'; allowed: two directories",
 			    file, config->front_directory);
 		return -EINVAL;
@@ -257,6 +342,16 @@ done_values:
 free_config:
 	free(config);
 	return error;
+}
+
+const char *const config_origin_names[] = { "inbound", "authenticated", "local" };
+
+bool config_has_origin(const struct conf_list *origins, enum config_origin origin)
+{
+	for (size_t i = 0; i < origins->count; i++)
+		if (strcmp(origins->items[i], config_origin_names[origin]) == 0)
+			return true;
+	return false;
 }
 
 struct config *config_take(struct config *config)

@@ -19,6 +19,12 @@
 #define CONFIG_KEY_MIN 16
 #define CONFIG_KEY_MAX 1024
 
+#define CONFIG_DNS_SERVERS_MAX 8
+
+/* Where a message comes from, and what is said of it in the configuration. */
+enum config_origin { CONFIG_ORIGIN_INBOUND, CONFIG_ORIGIN_AUTHENTICATED, CONFIG_ORIGIN_LOCAL };
+extern const char *const config_origin_names[];
+
 enum config_latency { CONFIG_LATENCY_LIVE, CONFIG_LATENCY_LOWEST };
 
 struct config {
@@ -58,6 +64,18 @@ struct config {
 	uint64_t max_recipients;	/* recipients recorded, a message */
 	uint64_t max_parts;		/* MIME parts looked at, a message */
 	uint64_t max_attachments;	/* file names recorded, a message */
+	/* authentication */
+	bool auth;
+	struct conf_list spf_origins, dkim_origins, dmarc_origins;	/* names of enum config_origin */
+	struct conf_list spf_engines;	/* the first decides */
+	uint64_t dkim_max_signatures, dkim_max_body_hashes, dkim_max_body_bytes;
+	bool dmarc_tree_walk;
+	char *public_suffix_list;	/* empty: the system's */
+	struct conf_list dns_servers;	/* none: those of resolv.conf */
+	uint64_t dns_timeout_us;
+	uint64_t dns_cache_entries;
+	char *dnssec_trust_anchor;	/* empty: no DNSSEC */
+	uint64_t auth_workers, auth_queue, auth_deadline_us, auth_stop_time_us;
 	/* the operator's side */
 	int log;			/* enum log_target */
 	int log_level;			/* enum log_level */
@@ -80,6 +98,8 @@ extern const struct conf_option config_options[];
 
 /* NULL file: the defaults. The caller holds the one reference. */
 int config_read(struct config **ret_config, const char *file, struct problem *problem);
+/* Whether a list of origins names this one. */
+bool config_has_origin(const struct conf_list *origins, enum config_origin origin);
 struct config *config_take(struct config *config);
 void config_release(struct config *config);	/* accepts NULL */
 

@@ -65,10 +65,10 @@ static void fill_journal(const struct housekeeping_parts *parts, struct status *
 	status->shipped_seq = journal.shipped_seq;
 	status->synced_seq = journal.synced_seq;
 	if (journal.keep_error)
-		(void)snprintf(status->last_error, sizeof status->last_error, "the spool cannot be written: %s",
+		(void)snprintf(status->journal_error, sizeof status->journal_error, "the spool cannot be written: %s",
 			       strerror(abs(journal.keep_error)));
 	else if (journal.prepare_error)
-		(void)snprintf(status->last_error, sizeof status->last_error, "the front cannot grow: %s",
+		(void)snprintf(status->journal_error, sizeof status->journal_error, "the front cannot grow: %s",
 			       strerror(abs(journal.prepare_error)));
 }
 
@@ -85,12 +85,31 @@ static void fill_shipper(const struct housekeeping_parts *parts, struct status *
 	status->redis_went_back = shipper.went_back;
 	status->redis_errors = shipper.errors;
 	/* An error of the journal that stands now is worse than one of Redis that was. */
-	if (status->last_error[0] == '\0') {
+	if (status->journal_error[0]) {
+		SET_TEXT(status, last_error, status->journal_error);
+		status->last_error_time = status->written;
+	} else {
 		SET_TEXT(status, last_error, shipper.last_error.text);
 		status->last_error_time = shipper.last_error_us;
-	} else {
-		status->last_error_time = status->written;
 	}
+}
+
+static void fill_auth(struct auth_jobs *jobs, struct status *status)
+{
+	struct auth_statistics auth;
+
+	if (!jobs)
+		return;
+	auth_jobs_statistics(jobs, &auth);
+	status->auth_jobs = auth.jobs;
+	status->auth_waiting = auth.waiting;
+	status->auth_overload = auth.overload;
+	status->auth_deadline = auth.deadline;
+	status->dns_questions = auth.dns.questions;
+	status->dns_cache_hits = auth.dns.cache_hits;
+	status->dns_cache_entries = auth.dns.cache_entries;
+	status->dns_cache_bytes = auth.dns.cache_bytes;
+	status->dns_timeouts = auth.dns.timeouts;
 }
 
 static void write_status(const struct housekeeping_parts *parts, const struct config *config)
@@ -113,6 +132,7 @@ static void write_status(const struct housekeeping_parts *parts, const struct co
 	status->messages = atomic_load(&parts->sessions->messages);
 	fill_journal(parts, status);
 	fill_shipper(parts, status);
+	fill_auth(parts->auth, status);
 	error = status_write(status, parts->boot_config->status_file);
 	if (error)
 		log_warning("cannot write status file '%s': %s; 'smtptrail status' shows old figures",

@@ -18,6 +18,7 @@ struct housekeeping_parts {
 	struct journal *journal;
 	struct recorder *recorder;
 	struct sessions *sessions;
+	struct auth_jobs *auth;		/* NULL: nothing is checked */
 	struct shipper *shipper;
 	const struct config *boot_config;	/* in force since the start: what a reload cannot change */
 	uint64_t started_us;

@@ -6,6 +6,7 @@ noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
 	milter/address.c milter/address.h \
 	milter/arena.c milter/arena.h \
+	milter/auth_check.c milter/auth_job.h milter/auth_jobs.c milter/auth_jobs.h \
 	milter/clock.h \
 	milter/config.c milter/config.h \
 	milter/keeper.c milter/keeper.h \
@@ -25,6 +26,6 @@ smtptrail_milter_SOURCES = milter/main.c \
 	milter/housekeeping.c milter/housekeeping.h \
 	milter/privileges.c milter/privileges.h
 smtptrail_milter_CFLAGS = $(libcommon_a_CFLAGS)
-smtptrail_milter_LDADD = libdaemon.a $(COMMON_LIBS) $(MILTER_LIBS)
+smtptrail_milter_LDADD = libdaemon.a $(AUTH_LIBS) $(COMMON_LIBS) $(MILTER_LIBS)
 
 EXTRA_DIST += milter/README.md

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "callbacks.h"
 #include "check.h"
 #include "clock.h"
+#include "common/escape.h"
 #include "common/log.h"
 #include "housekeeping.h"
 #include "keeper.h"
@@ -29,6 +31,7 @@ struct daemon {
 	struct journal *journal;
 	struct recorder recorder;
 	struct sessions sessions;
+	struct auth_jobs *auth;		/* NULL: nothing is checked */
 	struct keeper *keeper;
 	struct shipper *shipper;
 	struct housekeeping *housekeeping;
@@ -46,6 +49,23 @@ static void print_help(FILE *out)
 	      "      --help          print this\n", out);
 }
 
+static int usage_error(const char *what, const char *word)
+{
+	fputs("smtptrail-milter: '", stderr);
+	escape_terminal(text_of(word), stderr);
+	fprintf(stderr, "' %s; see smtptrail-milter --help\n", what);
+	return EXIT_USAGE;
+}
+
+/* What getopt did not like: a long option as it stands there, a letter among letters alone. */
+static const char *wrong_option(char **argv)
+{
+	static char letter[] = "-?";
+
+	letter[1] = (char)optopt;
+	return strncmp(argv[optind - 1], "--", 2) == 0 ? argv[optind - 1] : letter;
+}
+
 /* The signals that end or reload: taken by libmilter's thread and by ours, in no other. */
 static void block_signals(void)
 {
@@ -59,6 +79,15 @@ static void block_signals(void)
 	(void)sigaddset(&signals, SIGHUP);
 	(void)sigaddset(&signals, SIGUSR1);
 	(void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
+/* Left to itself, glibc counts the processors by reading /sys when a thread first finds all heaps in use: in
+ * a callback. This is its own default, counted beforehand. */
+static void settle_heaps(void)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	(void)mallopt(M_ARENA_MAX, (int)(8 * (processors > 0 ? processors : 1)));
 }
 
 static int prepare(struct daemon *daemon, struct problem *problem)
@@ -115,6 +144,15 @@ static void on_fenced(void *context)
 	config_release(config);
 }
 
+static int start_auth(struct daemon *daemon, struct problem *problem)
+{
+	const struct config *config = daemon->config;
+	int error = config->auth ? auth_jobs_start(&daemon->auth, config, &daemon->recorder, daemon->host, problem) : 0;
+
+	daemon->sessions.auth = daemon->auth;
+	return error;
+}
+
 static int start_threads(struct daemon *daemon, struct problem *problem)
 {
 	const struct config *config = daemon->config;
@@ -131,7 +169,7 @@ static int start_threads(struct daemon *daemon, struct problem *problem)
 	};
 	struct housekeeping_parts parts = {
 		.journal = daemon->journal, .recorder = &daemon->recorder, .sessions = &daemon->sessions,
-		.boot_config = config, .started_us = daemon->started_us,
+		.auth = daemon->auth, .boot_config = config, .started_us = daemon->started_us,
 	};
 	int error = keeper_start(&daemon->keeper, daemon->journal, config->sync_interval_us);
 
@@ -153,6 +191,8 @@ static void stop(struct daemon *daemon, const char *reason)
 	(void)sd_notify(0, "STOPPING=1");
 	housekeeping_stop(daemon->housekeeping);
 	sessions_shutdown(&daemon->sessions, clock_now_us());
+	if (daemon->auth)
+		auth_jobs_stop(daemon->auth, daemon->config->auth_stop_time_us);
 	recorder_write_gaps(&daemon->recorder, clock_now_us());
 	recorder_put_stop(&daemon->recorder, clock_now_us(), reason);
 	shipper_stop(daemon->shipper, DRAIN_TIMEOUT_US);
@@ -162,6 +202,7 @@ static void stop(struct daemon *daemon, const char *reason)
 		log_error("a callback did not end; leaving without waiting for it");
 		return;
 	}
+	auth_jobs_free(daemon->auth);
 	journal_close(daemon->journal);
 	sessions_done(&daemon->sessions);
 	recorder_done(&daemon->recorder);
@@ -183,7 +224,9 @@ static int serve(struct config *config)
 	recorder_init(&daemon.recorder, daemon.journal);
 	sessions_init(&daemon.sessions, &daemon.recorder, journal_birth(daemon.journal).epoch);
 	recorder_put_start(&daemon.recorder, daemon.started_us, config->digest);
-	error = start_threads(&daemon, &problem);
+	error = start_auth(&daemon, &problem);
+	if (!error)
+		error = start_threads(&daemon, &problem);
 	if (!error) {
 		log_info("smtptrail-milter " PACKAGE_VERSION " records at %s; epoch %u, records go to %s", config->socket,
 			 journal_birth(daemon.journal).epoch, config->redis_address);
@@ -212,6 +255,7 @@ static int run(const char *file)
 	log_open("smtptrail-milter", (enum log_target)config->log, (enum log_level)config->log_level);
 	privileges_raise_files(FILES_WANTED);
 	block_signals();
+	settle_heaps();
 	config_set_current(config_take(config));
 	status = serve(config);
 	config_set_current(NULL);
@@ -233,18 +277,18 @@ int main(int argc, char **argv)
 	bool only_check = false;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
 		switch (option) {
 		case 'c': asked = optarg; break;
 		case 'k': only_check = true; break;
 		case 'v': printf("smtptrail-milter " PACKAGE_VERSION "\n"); return EXIT_SUCCESS;
 		case 'h': print_help(stdout); return EXIT_SUCCESS;
-		default: print_help(stderr); return EXIT_USAGE;
+		case ':': return usage_error("wants a value", argv[optind - 1]);
+		default: return usage_error("is no option, or takes no value", wrong_option(argv));
 		}
 	}
-	if (optind < argc) {
-		print_help(stderr);
-		return EXIT_USAGE;
-	}
+	if (optind < argc)
+		return usage_error("is one argument too many", argv[optind]);
 	return only_check ? check_run(conf_find(asked, CONFIG_FILE)) : run(conf_find(asked, CONFIG_FILE));
 }

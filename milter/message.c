@@ -338,6 +338,16 @@ void message_fill_header(const struct message *message, struct record *record)
 		record_add_item(record, FIELD_LIMITS, TEXT_LITERAL("max_header_bytes"));
 }
 
+uint64_t message_size(const struct message *message)
+{
+	return message->header_bytes + message->body_bytes;
+}
+
+const struct address_list *message_from(const struct message *message)
+{
+	return &message->from;
+}
+
 static void fill_digest(struct message *message, struct record *record)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -14,6 +14,7 @@
 #ifndef SMTPTRAIL_MILTER_MESSAGE_H
 #define SMTPTRAIL_MILTER_MESSAGE_H
 
+#include "address.h"
 #include "common/record.h"
 #include "config.h"
 
@@ -27,6 +28,10 @@ void message_free(struct message *message);
 
 void message_header(struct message *message, struct text name, struct text value);
 void message_body(struct message *message, struct text chunk);
+/* Bytes so far, headers and body. */
+uint64_t message_size(const struct message *message);
+/* Whom the From: fields name; lent until message_free. */
+const struct address_list *message_from(const struct message *message);
 /* The fields of a header record, and of an eom record; the latter ends the message. */
 void message_fill_header(const struct message *message, struct record *record);
 void message_fill_eom(struct message *message, struct record *record);

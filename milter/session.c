@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <sys/un.h>
 
-enum { PARAMETERS_MAX = 1024, COMMAND_MAX = 1024 };
+enum { PARAMETERS_MAX = 1024, COMMAND_MAX = 1024, HELO_MAX = 512 };
 
 void sessions_init(struct sessions *sessions, struct recorder *recorder, uint32_t epoch)
 {
 	sessions->recorder = recorder;
+	sessions->auth = NULL;
 	sessions->epoch = epoch;
 	atomic_init(&sessions->total, 0);
 	atomic_init(&sessions->messages, 0);
@@ -75,6 +76,8 @@ void session_free(struct session *session)
 		return;
 	unlink_session(session);
 	message_free(session->message);
+	auth_job_free(session->auth);
+	free(session->helo);
 	config_release(session->config);
 	free(session);
 }
@@ -218,6 +221,14 @@ static void set_address(struct record *record, const struct sockaddr *address, c
 		record_set_number(record, FIELD_CLIENT_PORT, port);
 }
 
+static bool is_local(const struct spf_address *client)
+{
+	static const unsigned char loopback[16] = { [15] = 1 };
+
+	return client->family == 0 || (client->family == 4 && client->bytes[0] == 127) ||
+	       (client->family == 6 && memcmp(client->bytes, loopback, sizeof loopback) == 0);
+}
+
 void session_connect(struct session *session, uint64_t now_us, const char *name,
 		     const struct sockaddr *address, const struct macros *macros)
 {
@@ -226,6 +237,9 @@ void session_connect(struct session *session, uint64_t now_us, const char *name,
 
 	if (session->is_connected)
 		return;
+	if (address)
+		session->client = spf_address_of(address);
+	session->is_local = is_local(&session->client);
 	begin(session, &record, STAGE_CONNECT, now_us);
 	set_address(&record, address, macros);
 	record_set_text(&record, FIELD_CLIENT_NAME, known_name(text_of(name)));
@@ -245,8 +259,10 @@ void session_helo(struct session *session, uint64_t now_us, const char *helo, co
 {
 	struct record record;
 
-	/* In mid-mail Postfix tells the new HELO before the abort: the record is the session's alone. */
+	/* Postfix tells a HELO in mid-mail before the abort (libmilter turns that round): it is the session's alone. */
 	begin(session, &record, STAGE_HELO, now_us);
+	free(session->helo);
+	session->helo = helo ? strndup(helo, HELO_MAX) : NULL;
 	record_set_string(&record, FIELD_HELO, helo);
 	set_macro(&record, FIELD_PROTOCOL, macros, "r");
 	set_macro(&record, FIELD_TLS_VERSION, macros, "{tls_version}");
@@ -389,6 +405,18 @@ static void end_message(struct session *session)
 	session->message = NULL;
 }
 
+static void begin_auth(struct session *session, struct text from, struct text auth_type)
+{
+	const struct auth_sender sender = {
+		.session = session->id, .message = session->messages, .client = session->client,
+		.origin = auth_type.length ? CONFIG_ORIGIN_AUTHENTICATED
+			: session->is_local ? CONFIG_ORIGIN_LOCAL : CONFIG_ORIGIN_INBOUND,
+		.helo = text_of(session->helo), .from = from,
+	};
+
+	session->auth = auth_job_new(session->sessions->auth, session->config, &sender);
+}
+
 void session_mail(struct session *session, uint64_t now_us, char **arguments, const struct macros *macros)
 {
 	struct record record;
@@ -412,6 +440,7 @@ void session_mail(struct session *session, uint64_t now_us, char **arguments, co
 	set_macro(&record, FIELD_MAIL_HOST, macros, "{mail_host}");
 	set_macro(&record, FIELD_MAIL_ADDR, macros, "{mail_addr}");
 	put(session, &record);
+	begin_auth(session, address_of(arguments[0]), macro(macros, "{auth_type}"));
 }
 
 static bool is_status_code(struct text text)
@@ -545,6 +574,7 @@ void session_header(struct session *session, struct text name, struct text value
 
 	if (message)
 		message_header(message, name, value);
+	auth_job_header(session->auth, name, value);
 }
 
 static void put_header(struct session *session, uint64_t now_us)
@@ -568,6 +598,7 @@ void session_end_of_header(struct session *session, uint64_t now_us, const struc
 		return;
 	read_queue_id(session, macros);
 	put_header(session, now_us);
+	auth_job_end_of_header(session->auth);
 }
 
 void session_body(struct session *session, struct text chunk)
@@ -576,6 +607,23 @@ void session_body(struct session *session, struct text chunk)
 
 	if (message)
 		message_body(message, chunk);
+	auth_job_body(session->auth, chunk);
+}
+
+static void submit_auth(struct session *session)
+{
+	struct auth_end end = {
+		.queue_id = session->queue_id, .recipients = session->message_recipients,
+		.recipients_rejected = session->message_rejected,
+	};
+
+	if (session->message) {
+		end.size = message_size(session->message);
+		end.from_count = address_list_count(message_from(session->message));
+		end.from_domain = address_list_domain(message_from(session->message));
+	}
+	auth_job_submit(session->auth, &end);
+	session->auth = NULL;
 }
 
 void session_eom(struct session *session, uint64_t now_us, const struct macros *macros)
@@ -594,6 +642,7 @@ void session_eom(struct session *session, uint64_t now_us, const struct macros *
 	} else {
 		recorder_lost(session->sessions->recorder, now_us);
 	}
+	submit_auth(session);
 	end_message(session);
 }
 
@@ -609,6 +658,8 @@ void session_abort(struct session *session, uint64_t now_us)
 	record_set_string(&record, FIELD_AFTER_STAGE, stage_name(after));
 	set_recipients(session, &record);
 	put(session, &record);
+	auth_job_abort(session->auth, session->queue_id);
+	session->auth = NULL;
 	end_message(session);
 }
 

@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
+#include "auth_jobs.h"
 #include "config.h"
 #include "message.h"
 #include "recorder.h"
@@ -29,6 +30,7 @@
 
 struct sessions {
 	struct recorder *recorder;
+	struct auth_jobs *auth;		/* NULL: nothing is checked */
 	uint32_t epoch;
 	atomic_ullong total, messages;	/* since start */
 	pthread_mutex_t lock;		/* guards what follows, and the links of the sessions */
@@ -46,6 +48,9 @@ struct session {
 	bool is_connected;
 	char id[SESSION_ID_SIZE];
 	uint64_t begun_us;
+	struct spf_address client;	/* family 0: none that a network has */
+	bool is_local;			/* from this machine */
+	char *helo;			/* NULL: none yet */
 	enum stage last_stage;
 	uint64_t messages, recipients, recipients_rejected;
 
@@ -55,6 +60,7 @@ struct session {
 	uint64_t message_recipients, message_rejected;
 	bool recipients_limited, header_recorded, message_lost;
 	struct message *message;		/* from its first header on */
+	struct auth_job *auth;			/* NULL: nothing is checked */
 };
 
 /* Where the macros of a stage are asked for; NULL: not known. */

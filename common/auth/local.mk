@@ -4,11 +4,12 @@ noinst_LIBRARIES += libauth.a
 
 libauth_a_SOURCES = \
 	common/auth/dmarc.c common/auth/dmarc.h \
+	common/auth/dkim.c common/auth/dkim.h common/auth/dkim_key.c common/auth/dkim_signature.c \
 	common/auth/dns.c common/auth/dns.h common/auth/dns_unbound.c \
 	common/auth/dns_cache.c common/auth/dns_cache.h \
 	common/auth/domain.c common/auth/domain.h \
 	common/auth/spf.c common/auth/spf.h common/auth/spf_macro.c common/auth/spf_macro.h \
 	common/auth/spf_syntax.c common/auth/spf_syntax.h common/auth/spf_libspf2.c
-libauth_a_CFLAGS = $(AM_CFLAGS) $(PSL_CFLAGS) $(IDN2_CFLAGS)
+libauth_a_CFLAGS = $(AM_CFLAGS) $(PSL_CFLAGS) $(IDN2_CFLAGS) $(CRYPTO_CFLAGS)
 
-AUTH_LIBS = libauth.a $(UNBOUND_LIBS) $(PSL_LIBS) $(IDN2_LIBS) $(SPF2_LIBS)
+AUTH_LIBS = libauth.a $(UNBOUND_LIBS) $(PSL_LIBS) $(IDN2_LIBS) $(SPF2_LIBS) $(OPENDKIM_LIBS)

@@ -13,9 +13,11 @@
 {
 PACKAGES_BUILD="gcc libc6-dev make autoconf automake pkg-config libmilter-dev libhiredis-dev
 	libconfuse-dev libjansson-dev libssl-dev libsystemd-dev libunbound-dev libpsl-dev libidn2-dev
-	libspf2-dev libyaml-dev publicsuffix xz-utils"
-PACKAGES_LIVE="ldnsutils nsd python3 python3-dns python3-spf redis-server redis-tools openssl sasl2-bin libsasl2-modules"
-PACKAGES_CHECK="clang libclang-rt-14-dev"
+	libspf2-dev libopendkim-dev libyaml-dev publicsuffix xz-utils
+	zlib1g-dev libbz2-dev liblzma-dev libzstd-dev"
+PACKAGES_LIVE="ldnsutils nsd python3 python3-dkim python3-dns python3-nacl python3-spf redis-server redis-tools openssl
+	sasl2-bin libsasl2-modules"
+PACKAGES_CHECK="clang libclang-rt-14-dev strace valgrind"
 }
 
 packages_lock=/run/smtptrail-packages.lock

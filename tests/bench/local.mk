@@ -19,3 +19,7 @@ CLEANFILES += tests/bench/bench_callbacks
 tests_bench_bench_callbacks_SOURCES = tests/bench/bench_callbacks.c tests/driver/histogram.h \
 	tests/unit/journal_rooms.h tests/unit/unit.h
 tests_bench_bench_callbacks_LDADD = $(DAEMON_LIBS)
+EXTRA_PROGRAMS += tests/bench/bench_dkim
+CLEANFILES += tests/bench/bench_dkim
+tests_bench_bench_dkim_SOURCES = tests/bench/bench_dkim.c tests/unit/dns_table.c tests/unit/dns_table.h
+tests_bench_bench_dkim_LDADD = $(AUTH_LIBS) $(COMMON_LIBS)

@@ -5,7 +5,10 @@ import sys
 import time
 
 import transactions
+from auth_messages import CLIENT, Messages
+from dns_lab import Nsd
 from lab import STREAM_KEY, Lab, run_test, wait_until, write
+from smtp_client import Client
 
 WATCH_LAG_SECONDS = 0.2
 
@@ -39,6 +42,37 @@ def play(lab):
         say()
 
 
+def start_dns(lab, zone):
+    """A process of the lab, so that --keep keeps it."""
+    os.makedirs(lab.path("dns"))
+    nsd = Nsd(zone, directory=lab.path("dns"))
+    nsd.process = lab.spawn("dns", nsd.command)
+    nsd.wait()
+    return nsd.address
+
+
+def send(lab, row):
+    mark = lab.last_id()
+    with Client(lab, "ADDR=%s NAME=[UNAVAILABLE]" % CLIENT) as client:
+        client.say("EHLO " + row.helo)
+        client.mail(row.sender, ["joe@lab.test"], row.message)
+        client.quit()
+    return lab.wait_records("a verdict", lambda seen: any(each["stage"] == "verdict" for each in seen), mark)
+
+
+def play_authentication(lab, messages):
+    """Each message with its verdict: what it is about, and what was found."""
+    names = ("spf", "dkim", "dmarc", "why", "disposition", "skipped")
+    verdicts = []
+    for number, row in enumerate(messages.rows, 1):
+        say("-- authentication %d of %d: %s" % (number, len(messages.rows), row.words))
+        verdicts += [each for each in send(lab, row) if each["stage"] == "verdict"]
+        time.sleep(WATCH_LAG_SECONDS)
+        say()
+    return ["   %-16s %s" % (row.name, "  ".join("%s=%s" % (name, each[name]) for name in names if name in each))
+            for row, each in zip(messages.rows, verdicts)]
+
+
 def show_state(lab):
     say("-- how the milter is (smtptrail status)")
     wait_until("all is shipped", lambda: lab.status()["backlog_records"] == 0)
@@ -68,9 +102,10 @@ NEXT = """\
 
 def main():
     keep = "--keep" in sys.argv[1:]
+    messages = Messages()
     with Lab(keep=keep) as lab:
-        say("demo: starting a private Redis, smtptrail-milter and Postfix in %s" % lab.directory)
-        lab.start()
+        say("demo: starting a private DNS server, Redis, smtptrail-milter and Postfix in %s" % lab.directory)
+        lab.start(auth="yes", dns_servers=[start_dns(lab, messages.zone)])
         write(lab.path("smtptrail.conf"), 'redis_address = "unix:%s"\nstatus_file = "%s"\n' % (
             lab.redis_socket, lab.status_file))
         say("demo: Postfix listens on 127.0.0.1:%d; what follows is printed by smtptrail watch, live" % lab.port)
@@ -80,9 +115,12 @@ def main():
         say()
         try:
             play(lab)
+            verdicts = play_authentication(lab, messages)
         finally:
             watch.terminate()
             watch.wait(10)
+        say("-- the verdicts: what a DMARC policy asks for is recorded, never acted upon")
+        say("\n".join(verdicts) + "\n")
         show_state(lab)
         say((KEPT if keep else NEXT).format(
             port=lab.port, smtptrail=lab.program("smtptrail"), conf=lab.path("smtptrail.conf"),

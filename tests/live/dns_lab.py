@@ -52,8 +52,8 @@ def txt(text):
 class Nsd:
     """nsd with one zone, the root, so that any name can be answered."""
 
-    def __init__(self, zone=None, zone_file=None):
-        self.directory = tempfile.mkdtemp(prefix="smtptrail-dns-")
+    def __init__(self, zone=None, zone_file=None, directory=None):
+        self.directory = directory or tempfile.mkdtemp(prefix="smtptrail-dns-")
         self.port = free_port()
         self.process = None
         if zone_file is None:
@@ -71,10 +71,16 @@ class Nsd:
     def address(self):
         return "127.0.0.1@%d" % self.port
 
+    @property
+    def command(self):
+        return [find_program("nsd"), "-d", "-c", self.directory + "/nsd.conf"]
+
     def start(self):
         with open(os.path.join(self.directory, "log"), "ab") as log:
-            self.process = subprocess.Popen([find_program("nsd"), "-d", "-c", self.directory + "/nsd.conf"],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.wait()
+
+    def wait(self):
         query = b"\x12\x34\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x06\x00\x01"
         for _ in range(100):
             with socket.socket(type=socket.SOCK_DGRAM) as asking:

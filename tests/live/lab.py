@@ -341,9 +341,13 @@ class Lab:
             child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                      start_new_session=True, **keywords)
         self.children[name] = child
-        self.state["processes"].append({"name": name, "pid": child.pid, "birth": process_birth(child.pid)})
-        self._save()
+        self.adopt(name, child.pid)
         return child
+
+    def adopt(self, name, pid):
+        """A process that is to be taken down with the lab."""
+        self.state["processes"].append({"name": name, "pid": pid, "birth": process_birth(pid)})
+        self._save()
 
     def end(self, name, number=signal.SIGTERM, seconds=WAIT_SECONDS):
         """Ends a process of the lab and returns its exit status."""
@@ -444,7 +448,7 @@ class Lab:
                   "front_directory": self.state["front"], "spool_directory": self.path("milter", "spool"),
                   "segment_size": "256K", "front_size": "4M", "spool_size": "64M",
                   "spool_free_percent": 0, "status_file": self.status_file, "status_interval": "200ms",
-                  "log": "stderr"}
+                  "log": "stderr", "auth": "no"}
         values.update(options)
         with open(self.config_file, "w", encoding="utf-8") as file:
             for name, value in values.items():

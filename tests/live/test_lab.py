@@ -18,6 +18,7 @@ def live(ways):
         lab.start_redis()
         lab.start_postfix()
         print(lab.directory, flush=True)
+        sys.stdin.readline()			# until its processes have been seen
         if "wait" in ways:
             time.sleep(60)
         if "raise" in ways:
@@ -26,7 +27,8 @@ def live(ways):
 
 
 def begin(way):
-    child = subprocess.Popen([sys.executable, SELF, way], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    child = subprocess.Popen([sys.executable, SELF, way], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, text=True)
     directory = child.stdout.readline().strip()
     if not directory:
         status = child.wait(60)
@@ -34,12 +36,25 @@ def begin(way):
     return child, directory, processes_of(directory)
 
 
+def target_of(link):
+    """Where a link leads; a file that is closed just now leads nowhere."""
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
+
+
 def processes_of(directory):
     """Every process that names the directory in its command line, environment or open files."""
     found = []
     for path in glob.glob("/proc/[0-9]*"):
+        names = []
+        for link in glob.glob(path + "/fd/*") + [path + "/cwd"]:
+            try:
+                names.append(os.readlink(link))
+            except OSError:			# a descriptor that was just closed hides no other
+                continue
         try:
-            names = [os.readlink(each) for each in glob.glob(path + "/fd/*")] + [os.readlink(path + "/cwd")]
             with open(path + "/cmdline", encoding="utf-8", errors="replace") as file:
                 names.append(file.read())
         except OSError:
@@ -60,6 +75,7 @@ def test_end(way, number=None):
     child, directory, processes = begin(way)
     if len(processes) < 2:			# Redis and master; the others come and go
         raise LabError("a lab has more processes than %s" % processes)
+    child.stdin.close()
     if number:
         child.send_signal(number)
     status = child.wait(60)

@@ -5,6 +5,7 @@ Arguments: names of cases; without any, all.
 """
 import os
 import signal
+import statistics
 import sys
 import time
 
@@ -15,7 +16,9 @@ from smtp_client import Client, Message
 CASES = []
 JOE = "joe@" + DOMAIN
 SENDER = "ann@example.com"
-SLOWEST_SESSION_SECONDS = 1.5	# a session of one message takes some 20 ms; 2 s is the milter's own time-out in Postfix
+# A session of one message takes some 20 ms; 2 s is the time-out for the milter in Postfix. A busy machine may
+# hold some sessions up, not half of them.
+MEDIAN_SESSION_SECONDS = 1.5
 
 
 def case(function):
@@ -29,8 +32,8 @@ def check(condition, what):
 
 
 def send(lab, prefix, count, recipients=1):
-    """One session a message; gives the Message-IDs. Each client must be told 250, in normal time."""
-    ids = []
+    """One session a message; gives the Message-IDs. Each client must be told 250, most in normal time."""
+    ids, times = [], []
     for number in range(count):
         message = Message("%s-%d" % (prefix, number))
         begin = time.monotonic()
@@ -38,10 +41,10 @@ def send(lab, prefix, count, recipients=1):
             client.say("EHLO client.example")
             client.mail(SENDER, [JOE] + ["r%d@example.net" % each for each in range(1, recipients)], message)
             client.quit()
-        took = time.monotonic() - begin
-        check(took < SLOWEST_SESSION_SECONDS + 0.01 * recipients,
-              "session %d of %s took %.1f s" % (number, prefix, took))
+        times.append(time.monotonic() - begin)
         ids.append(message.id)
+    check(count < 3 or statistics.median(times) < MEDIAN_SESSION_SECONDS + 0.01 * recipients,
+          "sessions of %s took %s s" % (prefix, " ".join("%.1f" % each for each in times)))
     return ids
 
 
@@ -152,6 +155,26 @@ def check_closes(lab, cause, stages):
     check({each["session"] for each in closes} <= begun, "the sessions closed are those that began")
     check(not sequence_differences(records), "the records are without hole or repetition")
     return records
+
+
+@case
+def milter_hangs(lab):
+    """A session waits for it once, for command_timeout; then the mail flows, and is recorded again afterwards."""
+    milter = lab.children["milter"]
+    ids = send(lab, "milter-before", 1)
+    clients = one_session_of_each_kind(lab)
+    milter.send_signal(signal.SIGSTOP)
+    begin = time.monotonic()
+    for number in range(3):
+        with Client(lab) as client:
+            client.say("EHLO client.example")
+            client.mail(SENDER, [JOE], Message("milter-while-%d" % number))
+            client.quit()
+    check(time.monotonic() - begin < 3 * 4, "each session waits once")
+    finish(clients)
+    milter.send_signal(signal.SIGCONT)
+    ids += send(lab, "milter-after", 3)
+    check_arrived(lab, ids)
 
 
 @case

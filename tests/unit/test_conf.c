@@ -50,9 +50,11 @@ static char file_name[] = "/tmp/test_conf.XXXXXX";
 
 static void write_file(const char *text, size_t length)
 {
-	int descriptor = open(file_name, O_WRONLY | O_TRUNC);
+	/* Not O_TRUNC: ext4 sends a file that is cut to nothing and written again to the disk at once. */
+	int descriptor = open(file_name, O_WRONLY);
 
 	CHECK(descriptor >= 0 && write(descriptor, text, length) == (ssize_t)length);
+	CHECK_NUMBER(ftruncate(descriptor, (off_t)length), 0);
 	close(descriptor);
 }
 

@@ -41,6 +41,31 @@ TEST(the_defaults_are_read_without_a_file)
 	config_release(NULL);
 }
 
+TEST(the_options_of_the_checks_have_their_forms)
+{
+	struct config *config;
+	struct problem problem;
+
+	CHECK_NUMBER(config_read(&config, NULL, &problem), 0);
+	CHECK(config->auth);
+	CHECK(config_has_origin(&config->spf_origins, CONFIG_ORIGIN_INBOUND));
+	CHECK(!config_has_origin(&config->spf_origins, CONFIG_ORIGIN_LOCAL));
+	CHECK_NUMBER(config->dns_servers.count, 0);
+	config_release(config);
+	CHECK_NUMBER(read_text("dns_servers = { 192.0.2.1, \"2001:db8::1@5353\" }\nspf_engines = { libspf2, builtin }\n"
+			       "dkim_origins = { inbound, local }\ndmarc_origins = { }\n", &config, &problem), 0);
+	CHECK_NUMBER(config->dns_servers.count, 2);
+	CHECK_STRING(config->spf_engines.items[0], "libspf2");
+	CHECK(config_has_origin(&config->dkim_origins, CONFIG_ORIGIN_LOCAL));
+	CHECK(!config_has_origin(&config->dmarc_origins, CONFIG_ORIGIN_INBOUND));
+	config_release(config);
+	CHECK_NUMBER(read_text("dns_servers = { dns.example }\n", &config, &problem), -EINVAL);
+	CHECK_NUMBER(read_text("dns_servers = { \"192.0.2.1@70000\" }\n", &config, &problem), -EINVAL);
+	CHECK_NUMBER(read_text("dns_servers = { \"192.0.2.1@\" }\n", &config, &problem), -EINVAL);
+	CHECK_NUMBER(read_text("spf_engines = { }\n", &config, &problem), -EINVAL);
+	CHECK_NUMBER(read_text("spf_origins = { outbound }\n", &config, &problem), -EINVAL);
+}
+
 /* The sample, with every option's line made live, says nothing but the defaults. */
 TEST(the_sample_file_reads_back_as_the_defaults)
 {
@@ -90,6 +115,7 @@ static const struct {
 	{ "front_size = 2M", " front_size is too small for 4 segments; allowed: at least 4096K, 4 times segment_size" },
 	{ "spool_size = 2M keep_size = 0", " spool_size is too small for 4 segments; allowed: at least 4096K, 4 times segment_size" },
 	{ "keep_size = 2G", " keep_size is larger than the spool; allowed: at most 1048576K, the spool_size" },
+	{ "front_directory = /var/lib/smtptrail/", "front_directory and spool_directory are both" },
 	{ "front_directory = /var/lib/smtptrail", "front_directory and spool_directory are both '/var/lib/smtptrail'; allowed: two directories" },
 	{ "header_hash = { subject }", " header_hash names fields, but hash_key_file is empty; allowed: the path of a file with a key" },
 	{ "header_hash = { subject } hash_key_file = /nowhere/key", " hash_key_file '/nowhere/key' cannot be opened; allowed: " },
@@ -154,6 +180,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(the_sample_file_reads_back_as_the_defaults),
 	UNIT_TEST(what_does_not_fit_is_refused_with_the_file_and_the_reason),
 	UNIT_TEST(what_does_fit_is_taken),
+	UNIT_TEST(the_options_of_the_checks_have_their_forms),
 	UNIT_TEST(the_key_is_the_bytes_of_its_file),
 	{ NULL, NULL },
 };

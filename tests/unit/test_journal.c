@@ -377,7 +377,7 @@ static void run_and_kill(struct rooms *rooms, int round)
 	/* On a busy machine it may take a while to begin. */
 	uint64_t goal = count_confirmed() + 100;
 
-	for (int i = 0; i < 5000 && count_confirmed() < goal; i++)
+	for (int i = 0; i < 60000 && count_confirmed() < goal; i++)
 		(void)usleep(1000);
 	(void)usleep((useconds_t)(round * 1777 % 12000));
 	(void)kill(child, SIGKILL);
@@ -1189,6 +1189,62 @@ TEST(a_segment_that_is_deleted_under_a_running_journal_is_counted_as_a_gap)
 	rooms_done(&rooms);
 }
 
+TEST(a_spool_that_is_taken_away_costs_no_entry_of_the_front)
+{
+	struct rooms rooms;
+
+	rooms_init(&rooms);
+	struct journal *journal = rooms_open(&rooms);
+	uint64_t made = 0;
+
+	rooms_empty(rooms.spool);
+	CHECK_NUMBER(rmdir(rooms.spool), 0);
+	for (int i = 0; i < 4; i++) {
+		made += rooms_fill(journal, made + 1, 500, 150);
+		CHECK_NUMBER(journal_prepare(journal), 0);
+		CHECK_NUMBER(journal_keep(journal), -ENOENT);
+	}
+	CHECK_NUMBER(made, 2000);
+	CHECK_NUMBER(rooms_stat(journal).keep_error, ENOENT);
+	struct rooms_read read = rooms_drain(journal, true);
+
+	CHECK_NUMBER(read.count, made);
+	CHECK_NUMBER(read.holes, 0);
+	CHECK_NUMBER(rooms_stat(journal).damaged, 0);
+	journal_close(journal);
+	rooms_done(&rooms);
+}
+
+TEST(a_spool_that_cannot_be_written_stops_no_recording_while_redis_takes_the_records)
+{
+	struct rooms rooms;
+
+	rooms_init(&rooms);
+	rooms.options.keep_us = 3600000000;
+	rooms.options.keep_bytes = UINT64_C(1) << 30;
+	struct journal *journal = rooms_open(&rooms);
+	uint64_t made = 0;
+
+	/* What the spool has by now is shipped, and kept. */
+	for (int i = 0; i < 20; i++) {
+		if (i == 5) {
+			rooms_empty(rooms.spool);
+			CHECK_NUMBER(rmdir(rooms.spool), 0);
+		}
+		made += rooms_fill(journal, made + 1, 700, 150);
+		struct rooms_read read = rooms_drain(journal, true);
+
+		CHECK_NUMBER(read.last, made);
+		CHECK_NUMBER(journal_keep(journal), i < 5 ? 0 : -ENOENT);
+		CHECK_NUMBER(journal_prepare(journal), 0);
+	}
+	CHECK_NUMBER(made, 20 * 700);
+	CHECK_NUMBER(rooms_stat(journal).refused, 0);
+	CHECK_NUMBER(rooms_stat(journal).damaged, 0);
+	journal_close(journal);
+	rooms_done(&rooms);
+}
+
 TEST(a_scan_reads_past_damage_and_a_damaged_head_and_says_so)
 {
 	struct rooms rooms;
@@ -1300,6 +1356,8 @@ int main(int argc, char **argv)
 		UNIT_TEST(bytes_that_a_client_had_recorded_never_pass_for_an_entry),
 		UNIT_TEST(an_unreadable_file_is_set_aside_and_the_others_are_read),
 		UNIT_TEST(a_segment_that_is_deleted_under_a_running_journal_is_counted_as_a_gap),
+		UNIT_TEST(a_spool_that_is_taken_away_costs_no_entry_of_the_front),
+		UNIT_TEST(a_spool_that_cannot_be_written_stops_no_recording_while_redis_takes_the_records),
 		UNIT_TEST(a_scan_reads_past_damage_and_a_damaged_head_and_says_so),
 		UNIT_TEST(a_sleeping_reader_is_woken_by_an_append_and_by_the_end),
 		{ NULL, NULL },

@@ -1,4 +1,5 @@
 /* test_verb_journal.c - smtptrail journal shows what segments hold, harmlessly, and finds what is damaged. */
+#include <signal.h>
 #include <sys/wait.h>
 
 #include "common/journal_segment.h"
@@ -101,6 +102,116 @@ TEST(verify_and_stat_say_whether_a_journal_is_whole)
 	rooms_done(&rooms);
 }
 
+enum { ENTRIES = 30, PAYLOAD = 100, ENTRY = 16 + 104, CHECKED = 16 + 100 };	/* the last 4 bytes are padding */
+
+/* A journal in one room as a SIGKILL leaves it; fills in the path of the file with the entries. */
+static void make_killed(struct rooms *rooms, bool in_front, char ret_path[400])
+{
+	rooms_init(rooms);
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct journal *journal = rooms_open(rooms);
+
+		(void)rooms_fill(journal, 1, ENTRIES, PAYLOAD);
+		if (!in_front)
+			(void)journal_keep(journal);
+		(void)raise(SIGKILL);
+	}
+	(void)waitpid(child, NULL, 0);
+	(void)snprintf(ret_path, 400, "%s/segment-%010d", in_front ? rooms->front : rooms->spool, 1);
+}
+
+/* What verify says of the room: entries, missing, torn and its exit status. */
+static void verify_says(const struct rooms *rooms, bool in_front, const char *what, size_t offset,
+			const long wanted[4])
+{
+	char arguments[400];
+	long got[4] = { -1, -1, -1, -1 };
+	int status;
+
+	(void)snprintf(arguments, sizeof arguments, "verify %s", in_front ? rooms->front : rooms->spool);
+	const char *total = strstr(run_verb(arguments, &status), " files ");
+
+	got[3] = status;
+	if (total)
+		(void)sscanf(total, " files %ld entries seq %*d to %*d %ld missing %ld torn", &got[0], &got[1], &got[2]);
+	CHECK_SAYING(memcmp(got, wanted, sizeof got) == 0,
+		     "%s, %s at %zu: %ld entries, %ld missing, %ld torn, status %ld; wanted %ld, %ld, %ld, %ld",
+		     in_front ? "front" : "spool", what, offset, got[0], got[1], got[2], got[3], wanted[0], wanted[1],
+		     wanted[2], wanted[3]);
+}
+
+static void flip(const char *path, size_t offset)
+{
+	int fd = open(path, O_RDWR);
+	char byte = 0;
+
+	CHECK_NUMBER(pread(fd, &byte, 1, (off_t)offset), 1);
+	byte = (char)(byte ^ 0x10);
+	CHECK_NUMBER(pwrite(fd, &byte, 1, (off_t)offset), 1);
+	close(fd);
+}
+
+/* In each part of an entry (length, checksum, seq, begin, middle and end of the payload, padding). */
+TEST(verify_counts_the_entry_that_a_flipped_byte_costs)
+{
+	static const size_t places[] = { 0, 1, 3, 4, 7, 8, 12, 15, 16, 25, 60, CHECKED - 1, CHECKED, ENTRY - 1 };
+	static const int which[] = { 0, 14, ENTRIES - 1 };
+
+	for (int in_front = 0; in_front < 2; in_front++) {
+		struct rooms rooms;
+		char path[400];
+
+		make_killed(&rooms, in_front, path);
+		verify_says(&rooms, in_front, "nothing", 0, (const long[]){ ENTRIES, 0, 0, 0 });
+		for (size_t i = 0; i < sizeof which / sizeof which[0]; i++)
+			for (size_t k = 0; k < sizeof places / sizeof places[0]; k++) {
+				size_t offset = SEGMENT_HEAD_SIZE + (size_t)which[i] * ENTRY + places[k];
+				bool is_lost = places[k] < CHECKED;
+				/* A greater length of the last entry is beyond the end of a copy: that looks unfinished. */
+				bool is_torn = !in_front && which[i] == ENTRIES - 1 && places[k] < 3;
+				bool is_missing = is_lost && !is_torn;
+
+				flip(path, offset);
+				verify_says(&rooms, in_front, "flip", offset,
+					    (const long[]){ ENTRIES - is_lost, is_missing, is_torn, is_missing });
+				flip(path, offset);
+			}
+		verify_says(&rooms, in_front, "all put right", 0, (const long[]){ ENTRIES, 0, 0, 0 });
+		rooms_done(&rooms);
+	}
+}
+
+TEST(verify_tells_a_file_that_was_cut_from_an_append_that_was_not_finished)
+{
+	static const size_t cuts[] = { 1, 4, 5, 16, 17, 60, CHECKED - 1, CHECKED, ENTRY };
+
+	for (int in_front = 0; in_front < 2; in_front++) {
+		struct rooms rooms;
+		char path[400];
+		uint32_t zero = 0;
+
+		for (size_t i = sizeof cuts / sizeof cuts[0]; i-- > 0;) {
+			size_t size = SEGMENT_HEAD_SIZE + (ENTRIES - 1) * ENTRY + cuts[i];
+			long whole = ENTRIES - (cuts[i] < CHECKED);
+
+			make_killed(&rooms, in_front, path);
+			CHECK_NUMBER(truncate(path, (off_t)size), 0);
+			verify_says(&rooms, in_front, "cut", size, (const long[]){ whole, 0, ENTRIES - whole, 0 });
+			rooms_done(&rooms);
+		}
+		/* Killed before its length was written. */
+		make_killed(&rooms, in_front, path);
+		int fd = open(path, O_WRONLY);
+
+		CHECK_NUMBER(pwrite(fd, &zero, 4, SEGMENT_HEAD_SIZE + (ENTRIES - 1) * ENTRY), 4);
+		close(fd);
+		verify_says(&rooms, in_front, "no length", 0, (const long[]){ ENTRIES - 1, 0, 1, 0 });
+		rooms_done(&rooms);
+	}
+}
+
 TEST(what_cannot_be_read_or_understood_ends_with_2)
 {
 	static const char *const cases[] = { "", "dump", "shred /tmp", "verify /nonexistent", "dump --colour /tmp" };
@@ -117,6 +228,8 @@ int main(int argc, char **argv)
 	static const struct unit_test tests[] = {
 		UNIT_TEST(dump_shows_one_line_a_record_and_no_byte_that_harms),
 		UNIT_TEST(verify_and_stat_say_whether_a_journal_is_whole),
+		UNIT_TEST(verify_counts_the_entry_that_a_flipped_byte_costs),
+		UNIT_TEST(verify_tells_a_file_that_was_cut_from_an_append_that_was_not_finished),
 		UNIT_TEST(what_cannot_be_read_or_understood_ends_with_2),
 		{ NULL, NULL },
 	};

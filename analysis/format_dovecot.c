@@ -1,0 +1,116 @@
+/* format_dovecot.c - Dovecot: login, imap, pop3, lmtp, lda and sieve. */
+#include <errno.h>
+
+#include "analysis/format.h"
+#include "analysis/template.h"
+
+static const struct template_row rows[] = {
+#define ROW(kind, programs, pattern) { kind, programs, pattern },
+#include "analysis/dovecot.def"
+#undef ROW
+};
+
+static struct template_set *set;
+
+static int prepare(void)
+{
+	if (!set)
+		set = template_set_new(rows, sizeof rows / sizeof rows[0]);
+	return set ? 0 : -ENOMEM;
+}
+
+static bool has_prefix(struct text text, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	return text.length >= length && strncasecmp(text.start, prefix, length) == 0;
+}
+
+static bool take_between(struct text *text, char open, char close, struct text *ret)
+{
+	const char *end;
+
+	if (!text->length || text->start[0] != open)
+		return false;
+	end = memchr(text->start, close, text->length);
+	if (!end)
+		return false;
+	*ret = (struct text){ text->start + 1, (size_t)(end - text->start - 1) };
+	*text = (struct text){ end + 1, (size_t)(text->start + text->length - end - 1) };
+	return true;
+}
+
+/* "lmtp(42)": no user yet, but a process. */
+static bool is_number(struct text text)
+{
+	for (size_t i = 0; i < text.length; i++)
+		if (text.start[i] < '0' || text.start[i] > '9')
+			return false;
+	return text.length != 0;
+}
+
+/* "imap(user)<pid><session>: " or "imap-login: "; *ret_program is "imap", "login" ... */
+static bool take_service(struct text *text, struct event *event, struct text *ret_program)
+{
+	static const char *const services[] = { "imap", "pop3", "lmtp", "lda", "deliver", "managesieve", "submission", "master" };
+	struct text rest = *text, value;
+	size_t i = 0;
+
+	while (i < sizeof services / sizeof services[0] && !has_prefix(rest, services[i]))
+		i++;
+	if (i == sizeof services / sizeof services[0])
+		return false;
+	*ret_program = text_of(strcmp(services[i], "deliver") == 0 ? "lda" : services[i]);
+	event_add(event, "service", (struct text){ rest.start, strlen(services[i]) });
+	rest = (struct text){ rest.start + strlen(services[i]), rest.length - strlen(services[i]) };
+	if (has_prefix(rest, "-login")) {
+		*ret_program = TEXT_LITERAL("login");
+		rest = (struct text){ rest.start + 6, rest.length - 6 };
+	}
+	if (take_between(&rest, '(', ')', &value))
+		event_add(event, is_number(value) ? "child_pid" : "user", value);
+	if (take_between(&rest, '<', '>', &value))
+		event_add(event, "child_pid", value);
+	if (take_between(&rest, '<', '>', &value))
+		event_add(event, "session_id", value);
+	if (has_prefix(rest, ": Info: "))
+		rest = (struct text){ rest.start + 6, rest.length - 6 };
+	if (!has_prefix(rest, ": "))
+		return false;
+	*text = (struct text){ rest.start + 2, rest.length - 2 };
+	return true;
+}
+
+static enum format_result read_dovecot(struct event *event)
+{
+	struct text process = event->frame.process, message = event->frame.message;
+	struct text text = message, program = TEXT_NONE;
+	struct event_field service[4];
+	unsigned count;
+	bool matches;
+
+	if (!has_prefix(process, "dovecot"))
+		return FORMAT_NOT_MINE;
+	if (!take_service(&text, event, &program))
+		return FORMAT_MALFORMED;
+	count = event->field_count < 4 ? event->field_count : 4;
+	memcpy(service, event->fields, count * sizeof service[0]);
+	int group = template_group(set, program);
+
+	/* The rows see what stands behind the session, and start their fields anew. */
+	event->frame.message = text;
+	matches = group >= 0 && template_read(set, group, event);
+	event->frame.message = message;
+	if (!matches)
+		return FORMAT_MALFORMED;
+	for (unsigned i = 0; i < count; i++)
+		event_add(event, service[i].name, service[i].value);
+	return FORMAT_MATCHED;
+}
+
+const struct format format_dovecot = {
+	.name = "dovecot",
+	.summary = "Dovecot 1.x to 2.4: login, imap, pop3, lmtp, lda, sieve",
+	.prepare = prepare,
+	.read = read_dovecot,
+};

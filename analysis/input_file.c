@@ -1,0 +1,352 @@
+/* input_file.c - one buffer, lines lent from it; the rest of a line moves to its start. */
+#include "analysis/input_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analysis/decompress.h"
+
+enum { FIRST_PIECE = 4096 };
+
+enum encoding { ENCODING_BYTES, ENCODING_UTF16LE, ENCODING_UTF16BE };
+
+struct input_file {
+	int fd;
+	struct decompress *stream;
+	enum encoding encoding;
+	int error;			/* of the stream; told when all that came before it was lent */
+	bool has_ended;
+	bool skips_line;		/* the rest of a line that was cut */
+	int64_t time_us;
+	uint64_t lines, bytes;
+	unsigned surrogate;		/* first half of a UTF-16 pair */
+	size_t raw_left;		/* of raw: a byte that waits for its second */
+	char raw[INPUT_FILE_BUFFER / 2];
+	size_t start, end;
+	char buffer[INPUT_FILE_BUFFER + INPUT_FILE_PADDING];
+};
+
+const char *input_file_compressions(void)
+{
+	return decompress_names();
+}
+
+static size_t put_utf8(char *out, unsigned code)
+{
+	if (code < 0x80) {
+		out[0] = (char)code;
+		return 1;
+	}
+	if (code < 0x800) {
+		out[0] = (char)(0xc0 | code >> 6);
+		out[1] = (char)(0x80 | (code & 0x3f));
+		return 2;
+	}
+	if (code < 0x10000) {
+		out[0] = (char)(0xe0 | code >> 12);
+		out[1] = (char)(0x80 | (code >> 6 & 0x3f));
+		out[2] = (char)(0x80 | (code & 0x3f));
+		return 3;
+	}
+	out[0] = (char)(0xf0 | code >> 18);
+	out[1] = (char)(0x80 | (code >> 12 & 0x3f));
+	out[2] = (char)(0x80 | (code >> 6 & 0x3f));
+	out[3] = (char)(0x80 | (code & 0x3f));
+	return 4;
+}
+
+/* One unit of UTF-16 more; a half of a pair that stands alone becomes U+FFFD. */
+static size_t put_unit(struct input_file *input, char *out, unsigned unit)
+{
+	unsigned first = input->surrogate;
+	size_t length = 0;
+
+	input->surrogate = 0;
+	if (first && unit >= 0xdc00 && unit < 0xe000)
+		return put_utf8(out, 0x10000 + ((first - 0xd800) << 10) + (unit - 0xdc00));
+	if (first)
+		length = put_utf8(out, 0xfffd);
+	if (unit >= 0xd800 && unit < 0xdc00) {
+		input->surrogate = unit;
+		return length;
+	}
+	if (unit >= 0xdc00 && unit < 0xe000)
+		unit = 0xfffd;
+	return length + put_utf8(out + length, unit);
+}
+
+/* Each unit takes 3 bytes at most, a lone half before it 3 more: a third of the room is read. */
+static ssize_t read_utf16(struct input_file *input, char *out, size_t room)
+{
+	size_t wanted = room / 3 < sizeof input->raw ? room / 3 : sizeof input->raw;
+	ssize_t got = decompress_read(input->stream, input->raw + input->raw_left, wanted - input->raw_left);
+	size_t length = 0, i = 0;
+
+	if (got <= 0)
+		return got;
+	size_t count = input->raw_left + (size_t)got;
+
+	for (; i + 1 < count; i += 2) {
+		unsigned a = (unsigned char)input->raw[i], b = (unsigned char)input->raw[i + 1];
+
+		length += put_unit(input, out + length, input->encoding == ENCODING_UTF16LE ? b << 8 | a : a << 8 | b);
+	}
+	input->raw_left = count - i;
+	if (input->raw_left)
+		input->raw[0] = input->raw[i];
+	/* A single byte at first: come again. */
+	return length ? (ssize_t)length : read_utf16(input, out, room);
+}
+
+/* Adds bytes behind those in the buffer. */
+static void fill(struct input_file *input)
+{
+	ssize_t got;
+
+	if (input->start > 0) {
+		memmove(input->buffer, input->buffer + input->start, input->end - input->start);
+		input->end -= input->start;
+		input->start = 0;
+	}
+	size_t room = INPUT_FILE_BUFFER - input->end;
+
+	got = input->encoding == ENCODING_BYTES ? decompress_read(input->stream, input->buffer + input->end, room)
+						: read_utf16(input, input->buffer + input->end, room);
+	if (got <= 0) {
+		input->has_ended = true;
+		input->error = (int)got;
+		return;
+	}
+	input->end += (size_t)got;
+	input->bytes += (uint64_t)got;
+}
+
+/* The byte order mark at the start, in a first piece that is small: made into UTF-8 it grows. */
+static void read_mark(struct input_file *input)
+{
+	const unsigned char *b;
+	size_t count;
+
+	while (!input->has_ended && input->end < 4) {
+		ssize_t got = decompress_read(input->stream, input->buffer + input->end, FIRST_PIECE - input->end);
+
+		input->has_ended = got <= 0;
+		input->error = got < 0 ? (int)got : 0;
+		input->end += got > 0 ? (size_t)got : 0;
+	}
+	input->bytes = input->end;
+	b = (const unsigned char *)input->buffer;
+	count = input->end;
+	if (count >= 3 && b[0] == 0xef && b[1] == 0xbb && b[2] == 0xbf)
+		input->start = 3;
+	else if (count >= 2 && b[0] == 0xff && b[1] == 0xfe)
+		input->encoding = ENCODING_UTF16LE;
+	else if (count >= 2 && b[0] == 0xfe && b[1] == 0xff)
+		input->encoding = ENCODING_UTF16BE;
+	else if (count >= 4 && b[0] && !b[1] && b[2] && !b[3])
+		input->encoding = ENCODING_UTF16LE;
+}
+
+/* What was read before the encoding was known, made into UTF-8. */
+static int convert_first(struct input_file *input)
+{
+	size_t skip = (unsigned char)input->buffer[0] >= 0xfe ? 2 : 0, length = 0, i;
+	size_t count = input->end;
+	char *copy = malloc(count);
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, input->buffer, count);
+	for (i = skip; i + 1 < count; i += 2) {
+		unsigned a = (unsigned char)copy[i], b = (unsigned char)copy[i + 1];
+
+		length += put_unit(input, input->buffer + length, input->encoding == ENCODING_UTF16LE ? b << 8 | a : a << 8 | b);
+	}
+	if (i < count) {
+		input->raw[0] = copy[i];
+		input->raw_left = 1;
+	}
+	free(copy);
+	input->end = length;
+	return 0;
+}
+
+static int open_path(struct input_file *input, const char *path)
+{
+	struct stat info;
+
+	input->fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	if (input->fd < 0 || fstat(input->fd, &info) != 0)
+		return -errno;
+	if (S_ISDIR(info.st_mode))
+		return -EISDIR;
+	if (S_ISREG(info.st_mode)) {
+		input->time_us = (int64_t)info.st_mtim.tv_sec * 1000000 + info.st_mtim.tv_nsec / 1000;
+		(void)posix_fadvise(input->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	}
+	return 0;
+}
+
+int input_file_open(struct input_file **ret_input, const char *path, struct problem *problem)
+{
+	struct input_file *input = calloc(1, sizeof *input);
+	int error;
+
+	if (!input) {
+		problem_set(problem, "cannot read '%s': %s", path, strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	input->fd = -1;
+	error = open_path(input, path);
+	if (!error)
+		error = decompress_new(&input->stream, input->fd);
+	if (!error) {
+		read_mark(input);
+		if (input->encoding != ENCODING_BYTES)
+			error = convert_first(input);
+	}
+	if (error) {
+		problem_set(problem, "cannot read '%s': %s", path, error == -ENOTSUP
+			    ? "this build cannot decompress it" : strerror(-error));
+		input_file_close(input);
+		return error;
+	}
+	*ret_input = input;
+	return 0;
+}
+
+void input_file_close(struct input_file *input)
+{
+	if (!input)
+		return;
+	decompress_free(input->stream);
+	if (input->fd > STDIN_FILENO)
+		close(input->fd);
+	free(input);
+}
+
+/* Gives up the rest of a line that was cut. */
+static void skip_rest(struct input_file *input)
+{
+	while (input->skips_line) {
+		const char *start = input->buffer + input->start;
+		const char *newline = memchr(start, '\n', input->end - input->start);
+
+		if (newline) {
+			input->start += (size_t)(newline + 1 - start);
+			input->skips_line = false;
+		} else {
+			input->start = input->end;
+			if (input->has_ended)
+				return;
+			fill(input);
+		}
+	}
+}
+
+static int lend(struct input_file *input, size_t length, size_t used, bool is_cut, struct text *ret_line, bool *ret_is_cut)
+{
+	*ret_line = (struct text){ input->buffer + input->start, length };
+	*ret_is_cut = is_cut;
+	input->start += used;
+	input->skips_line = is_cut;
+	input->lines++;
+	return 1;
+}
+
+int input_file_line(struct input_file *input, struct text *ret_line, bool *ret_is_cut)
+{
+	if (input->skips_line)
+		skip_rest(input);
+	for (size_t searched = 0;;) {
+		size_t have = input->end - input->start;
+		const char *start = input->buffer + input->start;
+		const char *newline = memchr(start + searched, '\n', have - searched);
+		size_t length = newline ? (size_t)(newline - start) : have;
+
+		if (length > INPUT_FILE_LINE_MAX)
+			return lend(input, INPUT_FILE_LINE_MAX, INPUT_FILE_LINE_MAX, true, ret_line, ret_is_cut);
+		if (newline)
+			return lend(input, length, length + 1, false, ret_line, ret_is_cut);
+		if (input->has_ended && have)
+			return lend(input, have, have, false, ret_line, ret_is_cut);
+		if (input->has_ended)
+			return input->error;
+		searched = have;
+		fill(input);
+	}
+}
+
+int64_t input_file_time(const struct input_file *input)
+{
+	return input->time_us;
+}
+
+uint64_t input_file_line_number(const struct input_file *input)
+{
+	return input->lines;
+}
+
+uint64_t input_file_bytes(const struct input_file *input)
+{
+	return input->bytes;
+}
+
+/* ---- rotated sets ---- */
+
+/* "mail.log.12.gz": where its number begins, or its end; *ret_number is UINT64_MAX for none. */
+static size_t stem_length(const char *path, uint64_t *ret_number, bool *ret_is_date)
+{
+	static const char *const endings[] = { ".gz", ".bz2", ".xz", ".zst" };
+	size_t length = strlen(path), digits = 0;
+	uint64_t number = 0;
+
+	for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+		if (length > strlen(endings[i]) && strcmp(path + length - strlen(endings[i]), endings[i]) == 0) {
+			length -= strlen(endings[i]);
+			break;
+		}
+	while (digits < length && digits < 18 && path[length - 1 - digits] >= '0' && path[length - 1 - digits] <= '9')
+		digits++;
+	*ret_number = UINT64_MAX;
+	*ret_is_date = false;
+	if (digits == 0 || digits == length || (path[length - digits - 1] != '.' && path[length - digits - 1] != '-'))
+		return length;
+	for (size_t i = length - digits; i < length; i++)
+		number = number * 10 + (uint64_t)(path[i] - '0');
+	*ret_number = number;
+	*ret_is_date = digits >= 8;
+	return length - digits - 1;
+}
+
+/* By stem; then a date from the earliest, a count of rotations from the highest; none comes last. */
+static int compare_paths(const void *a, const void *b)
+{
+	const char *first = *(char *const *)a, *second = *(char *const *)b;
+	uint64_t first_number, second_number;
+	bool first_date, second_date;
+	size_t first_stem = stem_length(first, &first_number, &first_date);
+	size_t second_stem = stem_length(second, &second_number, &second_date);
+	size_t common = first_stem < second_stem ? first_stem : second_stem;
+	int order = memcmp(first, second, common);
+
+	if (order == 0 && first_stem != second_stem)
+		order = first_stem < second_stem ? -1 : 1;
+	if (order != 0)
+		return order;
+	if (first_number == UINT64_MAX || second_number == UINT64_MAX)
+		return (first_number == UINT64_MAX) - (second_number == UINT64_MAX);
+	if (first_date != second_date)
+		return first_date ? -1 : 1;
+	order = (first_number > second_number) - (first_number < second_number);
+	return first_date ? order : -order;
+}
+
+void input_file_sort(char **paths, size_t count)
+{
+	if (count > 1)
+		qsort(paths, count, sizeof *paths, compare_paths);
+}

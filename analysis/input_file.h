@@ -1,0 +1,46 @@
+/*
+ * input_file.h - lines of a file, a pipe or standard input, plain or compressed (gz, bz2, xz, zst).
+ *
+ * What it is compressed with is seen by its first bytes, never by its name. UTF-16 and a byte
+ * order mark are taken off; NUL bytes stay in the line. The last line needs no line end.
+ *
+ * Threads: one owner at a time.
+ * Memory:  INPUT_FILE_BUFFER bytes, and what the decompressor takes. A line is lent until the next call;
+ *          INPUT_FILE_PADDING bytes behind it can be read.
+ * Limits:  a line longer than INPUT_FILE_LINE_MAX is cut there, and marked so.
+ */
+#ifndef SMTPTRAIL_INPUT_FILE_H
+#define SMTPTRAIL_INPUT_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/problem.h"
+#include "common/text.h"
+
+enum { INPUT_FILE_BUFFER = 512 * 1024, INPUT_FILE_LINE_MAX = 64 * 1024, INPUT_FILE_PADDING = 16 };
+
+struct input_file;
+
+/* path "-": standard input. 0 or -errno with the problem in words. */
+int input_file_open(struct input_file **ret_input, const char *path, struct problem *problem);
+void input_file_close(struct input_file *input);
+
+/* 1: a line, without its line end; 0: the end; -errno: what could be read was read. */
+int input_file_line(struct input_file *input, struct text *ret_line, bool *ret_is_cut);
+
+/* When it was written last, in microseconds; 0: not known (a pipe). */
+int64_t input_file_time(const struct input_file *input);
+/* Lines lent so far. */
+uint64_t input_file_line_number(const struct input_file *input);
+/* Bytes of log, decompressed. */
+uint64_t input_file_bytes(const struct input_file *input);
+
+/* "gz, bz2, xz, zst": what this build can decompress. */
+const char *input_file_compressions(void);
+
+/* Sorts names of files so that rotated sets come oldest first: mail.log.2.gz, mail.log.1, mail.log;
+ * mail.log-20261101 before mail.log-20261108. */
+void input_file_sort(char **paths, size_t count);
+
+#endif

@@ -1,0 +1,157 @@
+/* reason.c - the first pattern that fits a reply names its class. */
+#include "analysis/reason.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Replies are short; of a longer one the start tells. */
+enum { TEXT_MAX = 1024 };
+
+struct reason {
+	const char *class;
+	const char *pattern;
+};
+
+static const struct reason reasons[] = {
+#define REASON(class, pattern) { class, pattern },
+#include "analysis/reasons.def"
+#undef REASON
+};
+
+/* A person's own; their texts are ours. */
+static struct reason own[REASON_OWN_MAX];
+static size_t own_count;
+
+/* The pattern piece up to the next star. */
+static size_t piece_length(const char *pattern)
+{
+	return strcspn(pattern, "*");
+}
+
+static bool contains(struct text *text, const char *piece, size_t length)
+{
+	for (size_t i = 0; i + length <= text->length; i++)
+		if (strncasecmp(text->start + i, piece, length) == 0) {
+			text->start += i + length;
+			text->length -= i + length;
+			return true;
+		}
+	return false;
+}
+
+/* Pieces in their order, anywhere. */
+static bool fits_text(const char *pattern, struct text text)
+{
+	if (text.length > TEXT_MAX)
+		text.length = TEXT_MAX;
+	while (*pattern) {
+		size_t length = piece_length(pattern);
+
+		if (length && !contains(&text, pattern, length))
+			return false;
+		pattern += length + (pattern[length] == '*');
+	}
+	return true;
+}
+
+/* From the start, to the end or to a star. */
+static bool fits_start(const char *pattern, struct text text)
+{
+	size_t length = piece_length(pattern);
+
+	if (text.length < length || memcmp(text.start, pattern, length) != 0)
+		return false;
+	return pattern[length] == '*' || text.length == length;
+}
+
+static bool is_status_pattern(const char *pattern)
+{
+	return (pattern[0] == 'X' || (pattern[0] >= '2' && pattern[0] <= '5')) && pattern[1] == '.';
+}
+
+static bool fits(const char *pattern, const struct reply *reply)
+{
+	struct text status = reply->status_text;
+
+	if (pattern[0] == '=')
+		return reply->code_text.start && fits_start(pattern + 1, reply->code_text);
+	if (!is_status_pattern(pattern))
+		return fits_text(pattern, reply->text);
+	if (!status.start || (pattern[0] != 'X' && pattern[0] != status.start[0]))
+		return false;
+	return fits_start(pattern + 1, (struct text){ status.start + 1, status.length - 1 });
+}
+
+const char *reason_of(const struct reply *reply)
+{
+	/* What went well has no reason. */
+	if (reply->code / 100 == 2 || reply->status.class == 2)
+		return NULL;
+	for (size_t i = 0; i < own_count; i++)
+		if (fits(own[i].pattern, reply))
+			return own[i].class;
+	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+		if (fits(reasons[i].pattern, reply))
+			return reasons[i].class;
+	return NULL;
+}
+
+/* One line of the file, in place. 1: a row; 0: none; -EINVAL. */
+static int split_line(char *line, struct reason *ret)
+{
+	char *class = line + strspn(line, " \t");
+	size_t length = strcspn(class, " \t\r\n");
+	char *pattern = class + length + strspn(class + length, " \t");
+
+	if (*class == '#' || length == 0)
+		return 0;
+	pattern[strcspn(pattern, "\r\n")] = '\0';
+	if (*pattern == '\0')
+		return -EINVAL;
+	class[length] = '\0';
+	ret->class = strdup(class);
+	ret->pattern = strdup(pattern);
+	return ret->class && ret->pattern ? 1 : -ENOMEM;
+}
+
+int reason_load(const char *path, struct problem *problem)
+{
+	FILE *file = fopen(path, "re");
+	char line[1024];
+	int error = 0, number = 0;
+
+	if (!file) {
+		error = -errno;
+		problem_set(problem, "cannot read '%s': %s", path, strerror(-error));
+		return error;
+	}
+	while (!error && fgets(line, sizeof line, file)) {
+		struct reason row = { NULL, NULL };
+		int result = split_line(line, &row);
+
+		number++;
+		if (result == 1 && own_count < REASON_OWN_MAX) {
+			own[own_count++] = row;
+			continue;
+		}
+		free((char *)(uintptr_t)row.class);
+		free((char *)(uintptr_t)row.pattern);
+		error = result == 1 ? -E2BIG : result;
+	}
+	if (error)
+		problem_set(problem, "%s:%d: %s", path, number, error == -EINVAL ? "a class without a pattern"
+			    : error == -E2BIG ? "too many patterns" : strerror(-error));
+	(void)fclose(file);
+	return error;
+}
+
+void reason_unload(void)
+{
+	while (own_count > 0) {
+		own_count--;
+		free((char *)(uintptr_t)own[own_count].class);
+		free((char *)(uintptr_t)own[own_count].pattern);
+	}
+}

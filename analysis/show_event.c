@@ -1,0 +1,177 @@
+/* show_event.c - events as lines and as JSON. */
+#include "analysis/show_event.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "analysis/format.h"
+#include "analysis/reason.h"
+#include "analysis/reply.h"
+#include "common/escape.h"
+
+static void print_time(const struct event *event, FILE *out)
+{
+	time_t seconds = (time_t)(event->frame.time_us / 1000000);
+	char when[32];
+	struct tm utc;
+
+	if (!gmtime_r(&seconds, &utc) || strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &utc) == 0)
+		return;
+	fprintf(out, "%s.%06" PRId64 "Z", when, event->frame.time_us % 1000000);
+}
+
+/* What stands for the line where it was not understood. */
+static const char *kind_of(const struct event *event)
+{
+	return event->kind ? event->kind : "unknown";
+}
+
+/* "host mx[192.0.2.1] said: 550 ...": what the host said. */
+static struct text behind_said(struct text text)
+{
+	static const char said[] = " said: ";
+	size_t length = sizeof said - 1;
+
+	if (text.length < 5 || memcmp(text.start, "host ", 5) != 0)
+		return text;
+	for (size_t i = 0; i + length <= text.length; i++)
+		if (memcmp(text.start + i, said, length) == 0)
+			return (struct text){ text.start + i + length, text.length - i - length };
+	return text;
+}
+
+/* Which fields may hold a reply; the first that is there counts. */
+static void put_reply(const struct event *event, FILE *out, void (*put)(FILE *out, const char *name, struct text value))
+{
+	static const char *const holders[] = { "reply", "error", "reason" };
+	struct text text = TEXT_NONE;
+	struct reply reply;
+	const char *reason;
+
+	for (size_t i = 0; i < sizeof holders / sizeof holders[0] && !text.start; i++)
+		text = event_text(event, holders[i]);
+	if (!text.start)
+		return;
+	reply = reply_read(behind_said(text));
+	if (reply.code)
+		put(out, "reply_code", reply.code_text);
+	if (event_text(event, "dsn").start) {
+		/* The status of the delivery, which the reply's may differ from. */
+		reply.status_text = event_text(event, "dsn");
+		(void)status_code_read(reply.status_text, &reply.status);
+	} else if (reply.status_text.start) {
+		put(out, "dsn", reply.status_text);
+	}
+	reason = reason_of(&reply);
+	if (reason && !event_text(event, "reason").start)
+		put(out, "reason", text_of(reason));
+}
+
+static void put_fields(const struct event *event, FILE *out, void (*put)(FILE *out, const char *name, struct text value))
+{
+	char number[24];
+
+	for (unsigned i = 0; i < event->field_count; i++)
+		put(out, event->fields[i].name, event->fields[i].value);
+	put_reply(event, out, put);
+	if (!event->kind)
+		put(out, "text", event->frame.message);
+	if (event->is_cut)
+		put(out, "cut", TEXT_LITERAL("yes"));
+	if (event->frame.repeated) {
+		int length = snprintf(number, sizeof number, "%" PRIu64, event->frame.repeated);
+
+		put(out, "repeated", (struct text){ number, (size_t)length });
+	}
+}
+
+static bool is_plain(struct text value)
+{
+	for (size_t i = 0; i < value.length; i++)
+		if (value.start[i] <= ' ' || value.start[i] > '~' || value.start[i] == '"' || value.start[i] == '\\')
+			return false;
+	return value.length != 0;
+}
+
+static void put_word(FILE *out, const char *name, struct text value)
+{
+	fprintf(out, " %s=", name);
+	if (is_plain(value))
+		fwrite(value.start, 1, value.length, out);
+	else
+		escape_quoted(value, out);
+}
+
+void show_event_line(const struct event *event, FILE *out)
+{
+	if (event->frame.has_time)
+		print_time(event, out);
+	else
+		fputc('-', out);
+	fputc(' ', out);
+	escape_terminal(event->frame.host.length ? event->frame.host : TEXT_LITERAL("-"), out);
+	fputc(' ', out);
+	escape_terminal(event->frame.process.length ? event->frame.process : TEXT_LITERAL("-"), out);
+	if (event->frame.pid.length) {
+		fputc('[', out);
+		escape_terminal(event->frame.pid, out);
+		fputc(']', out);
+	}
+	fprintf(out, " %s", kind_of(event));
+	put_fields(event, out, put_word);
+	fputs(" (", out);
+	escape_terminal(text_of(event->file), out);
+	fprintf(out, ":%" PRIu64 ")\n", event->line);
+}
+
+static void print_string(FILE *out, struct text value)
+{
+	char *utf8 = NULL;
+	size_t length;
+
+	if (!is_plain(value) && value.length) {
+		utf8 = escape_utf8_new(value, &length);
+		value = utf8 ? (struct text){ utf8, length } : TEXT_NONE;
+	}
+	fputc('"', out);
+	for (size_t i = 0; i < value.length; i++) {
+		unsigned char c = (unsigned char)value.start[i];
+
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			fprintf(out, "\\u%04x", c);
+		else
+			fputc(c, out);
+	}
+	fputc('"', out);
+	free(utf8);
+}
+
+static void put_member(FILE *out, const char *name, struct text value)
+{
+	fprintf(out, ",\"%s\":", name);
+	print_string(out, value);
+}
+
+void show_event_json(const struct event *event, FILE *out)
+{
+	fprintf(out, "{\"kind\":\"%s\"", kind_of(event));
+	if (event->format)
+		fprintf(out, ",\"format\":\"%s\"", event->format->name);
+	if (event->frame.has_time) {
+		fputs(",\"time\":\"", out);
+		print_time(event, out);
+		fputc('"', out);
+	}
+	if (event->frame.host.length)
+		put_member(out, "host", event->frame.host);
+	if (event->frame.process.length)
+		put_member(out, "process", event->frame.process);
+	if (event->frame.pid.length)
+		put_member(out, "pid", event->frame.pid);
+	put_fields(event, out, put_member);
+	put_member(out, "file", text_of(event->file));
+	fprintf(out, ",\"line\":%" PRIu64 "}\n", event->line);
+}
