@@ -123,6 +123,13 @@ static void append_numbers(struct journal *journal, uint64_t first, uint64_t cou
 	(void)append_all(&appender);
 }
 
+/* More than 32 MB are appended. A sanitizer's own notes on memory grow with what was touched. */
+#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
+#define GROWTH_MAX (12 * 1024 * 1024)
+#else
+#define GROWTH_MAX (2 * 1024 * 1024)
+#endif
+
 TEST(memory_stays_flat_while_nobody_reads)
 {
 	struct rooms rooms;
@@ -141,7 +148,7 @@ TEST(memory_stays_flat_while_nobody_reads)
 
 	CHECK(before > 0);
 	CHECK(rooms_stat(journal).backlog_bytes > 250 * rooms.options.segment_bytes);
-	CHECK_SAYING(after < before + 2 * 1024 * 1024, "%llu bytes became %llu", (unsigned long long)before,
+	CHECK_SAYING(after < before + GROWTH_MAX, "%llu bytes became %llu", (unsigned long long)before,
 		     (unsigned long long)after);
 	keeper_stop(keeper);
 	journal_close(journal);
