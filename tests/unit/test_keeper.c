@@ -103,6 +103,13 @@ TEST(an_entry_reaches_the_spool_within_the_interval_without_any_call)
 	rooms_done(&rooms);
 }
 
+/* ThreadSanitizer keeps four bytes for each that was touched, the front's mapped files among them. */
+#ifdef __SANITIZE_THREAD__
+#define GROWTH_BYTES (64 * 1024 * 1024)
+#else
+#define GROWTH_BYTES (2 * 1024 * 1024)
+#endif
+
 static uint64_t resident_bytes(void)
 {
 	unsigned long long size = 0, resident = 0;
@@ -141,7 +148,7 @@ TEST(memory_stays_flat_while_nobody_reads)
 
 	CHECK(before > 0);
 	CHECK(rooms_stat(journal).backlog_bytes > 250 * rooms.options.segment_bytes);
-	CHECK_SAYING(after < before + 2 * 1024 * 1024, "%llu bytes became %llu", (unsigned long long)before,
+	CHECK_SAYING(after < before + GROWTH_BYTES, "%llu bytes became %llu", (unsigned long long)before,
 		     (unsigned long long)after);
 	keeper_stop(keeper);
 	journal_close(journal);
