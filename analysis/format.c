@@ -45,11 +45,18 @@ static enum format_result read_by(const struct format *format, struct event *eve
 
 enum format_result format_read(const struct format *only, struct event *event)
 {
+	const struct format *before = event->format;
 	enum format_result result = FORMAT_NOT_MINE;
 
 	event->format = NULL;
 	if (only)
 		return read_by(only, event);
+	/* Most lines are of the format of the line before. */
+	if (before && event->frame.process.length) {
+		result = read_by(before, event);
+		if (result != FORMAT_NOT_MINE)
+			return result;
+	}
 	for (const struct format *const *format = format_table; *format; format++) {
 		result = read_by(*format, event);
 		if (result == FORMAT_MATCHED || (result == FORMAT_MALFORMED && event->frame.process.length))

@@ -28,7 +28,8 @@ extern const struct format *const format_table[];
 int format_prepare(void);
 const struct format *format_by_name(const char *name);
 
-/* Reads the frame of the event by the format, or by whichever it is one of (NULL). */
+/* Reads the frame of the event by the format, or by whichever it is one of (NULL); event->format is
+ * that of the line before, or NULL. */
 enum format_result format_read(const struct format *format, struct event *event);
 
 #endif

@@ -40,6 +40,15 @@ static bool take_between(struct text *text, char open, char close, struct text *
 	return true;
 }
 
+/* "lmtp(42)": no user yet, but a process. */
+static bool is_number(struct text text)
+{
+	for (size_t i = 0; i < text.length; i++)
+		if (text.start[i] < '0' || text.start[i] > '9')
+			return false;
+	return text.length != 0;
+}
+
 /* "imap(user)<pid><session>: " or "imap-login: "; *ret_program is "imap", "login" ... */
 static bool take_service(struct text *text, struct event *event, struct text *ret_program)
 {
@@ -59,7 +68,7 @@ static bool take_service(struct text *text, struct event *event, struct text *re
 		rest = (struct text){ rest.start + 6, rest.length - 6 };
 	}
 	if (take_between(&rest, '(', ')', &value))
-		event_add(event, "user", value);
+		event_add(event, is_number(value) ? "child_pid" : "user", value);
 	if (take_between(&rest, '<', '>', &value))
 		event_add(event, "child_pid", value);
 	if (take_between(&rest, '<', '>', &value))

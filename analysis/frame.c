@@ -34,7 +34,8 @@ static struct text behind(struct text text, size_t count)
 	return (struct text){ text.start + count, text.length - count };
 }
 
-static bool starts_with(struct text text, const char *prefix, size_t length)
+/* Inline, so that the comparison is one of words. */
+static inline __attribute__((always_inline)) bool starts_with(struct text text, const char *prefix, size_t length)
 {
 	return text.length >= length && memcmp(text.start, prefix, length) == 0;
 }
@@ -139,8 +140,14 @@ static void read_origin(struct text text, struct frame *frame)
 		frame->message = rest;
 }
 
+/* Only what can be a month, a year or a priority. */
+static bool may_be_inner(struct text text)
+{
+	return text.length >= 16 && (text.start[0] == '<' || text.start[3] == ' ' || text.start[4] == '-');
+}
+
 /* A whole syslog line inside the message of another: its host and process count, not its time. */
-static void read_inner(struct frame_reader *reader, struct frame *frame, int depth)
+static void read_inner(struct frame *frame, int depth)
 {
 	struct stamp_reader stamps = { .year = 1972, .last_us = 0, .zone_known = false };
 	struct frame inner = { .form = FRAME_SYSLOG };
@@ -148,10 +155,6 @@ static void read_inner(struct frame_reader *reader, struct frame *frame, int dep
 	int64_t ignored;
 	size_t length;
 
-	(void)reader;
-	/* Only what can be a month, a year or a priority. */
-	if (depth >= NESTING_MAX || text.length < 16 || (text.start[3] != ' ' && text.start[4] != '-'))
-		return;
 	length = stamp_read(&stamps, text, &ignored);
 	if (!length || length >= text.length || text.start[length] != ' ')
 		return;
@@ -163,7 +166,8 @@ static void read_inner(struct frame_reader *reader, struct frame *frame, int dep
 	if (!inner.host.length)
 		inner.host = frame->host;
 	*frame = inner;
-	read_inner(reader, frame, depth + 1);
+	if (depth < NESTING_MAX && may_be_inner(frame->message))
+		read_inner(frame, depth + 1);
 }
 
 /* "stdout F " of Kubernetes' container log, behind its stamp. */
@@ -192,7 +196,8 @@ bool frame_read_syslog(struct frame_reader *reader, struct text line, struct fra
 	if (inner)
 		text = skip_blanks(behind(text, inner));
 	read_origin(text, frame);
-	read_inner(reader, frame, 0);
+	if (may_be_inner(frame->message))
+		read_inner(frame, 0);
 	return true;
 }
 

@@ -11,6 +11,7 @@ struct log_reader {
 	struct frame_reader frames;
 	struct input_file *input;
 	const char *path;
+	const struct format *format;	/* of the line before */
 	bool has_ended;
 	uint64_t bytes;		/* of the files before */
 };
@@ -57,6 +58,7 @@ int log_reader_open(struct log_reader *reader, const char *path, struct problem 
 		return error;
 	reader->path = path;
 	reader->has_ended = false;
+	reader->format = NULL;
 	frame_start(&reader->frames, reader->options.year, input_file_time(reader->input));
 	return 0;
 }
@@ -67,6 +69,7 @@ int log_reader_next(struct log_reader *reader, struct event *event, enum format_
 	bool is_cut = false;
 	int more;
 
+	event->format = reader->format;
 	do {
 		more = input_file_line(reader->input, &line, &is_cut);
 		if (more <= 0 && (reader->has_ended || !frame_finish(&reader->frames, &event->frame)))
@@ -78,14 +81,15 @@ int log_reader_next(struct log_reader *reader, struct event *event, enum format_
 	*ret_result = FORMAT_MALFORMED;
 	event->field_count = 0;
 	event->kind = NULL;
-	event->format = NULL;
 	event->is_cut = false;
 	/* A notice of repetition whose line is not known is understood as far as it goes. */
 	if (event->frame.repeated && !event->frame.is_message_known) {
 		event->kind = "repeated";
+		event->format = NULL;
 		*ret_result = FORMAT_MATCHED;
 	} else {
 		*ret_result = format_read(reader->options.format, event);
+		reader->format = event->format;
 	}
 	event->is_cut = event->is_cut || is_cut;
 	return 1;

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Replies are short; of a longer one the start tells. */
+enum { TEXT_MAX = 1024 };
+
 struct reason {
 	const char *class;
 	const char *pattern;
@@ -41,6 +44,8 @@ static bool contains(struct text *text, const char *piece, size_t length)
 /* Pieces in their order, anywhere. */
 static bool fits_text(const char *pattern, struct text text)
 {
+	if (text.length > TEXT_MAX)
+		text.length = TEXT_MAX;
 	while (*pattern) {
 		size_t length = piece_length(pattern);
 

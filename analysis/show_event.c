@@ -27,7 +27,21 @@ static const char *kind_of(const struct event *event)
 	return event->kind ? event->kind : "unknown";
 }
 
-/* The names that a reply's parts have, and the texts that may hold one. */
+/* "host mx[192.0.2.1] said: 550 ...": what the host said. */
+static struct text behind_said(struct text text)
+{
+	static const char said[] = " said: ";
+	size_t length = sizeof said - 1;
+
+	if (text.length < 5 || memcmp(text.start, "host ", 5) != 0)
+		return text;
+	for (size_t i = 0; i + length <= text.length; i++)
+		if (memcmp(text.start + i, said, length) == 0)
+			return (struct text){ text.start + i + length, text.length - i - length };
+	return text;
+}
+
+/* Which fields may hold a reply; the first that is there counts. */
 static void put_reply(const struct event *event, FILE *out, void (*put)(FILE *out, const char *name, struct text value))
 {
 	static const char *const holders[] = { "reply", "error", "reason" };
@@ -39,7 +53,7 @@ static void put_reply(const struct event *event, FILE *out, void (*put)(FILE *ou
 		text = event_text(event, holders[i]);
 	if (!text.start)
 		return;
-	reply = reply_read(text);
+	reply = reply_read(behind_said(text));
 	if (reply.code)
 		put(out, "reply_code", reply.code_text);
 	if (event_text(event, "dsn").start) {

@@ -28,6 +28,7 @@ struct op {
 	enum op_type type;
 	unsigned skip;			/* OP_OPTION: ops to its end */
 	struct text literal;
+	uint64_t word, mask;		/* first bytes of the literal, for one comparison */
 	const char *name;
 };
 
@@ -145,6 +146,20 @@ static void compile(struct template_set *set, const char *at)
 	}
 	assert(!option);
 	set->ops[set->op_count++] = (struct op){ .type = OP_END };
+}
+
+/* The first bytes of each literal, as they lie in memory. */
+static void set_words(struct template_set *set)
+{
+	for (size_t i = 0; i < set->op_count; i++) {
+		struct op *op = &set->ops[i];
+		size_t length = op->literal.length < sizeof op->word ? op->literal.length : sizeof op->word;
+
+		if (length) {
+			memcpy(&op->word, op->literal.start, length);
+			memset(&op->mask, 0xff, length);
+		}
+	}
 }
 
 static void compile_row(struct template_set *set, struct row *row, const struct template_row *source)
@@ -304,6 +319,7 @@ struct template_set *template_set_new(const struct template_row *rows, size_t co
 		while (*list)
 			add_group(set, next_name(&list));
 	}
+	set_words(set);
 	for (int i = 0; i < set->group_count; i++)
 		if (index_group(set, rows, &set->groups[i]) != 0)
 			goto failed;
@@ -333,9 +349,20 @@ struct run {
 	bool met_end;			/* a literal or a type wanted more than the message has */
 };
 
+/* Letters and digits. */
+static const bool alnum[256] = {
+	['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1,
+	['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1, ['F'] = 1, ['G'] = 1, ['H'] = 1, ['I'] = 1, ['J'] = 1,
+	['K'] = 1, ['L'] = 1, ['M'] = 1, ['N'] = 1, ['O'] = 1, ['P'] = 1, ['Q'] = 1, ['R'] = 1, ['S'] = 1, ['T'] = 1,
+	['U'] = 1, ['V'] = 1, ['W'] = 1, ['X'] = 1, ['Y'] = 1, ['Z'] = 1,
+	['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1, ['g'] = 1, ['h'] = 1, ['i'] = 1, ['j'] = 1,
+	['k'] = 1, ['l'] = 1, ['m'] = 1, ['n'] = 1, ['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1, ['t'] = 1,
+	['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1, ['z'] = 1,
+};
+
 static bool is_alnum(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+	return alnum[(unsigned char)c];
 }
 
 static bool is_digit(char c)
@@ -419,7 +446,8 @@ static const char *scan_host(const char *at, const char *end)
 	return at;
 }
 
-static const char *scan_while(const char *at, const char *end, bool (*belongs)(char))
+static inline __attribute__((always_inline)) const char *scan_while(const char *at, const char *end,
+								     bool (*belongs)(char))
 {
 	while (at < end && belongs(*at))
 		at++;
@@ -474,6 +502,9 @@ static const char *value_end(const struct op *op, const struct run *run)
 		break;
 	case OP_TOKEN:
 		found = scan_while(at, end, is_token);
+		/* "{name:token}: ": the colon is the pattern's. */
+		if (found > at + 1 && found[-1] == ':' && op[1].type == OP_LITERAL && op[1].literal.start[0] == ':')
+			found--;
 		break;
 	case OP_HOST:
 		found = scan_host(at, end);
@@ -528,9 +559,22 @@ static bool read_capture(const struct op *op, struct run *run)
 	return true;
 }
 
+/* As at_literal, by words where the message has so many bytes left. */
+static bool fits_literal(const struct op *op, const struct run *run)
+{
+	uint64_t word;
+
+	if ((size_t)(run->end - run->at) < sizeof word)
+		return at_literal(run->at, run->end, op->literal);
+	memcpy(&word, run->at, sizeof word);
+	if ((word & op->mask) != op->word)
+		return false;
+	return op->literal.length <= sizeof word || at_literal(run->at, run->end, op->literal);
+}
+
 static bool read_literal(const struct op *op, struct run *run)
 {
-	if (!at_literal(run->at, run->end, op->literal)) {
+	if (!fits_literal(op, run)) {
 		size_t left = (size_t)(run->end - run->at);
 
 		run->met_end = left < op->literal.length && memcmp(run->at, op->literal.start, left) == 0;

@@ -2,7 +2,7 @@
 #include "analysis/template_tail.h"
 
 /* More imitations than these in one line are not looked at. */
-enum { CANDIDATES_MAX = 32 };
+enum { CANDIDATES_MAX = 32, ATTEMPTS_MAX = 256, ADDRESS_MAX = 2048 };
 
 /* What an end tells. */
 struct tail {
@@ -13,8 +13,15 @@ struct tail {
 
 const char *template_address_end(const char *at, const char *end, struct text follower)
 {
+	const char *first = memchr(at, '>', (size_t)(end - at));
 	bool in_quotes = false;
 
+	/* Nearly always there is no quote. */
+	if (!first)
+		return NULL;
+	if ((size_t)(end - first) >= follower.length && memcmp(first, follower.start, follower.length) == 0 &&
+	    !memchr(at, '"', (size_t)(first - at)))
+		return first;
 	for (const char *p = at; p < end; p++) {
 		if (*p == '"')
 			in_quotes = !in_quotes;
@@ -46,8 +53,11 @@ static bool take(const char **at, const char *end, const char *literal)
 
 static bool take_address(const char **at, const char *end, struct text *ret)
 {
-	const char *close = template_address_end(*at, end, TEXT_LITERAL(">"));
 	const char *start = *at;
+
+	if (end - start > ADDRESS_MAX)
+		end = start + ADDRESS_MAX;
+	const char *close = template_address_end(start, end, TEXT_LITERAL(">"));
 
 	/* An address without quotes may still hold a bracket. */
 	while (close && close + 1 < end && close[1] != ' ' && close[1] != ',' && close[1] != ':' && close[1] != ';')
@@ -173,14 +183,15 @@ static bool find_tail(struct text text, bool with_note, struct tail *ret_tail)
 {
 	const char *end = text.start + text.length;
 	bool has_any = false, has_good = false;
-	int candidates = 0;
+	int candidates = 0, attempts = 0;
 
-	for (const char *p = text.start; p && p < end && candidates < CANDIDATES_MAX; p++) {
+	for (const char *p = text.start; p && p < end && candidates < CANDIDATES_MAX && attempts < ATTEMPTS_MAX; p++) {
 		struct tail tail;
 
 		p = memchr(p, ';', (size_t)(end - p));
 		if (!p)
 			break;
+		attempts += end - p > 6 && p[1] == ' ' && memchr("ftph", p[2], 4) != NULL;
 		if (!read_candidate(p, end, with_note, &tail))
 			continue;
 		candidates++;

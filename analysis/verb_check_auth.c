@@ -87,7 +87,7 @@ static void check_dmarc(struct run *run)
 		.spf = { check_of(run->spf.result), text_of(run->spf.domain) },
 	};
 
-	auth_report_begin(&run->report, "dmarc %.*s, by RFC %s", TEXT_ARGS(options->header_from[0]),
+	auth_report_begin(&run->report, "dmarc %.*s, by RFC %s, as for a message without a DKIM signature", TEXT_ARGS(options->header_from[0]),
 			  options->walks_tree ? "9989" : "7489");
 	dns_job_init(&run->job, options->time_us, DNS_JOB_QUESTIONS);
 	dmarc_evaluate(&input, &outcome);
@@ -284,6 +284,7 @@ const struct verb verb_check_auth = {
 		"  --trust-anchor FILE    DNSSEC trust anchor; answers are then checked\n"
 		"  --timeout SECONDS      time for each check (default: 10)\n"
 		"  --json                 one JSON object\n\n"
+		"DKIM wants the message, which is not asked for here: DMARC is answered as for one without a signature.\n"
 		"Exit status: 0 nothing to object, 1 SPF or (with --header-from) DMARC fails,\n"
 		"2 the question cannot be asked.\n\n"
 		"examples:\n"

@@ -59,6 +59,7 @@ tests_unit_test_log_LDADD = $(UNIT_LIBS)
 
 include tests/driver/local.mk
 include tests/bench/local.mk
+include tests/genlog/local.mk
 include tests/live/local.mk
 include tests/fuzz/local.mk
 include tests/replay/local.mk
@@ -84,9 +85,18 @@ tests_unit_test_sequence_LDADD = libanalysis.a $(UNIT_LIBS)
 tests_unit_test_match_SOURCES = tests/unit/test_match.c tests/unit/unit.h
 tests_unit_test_match_LDADD = libanalysis.a $(UNIT_LIBS)
 
+# What understands logs. tests/unit/test_formats also reads the logs in SMTPTRAIL_SAMPLE_LOGS.
 TESTS += tests/check_milter
 EXTRA_DIST += tests/check_milter
 # What understands logs. tests/unit/test_postfix also reads the logs in SMTPTRAIL_SAMPLE_LOGS.
 UNIT_TESTS += tests/unit/test_frame
 tests_unit_test_frame_SOURCES = tests/unit/test_frame.c tests/unit/unit.h
 tests_unit_test_frame_LDADD = libanalysis.a $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_formats
+tests_unit_test_formats_SOURCES = tests/unit/test_formats.c tests/unit/unit.h
+tests_unit_test_formats_LDADD = libanalysis.a $(UNIT_LIBS) $(COMPRESSION_LIBS)
+UNIT_TESTS += tests/unit/test_reply
+tests_unit_test_reply_SOURCES = tests/unit/test_reply.c tests/unit/unit.h
+tests_unit_test_reply_LDADD = libanalysis.a $(UNIT_LIBS)
+TESTS += tests/check_parse
+EXTRA_DIST += tests/check_parse

@@ -4,6 +4,8 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_conf \
 	tests/fuzz/fuzz_dkim \
 	tests/fuzz/fuzz_dmarc \
+	tests/fuzz/fuzz_formats \
+	tests/fuzz/fuzz_frame \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_journal \
 	tests/fuzz/fuzz_mime \
@@ -50,3 +52,9 @@ tests_fuzz_fuzz_show_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_status_SOURCES = tests/fuzz/fuzz_status.c $(FUZZ_COMMON)
 tests_fuzz_fuzz_status_LDADD = $(COMMON_LIBS)
 tests_fuzz_fuzz_status_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_formats_SOURCES = tests/fuzz/fuzz_formats.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_formats_LDADD = libanalysis.a $(COMMON_LIBS)
+tests_fuzz_fuzz_formats_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz_frame.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_frame_LDADD = libanalysis.a $(COMMON_LIBS)
+tests_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
