@@ -80,8 +80,8 @@ static enum op_type type_of(const char *name, size_t length)
 	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
 		if (strlen(types[i].name) == length && memcmp(types[i].name, name, length) == 0)
 			return types[i].type;
-	assert(false && "a type that template.h does not list");
-	return OP_TEXT;
+	/* A type that template.h does not list. */
+	abort();
 }
 
 /* "{name:type}": what is between the brackets. */

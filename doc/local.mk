@@ -1,6 +1,6 @@
 # doc/local.mk - manual pages and pages generated from tables.
 dist_man_MANS += doc/smtptrail-milter.8 doc/smtptrail-milter.conf.5 doc/smtptrail.1 doc/smtptrail.conf.5
-EXTRA_DIST += doc/README.md doc/fields.md doc/print_verbs doc/smtptrail.1.in \
+EXTRA_DIST += doc/README.md doc/performance.md doc/fields.md doc/print_verbs doc/smtptrail.1.in \
 	doc/smtptrail-milter.conf.5.in doc/smtptrail.conf.5.in
 
 # Installed, a page names the directories that configure was given.

@@ -44,17 +44,13 @@ class Bench:
         self.lab = lab
         null_socket = start_milters(lab, spool_directory=spool)
         os.chmod(null_socket, 0o666)
-        lab.start_postfix(**LONG_LIVED)
-        self.ports = dict(zip(("none", "null", "milter"), [lab.port, *live.free_ports(2)]))
-        with open(lab.path("postfix", "conf", "master.cf"), "a", encoding="utf-8") as file:
-            file.write(LISTENER % (self.ports["null"], null_socket) + LISTENER % (self.ports["milter"], lab.milter_socket))
-        state = lab.state["postfix"]
-        subprocess.run([*state["command"], "reload"], env=state["environment"], check=True, stdin=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, timeout=30)
+        null_port, milter_port = live.free_ports(2)
+        lab.start_postfix(LISTENER % (null_port, null_socket) + LISTENER % (milter_port, lab.milter_socket), **LONG_LIVED)
+        self.ports = {"none": lab.port, "null": null_port, "milter": milter_port}
         with open(lab.path("postfix", "spool", "pid", "master.pid"), encoding="ascii") as file:
             self.master = int(file.read())
         for name in self.ports:
-            wait_until("Postfix takes mail at the listener " + name, lambda: self.send(name, 1, 1) is not None)
+            wait_until("Postfix takes mail at the listener " + name, lambda: self.send(name, 1, 1, 5) is not None)
 
     def postfix_seconds(self):
         """CPU time of master and its children, those that have ended too."""
@@ -68,15 +64,18 @@ class Bench:
                 pass			# gone meanwhile
         return total
 
-    def send(self, name, sessions, messages):
+    def send(self, name, sessions, messages, timeout=120):
         """Seconds that smtp-source took; None: it failed."""
         state = self.lab.state["postfix"]
         begin = time.monotonic()
-        done = subprocess.run([os.path.join(os.path.dirname(state["command"][0]), "smtp-source"), "-s", str(sessions),
-                               "-m", str(messages), "-l", str(MESSAGE_BYTES), "-M", "client.lab.test",
-                               "-f", "sender@load.test", "-t", "joe@" + live.DOMAIN, "127.0.0.1:%d" % self.ports[name]],
-                              env=state["environment"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, check=False, timeout=300)
+        words = [os.path.join(os.path.dirname(state["command"][0]), "smtp-source"), "-s", str(sessions), "-m", str(messages),
+                 "-l", str(MESSAGE_BYTES), "-M", "client.lab.test", "-f", "sender@load.test", "-t", "joe@" + live.DOMAIN,
+                 "127.0.0.1:%d" % self.ports[name]]
+        try:
+            done = subprocess.run(words, env=state["environment"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL, check=False, timeout=timeout)
+        except subprocess.TimeoutExpired:
+            return None
         return time.monotonic() - begin if done.returncode == 0 else None
 
     def is_delivered(self):
@@ -90,7 +89,7 @@ class Bench:
         postfix_before = self.postfix_seconds()
         seconds = self.send(name, sessions, messages)
         if seconds is None:
-            raise live.LabError("smtp-source failed")
+            raise live.LabError("smtp-source failed at the listener " + name)
         wait_until("all is delivered", self.is_delivered)
         postfix = self.postfix_seconds() - postfix_before
         if name == "milter":

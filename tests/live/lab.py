@@ -478,8 +478,8 @@ class Lab:
 
     # Postfix.
 
-    def start_postfix(self, **overrides):
-        """Overrides replace or add parameters of main.cf."""
+    def start_postfix(self, more_services="", **overrides):
+        """Overrides replace or add parameters of main.cf; more_services are further lines of master.cf."""
         if os.geteuid() != 0:
             raise Missing("a private Postfix needs root")
         for program in ("openssl", "saslpasswd2"):
@@ -500,7 +500,7 @@ class Lab:
         self._save()
         for _ in range(3):			# another program may take the port before Postfix does
             self.port, = free_ports(1)
-            write(os.path.join(conf, "master.cf"), MASTER_CF.format(port=self.port))
+            write(os.path.join(conf, "master.cf"), MASTER_CF.format(port=self.port) + more_services)
             if self._postfix("start").returncode == 0:	# it listens, too
                 return
         self.show_logs()
