@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include <jansson.h>
 
@@ -259,6 +261,183 @@ void auth_report_spf(struct auth_report *report, enum spf_identity identity, con
 	pthread_mutex_unlock(&report->lock);
 }
 
+/* ---- DKIM ---- */
+
+static const char *body_words(enum dkim_body body)
+{
+	return body == DKIM_BODY_MATCH ? "match" : body == DKIM_BODY_MISMATCH ? "mismatch" : "not compared";
+}
+
+/* A point in time, "2026-11-24T07:00:00Z". */
+static const char *time_words(uint64_t seconds, char buffer[static 32])
+{
+	time_t moment = (time_t)seconds;
+	struct tm parts;
+
+	if (!gmtime_r(&moment, &parts) || strftime(buffer, 32, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+		(void)snprintf(buffer, 32, "%" PRIu64, seconds);
+	return buffer;
+}
+
+static json_t *signature_object(const struct dkim_signature *signature)
+{
+	json_t *object = json_object();
+	char buffer[32];
+
+	set_string(object, "result", dkim_result_name(signature->result));
+	set_string(object, "domain", signature->domain);
+	set_string(object, "selector", signature->selector);
+	set_string(object, "algorithm", signature->algorithm);
+	set_string(object, "canonicalization", signature->canonicalization);
+	set_string(object, "dkim_identity", signature->identity);
+	set_string(object, "signed_headers", signature->signed_headers);
+	if (signature->has_length)
+		set_number(object, "length", signature->length);
+	if (signature->signed_at_s)
+		set_string(object, "signed_at", time_words(signature->signed_at_s, buffer));
+	if (signature->expires_s)
+		set_string(object, "expires", time_words(signature->expires_s, buffer));
+	if (signature->key_bits)
+		set_number(object, "key_bits", signature->key_bits);
+	if (signature->has_key)
+		json_object_set_new(object, "testing", json_boolean(signature->is_testing));
+	if (signature->body != DKIM_BODY_UNKNOWN)
+		json_object_set_new(object, "body_hash_match", json_boolean(signature->body == DKIM_BODY_MATCH));
+	set_string(object, "dnssec", signature->dnssec);
+	set_string(object, "error", signature->error);
+	return object;
+}
+
+static json_t *dkim_object(const struct dkim_check *check)
+{
+	json_t *object = json_object(), *signatures = json_array();
+
+	set_string(object, "result", dkim_result_name(dkim_check_best(check)));
+	set_number(object, "found", dkim_check_found(check));
+	for (size_t i = 0; i < dkim_check_count(check); i++)
+		json_array_append_new(signatures, signature_object(dkim_check_signature(check, i)));
+	json_object_set_new(object, "signatures", signatures);
+	return object;
+}
+
+static void print_signature(FILE *out, size_t number, const struct dkim_signature *signature)
+{
+	char buffer[32];
+
+	fprintf(out, "    signature %zu", number);
+	print_words(out, " d=", signature->domain, "");
+	print_words(out, " s=", signature->selector, "");
+	print_words(out, " a=", signature->algorithm, "");
+	print_words(out, " i=", signature->identity, "");
+	fputc('\n', out);
+	print_words(out, "      canonicalization ", signature->canonicalization, "\n");
+	print_words(out, "      signs ", signature->signed_headers, signature->is_cut ? " ...\n" : "\n");
+	if (signature->has_length)
+		fprintf(out, "      covers %" PRIu64 " bytes of the body\n", signature->length);
+	if (signature->signed_at_s)
+		fprintf(out, "      signed at %s\n", time_words(signature->signed_at_s, buffer));
+	if (signature->expires_s)
+		fprintf(out, "      expires %s\n", time_words(signature->expires_s, buffer));
+	if (signature->key_bits)
+		fprintf(out, "      key of %u bits%s%s\n", signature->key_bits,
+			signature->is_testing ? ", its domain only tests DKIM" : "",
+			signature->dnssec && strcmp(signature->dnssec, "secure") == 0 ? ", secure" : "");
+	fprintf(out, "      body hash: %s\n", body_words(signature->body));
+	fprintf(out, "      = %s", dkim_result_name(signature->result));
+	print_words(out, " (", signature->error, ")");
+	fputc('\n', out);
+}
+
+static void print_dkim(FILE *out, const struct dkim_check *check)
+{
+	size_t kept = dkim_check_count(check), found = dkim_check_found(check);
+
+	for (size_t i = 0; i < kept; i++)
+		print_signature(out, i + 1, dkim_check_signature(check, i));
+	if (found > kept)
+		fprintf(out, "    %zu signatures more, not looked at\n", found - kept);
+	fprintf(out, "  = %s\n", dkim_result_name(dkim_check_best(check)));
+}
+
+void auth_report_dkim(struct auth_report *report, const struct dkim_check *check)
+{
+	pthread_mutex_lock(&report->lock);
+	if (report->as_json)
+		add_to(report, "dkim", dkim_object(check));
+	else
+		print_dkim(report->out, check);
+	pthread_mutex_unlock(&report->lock);
+}
+
+/* ---- DMARC and the verdict ---- */
+
+static json_t *why_array(unsigned why)
+{
+	json_t *array = json_array();
+
+	for (enum dmarc_why bit = 0; bit < DMARC_WHY_COUNT; bit++)
+		if (why & 1u << bit)
+			json_array_append_new(array, json_string(dmarc_why_name(bit)));
+	return array;
+}
+
+static void print_why(FILE *out, unsigned why)
+{
+	const char *separator = " (";
+
+	for (enum dmarc_why bit = 0; bit < DMARC_WHY_COUNT; bit++)
+		if (why & 1u << bit) {
+			fprintf(out, "%s%s", separator, dmarc_why_name(bit));
+			separator = ", ";
+		}
+	fputs(why ? ")" : "", out);
+}
+
+static const char *check_words(enum dmarc_check check)
+{
+	static const char *const words[] = {
+		[DMARC_CHECK_NONE] = "nothing checked", [DMARC_CHECK_PASS] = "pass", [DMARC_CHECK_BAD] = "no pass",
+		[DMARC_CHECK_TEMPORARY] = "not known now",
+	};
+
+	return words[check];
+}
+
+static bool is_signature_aligned(const struct dmarc_outcome *outcome, size_t index)
+{
+	return index < 32 && (outcome->aligned_signatures & UINT32_C(1) << index);
+}
+
+static json_t *identifier_object(const char *by, const struct dmarc_identifier *identifier, bool is_aligned)
+{
+	json_t *object = json_object();
+
+	set_string(object, "by", by);
+	set_text(object, "domain", identifier->domain);
+	set_string(object, "outcome", check_words(identifier->check));
+	json_object_set_new(object, "aligned", json_boolean(is_aligned));
+	return object;
+}
+
+static json_t *identifiers_array(const struct dmarc_input *input, const struct dmarc_outcome *outcome)
+{
+	json_t *array = json_array();
+
+	json_array_append_new(array, identifier_object("spf", &input->spf, outcome->aligned_spf));
+	for (size_t i = 0; i < input->dkim_count; i++)
+		json_array_append_new(array, identifier_object("dkim", &input->dkim[i], is_signature_aligned(outcome, i)));
+	return array;
+}
+
+static void print_identifier(FILE *out, const char *by, char mode, const struct dmarc_identifier *identifier,
+			     bool is_aligned)
+{
+	fprintf(out, "    %s ", by);
+	escape_terminal(identifier->domain, out);
+	fprintf(out, ": %s, %s (%s)\n", check_words(identifier->check), is_aligned ? "aligned" : "not aligned",
+		mode == 's' ? "strict" : "relaxed");
+}
+
 static void set_tags(json_t *object, const struct dmarc_record *tags)
 {
 	set_string(object, "p", dmarc_policy_name(tags->p));
@@ -271,9 +450,9 @@ static void set_tags(json_t *object, const struct dmarc_record *tags)
 	set_text(object, "aspf", (struct text){ &tags->aspf, 1 });
 }
 
-static json_t *dmarc_object(const struct dmarc_outcome *outcome)
+static json_t *dmarc_object(const struct dmarc_input *input, const struct dmarc_outcome *outcome)
 {
-	json_t *object = json_object(), *why = json_array();
+	json_t *object = json_object();
 
 	set_string(object, "from_domain", outcome->from_domain);
 	set_string(object, "org_domain", outcome->org_domain);
@@ -283,49 +462,86 @@ static json_t *dmarc_object(const struct dmarc_outcome *outcome)
 		set_tags(object, &outcome->tags);
 		json_object_set_new(object, "aligned_spf", json_boolean(outcome->aligned_spf));
 		json_object_set_new(object, "aligned_dkim", json_boolean(outcome->aligned_dkim));
+		json_object_set_new(object, "identifiers", identifiers_array(input, outcome));
 	}
 	set_string(object, "policy_tag", outcome->policy_tag);
 	set_string(object, "result", dmarc_result_name(outcome->result));
-	for (enum dmarc_why bit = 0; bit < DMARC_WHY_COUNT; bit++)
-		if (outcome->why & 1u << bit)
-			json_array_append_new(why, json_string(dmarc_why_name(bit)));
-	json_object_set_new(object, "why", why);
+	json_object_set_new(object, "why", why_array(outcome->why));
 	set_string(object, "disposition", dmarc_policy_name(outcome->disposition));
 	set_string(object, "error", outcome->error);
 	set_number(object, "time_us", outcome->time_us);
 	return object;
 }
 
-static void print_dmarc(FILE *out, const struct dmarc_outcome *outcome)
+static void print_dmarc(FILE *out, const struct dmarc_input *input, const struct dmarc_outcome *outcome)
 {
-	static const char *const aligned[] = { "not aligned", "aligned" };
-	const char *separator = " (";
-
 	print_words(out, "    organizational domain ", outcome->org_domain, "\n");
 	print_words(out, "    policy of ", outcome->policy_domain, ": ");
 	print_words(out, "", outcome->record, "\n");
-	if (outcome->has_record)
-		fprintf(out, "    spf %s (%s), dkim %s (%s)\n", aligned[outcome->aligned_spf],
-			outcome->tags.aspf == 's' ? "strict" : "relaxed", aligned[outcome->aligned_dkim],
-			outcome->tags.adkim == 's' ? "strict" : "relaxed");
+	if (outcome->has_record) {
+		print_identifier(out, "spf", outcome->tags.aspf, &input->spf, outcome->aligned_spf);
+		for (size_t i = 0; i < input->dkim_count; i++)
+			print_identifier(out, "dkim", outcome->tags.adkim, &input->dkim[i],
+					 is_signature_aligned(outcome, i));
+	}
 	fprintf(out, "  = %s", dmarc_result_name(outcome->result));
-	for (enum dmarc_why bit = 0; bit < DMARC_WHY_COUNT; bit++)
-		if (outcome->why & 1u << bit) {
-			fprintf(out, "%s%s", separator, dmarc_why_name(bit));
-			separator = ", ";
-		}
-	fprintf(out, "%s, disposition %s%s%s", outcome->why ? ")" : "", dmarc_policy_name(outcome->disposition),
+	print_why(out, outcome->why);
+	fprintf(out, ", disposition %s%s%s", dmarc_policy_name(outcome->disposition),
 		outcome->policy_tag ? " by " : "", outcome->policy_tag ? outcome->policy_tag : "");
 	print_words(out, " (", outcome->error, ")");
 	fprintf(out, ", %" PRIu64 " us\n", outcome->time_us);
 }
 
-void auth_report_dmarc(struct auth_report *report, const struct dmarc_outcome *outcome)
+void auth_report_dmarc(struct auth_report *report, const struct dmarc_input *input, const struct dmarc_outcome *outcome)
 {
 	pthread_mutex_lock(&report->lock);
 	if (report->as_json)
-		add_to(report, "dmarc", dmarc_object(outcome));
+		add_to(report, "dmarc", dmarc_object(input, outcome));
 	else
-		print_dmarc(report->out, outcome);
+		print_dmarc(report->out, input, outcome);
+	pthread_mutex_unlock(&report->lock);
+}
+
+static json_t *verdict_object(const struct spf_outcome *spf, const struct dkim_check *dkim,
+			      const struct dmarc_outcome *dmarc)
+{
+	json_t *object = json_object();
+
+	if (spf)
+		set_string(object, "spf", spf_result_name(spf->result));
+	if (dkim)
+		set_string(object, "dkim", dkim_result_name(dkim_check_best(dkim)));
+	if (dmarc) {
+		set_string(object, "dmarc", dmarc_result_name(dmarc->result));
+		json_object_set_new(object, "why", why_array(dmarc->why));
+		set_string(object, "disposition", dmarc_policy_name(dmarc->disposition));
+	}
+	return object;
+}
+
+static void print_verdict(FILE *out, const struct spf_outcome *spf, const struct dkim_check *dkim,
+			  const struct dmarc_outcome *dmarc)
+{
+	fputs("verdict", out);
+	if (spf)
+		fprintf(out, " spf=%s", spf_result_name(spf->result));
+	if (dkim)
+		fprintf(out, " dkim=%s", dkim_result_name(dkim_check_best(dkim)));
+	if (dmarc) {
+		fprintf(out, " dmarc=%s", dmarc_result_name(dmarc->result));
+		print_why(out, dmarc->why);
+		fprintf(out, " disposition=%s", dmarc_policy_name(dmarc->disposition));
+	}
+	fputc('\n', out);
+}
+
+void auth_report_verdict(struct auth_report *report, const struct spf_outcome *spf, const struct dkim_check *dkim,
+			 const struct dmarc_outcome *dmarc)
+{
+	pthread_mutex_lock(&report->lock);
+	if (report->as_json)
+		json_object_set_new(report->root, "verdict", verdict_object(spf, dkim, dmarc));
+	else
+		print_verdict(report->out, spf, dkim, dmarc);
 	pthread_mutex_unlock(&report->lock);
 }

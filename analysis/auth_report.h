@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "common/auth/dkim.h"
 #include "common/auth/dmarc.h"
 #include "common/auth/dns.h"
 #include "common/auth/spf.h"
@@ -44,6 +45,12 @@ void auth_report_dns(void *report, const struct dns_question *question, const st
 void auth_report_spf_step(void *report, const struct spf_step *step);
 void auth_report_spf(struct auth_report *report, enum spf_identity identity, const char *engine,
 		     const struct spf_outcome *outcome);
-void auth_report_dmarc(struct auth_report *report, const struct dmarc_outcome *outcome);
+/* A check that is finished. */
+void auth_report_dkim(struct auth_report *report, const struct dkim_check *check);
+/* The input tells whose identifiers were compared with From:. */
+void auth_report_dmarc(struct auth_report *report, const struct dmarc_input *input, const struct dmarc_outcome *outcome);
+/* The end of it all; each of the three is NULL where it was not asked. */
+void auth_report_verdict(struct auth_report *report, const struct spf_outcome *spf, const struct dkim_check *dkim,
+			 const struct dmarc_outcome *dmarc);
 
 #endif

@@ -1,24 +1,66 @@
 /* config.c - the table of options of smtptrail. */
 #include "analysis/config.h"
 
+#include <errno.h>
 #include <stddef.h>
 
+#include "analysis/hosts.h"
+#include "analysis/query.h"
 #include "common/redis_link.h"
 #include "common/stream.h"
 
+enum { QUERIES_MAX = 200 };
+
+static const char *any_query(void *context, const char *name)
+{
+	(void)context;
+	(void)name;
+	return "";
+}
+
+/* A query may name others, which are looked for when it is used. */
+static int check_query(const char *text, struct problem *problem)
+{
+	struct problem words = { "" };
+	struct query *query = NULL;
+
+	if (query_parse(&query, text, 0, any_query, NULL, &words) != 0) {
+		problem_set(problem, "'%s': %s", text, words.text);
+		return -EINVAL;
+	}
+	query_free(query);
+	return 0;
+}
+
 enum { MILLISECOND = 1000, MINUTE = 60 * 1000 * MILLISECOND };
+#define HOUR (UINT64_C(60) * MINUTE)
 
 /* clang-format off */
 #define AT(member) .offset = offsetof(struct config, member)
 
 const struct conf_option config_options[] = {
 	{ "redis_address", CONF_TEXT, "tcp:127.0.0.1:6379", 1, 0, NULL, "Redis",
-	  "Address of Redis: unix:/PATH or tcp:HOST:PORT, an IPv6 address in brackets.",
+	  "Address of Redis: unix:/PATH or tcp:HOST:PORT, an IPv6 address in brackets; sentinel:HOST:PORT,HOST:PORT.../MASTER:"
+	  " the master that these sentinels name; cluster:HOST:PORT,HOST:PORT...: a cluster, by some of its nodes; tls:HOST:PORT,"
+	  " sentinel+tls:..., cluster+tls:...: the same by TLS.",
 	  false, AT(redis_address), redis_address_check },
 	{ "redis_user", CONF_TEXT, "", 0, 256, NULL, NULL,
 	  "User of Redis' access control; empty: its default user.", false, AT(redis_user), NULL },
 	{ "redis_password_file", CONF_PATH, "", 0, 0, NULL, NULL,
 	  "File whose first line is the password; empty: none.", false, AT(redis_password_file), NULL },
+	{ "redis_sentinel_user", CONF_TEXT, "", 0, 256, NULL, NULL,
+	  "User of the sentinels' own access control; empty: their default user.", false, AT(redis_sentinel_user), NULL },
+	{ "redis_sentinel_password_file", CONF_PATH, "", 0, 0, NULL, NULL,
+	  "File whose first line is the sentinels' own password; empty: none.",
+	  false, AT(redis_sentinel_password_file), NULL },
+	{ "redis_tls_ca_file", CONF_PATH, "", 0, 0, NULL, NULL,
+	  "Certificates (PEM) that may have signed those of the servers; empty: those that this machine trusts.",
+	  false, AT(redis_tls_ca_file), NULL },
+	{ "redis_tls_certificate_file", CONF_PATH, "", 0, 0, NULL, NULL,
+	  "Our own certificate (PEM, with its chain), where Redis asks for one (tls-auth-clients); empty: none.",
+	  false, AT(redis_tls_certificate_file), NULL },
+	{ "redis_tls_key_file", CONF_PATH, "", 0, 0, NULL, NULL,
+	  "Its key (PEM); empty: it is in the same file.", false, AT(redis_tls_key_file), NULL },
 	{ "redis_connect_timeout", CONF_DURATION, "1s", 10 * MILLISECOND, MINUTE, NULL, NULL,
 	  "How long a connect to Redis may take.", false, AT(redis_connect_timeout_us), NULL },
 	{ "redis_command_timeout", CONF_DURATION, "2s", 10 * MILLISECOND, MINUTE, NULL, NULL,
@@ -28,6 +70,40 @@ const struct conf_option config_options[] = {
 	  false, AT(stream_prefix), conf_check_key },
 	{ "partitions", CONF_NUMBER, "1", 1, 1024, NULL, NULL,
 	  "Streams that the records are spread over.", false, AT(partitions), NULL },
+
+	{ "hosts", CONF_PAIRS, "", 0, HOSTS_MAX, NULL, "Hosts",
+	  "Under which names one host is known: NAME = HOST, or NAME = HOST/INSTANCE. NAME is what a log, the MTA"
+	  " (myhostname) or a milter (host) calls it; HOST/SYSLOG_NAME for the lines of one instance alone, as in"
+	  " mx1/postfix-out = \"mx1.example.org/out\". A short name is tied to the one full name that begins with it without a"
+	  " row.", false, AT(hosts), hosts_check },
+
+	{ "store", CONF_PATH, "/var/lib/smtptrail/store", 1, 0, NULL, "Store",
+	  "Directory that smtptrail ingest keeps transactions in, and that questions are answered from.", false, AT(store), NULL },
+	{ "store_keep", CONF_DURATION, "90d", 0, 87600 * HOUR, NULL, NULL,
+	  "How long transactions are kept: whole days (UTC) go once their end is so long ago. 0: for ever.", false, AT(store_keep_us),
+	  NULL },
+	{ "store_size", CONF_SIZE, "0", 0, 0, NULL, NULL,
+	  "How large the store may be: the oldest days go, never the newest. 0: any size.", false, AT(store_size), NULL },
+	{ "logs", CONF_LIST, "", 0, 1000, NULL, NULL,
+	  "Logs that smtptrail ingest reads where its command line names no input, as in { /var/log/mail.log }. Rotated files"
+	  " beside them are found.", false, AT(logs), NULL },
+	{ "journald", CONF_BOOL, "no", 0, 0, NULL, NULL,
+	  "Whether it also reads the journal of systemd (facility mail) then.", false, AT(journald), NULL },
+	{ "consumer_group", CONF_TEXT, "smtptrail-ingest", 1, 256, NULL, NULL,
+	  "Consumer group of the streams that tells the milter what the store has. Each store that is fed from the same Redis needs"
+	  " its own.", false, AT(consumer_group), NULL },
+	{ "ingest_memory", CONF_SIZE, "512M", 1048576, 0, NULL, NULL,
+	  "Memory for what is under way. Beyond it what was silent for longest goes to the store, marked incomplete=evicted.", false,
+	  AT(ingest_memory), NULL },
+	{ "commit_interval", CONF_DURATION, "2s", 10 * MILLISECOND, MINUTE, NULL, NULL,
+	  "How often what is new goes to the store, where smtptrail ingest follows its inputs.", false, AT(commit_interval_us), NULL },
+
+	{ "own_domains", CONF_LIST, "", 0, 1000, NULL, "Answers",
+	  "Our own domains, with all below them: mail that comes from outside with one of them in From: and fails DMARC is"
+	  " forged, or of a sender that we do not know of.", false, AT(own_domains), NULL },
+	{ "queries", CONF_PAIRS, "", 0, QUERIES_MAX, NULL, NULL,
+	  "Saved queries: @NAME in a query stands for the one of that name, as in late = \"fate:delivered delay:>1h\".",
+	  false, AT(queries), check_query },
 
 	{ "status_file", CONF_PATH, "/run/smtptrail/status.json", 1, 0, NULL, "Output",
 	  "The milter's status file, as in smtptrail-milter.conf.", false, AT(status_file), NULL },
@@ -45,4 +121,30 @@ int config_read(struct config *ret_config, const char *file, struct problem *pro
 void config_done(struct config *config)
 {
 	conf_done(config_options, config);
+}
+
+const char *config_saved_query(void *context, const char *name)
+{
+	const struct config *config = context;
+
+	for (size_t i = 0; i + 1 < config->queries.count; i += 2)
+		if (strcmp(config->queries.items[i], name) == 0)
+			return config->queries.items[i + 1];
+	return NULL;
+}
+
+void config_redis_options(const struct config *config, struct redis_options *ret_options)
+{
+	*ret_options = (struct redis_options){
+		.address = config->redis_address,
+		.user = config->redis_user,
+		.password_file = config->redis_password_file,
+		.sentinel_user = config->redis_sentinel_user,
+		.sentinel_password_file = config->redis_sentinel_password_file,
+		.tls_ca_file = config->redis_tls_ca_file,
+		.tls_certificate_file = config->redis_tls_certificate_file,
+		.tls_key_file = config->redis_tls_key_file,
+		.connect_timeout_us = config->redis_connect_timeout_us,
+		.command_timeout_us = config->redis_command_timeout_us,
+	};
 }

@@ -17,10 +17,25 @@ struct config {
 	char *redis_address;
 	char *redis_user;
 	char *redis_password_file;
+	char *redis_sentinel_user;
+	char *redis_sentinel_password_file;
+	char *redis_tls_ca_file;
+	char *redis_tls_certificate_file;
+	char *redis_tls_key_file;
 	uint64_t redis_connect_timeout_us;
 	uint64_t redis_command_timeout_us;
 	char *stream_prefix;
 	uint64_t partitions;
+	struct conf_list own_domains;
+	struct conf_list queries;	/* pairs: a name, its query */
+	struct conf_list hosts;		/* pairs, for hosts_new */
+	char *store;
+	uint64_t store_keep_us, store_size;
+	struct conf_list logs;
+	bool journald;
+	char *consumer_group;
+	uint64_t ingest_memory;
+	uint64_t commit_interval_us;
 	char *status_file;
 	int colour;			/* enum config_colour */
 };
@@ -30,5 +45,12 @@ extern const struct conf_option config_options[];
 /* The file that --config named; NULL: the usual one where it exists, else the defaults. */
 int config_read(struct config *ret_config, const char *file, struct problem *problem);
 void config_done(struct config *config);
+
+/* The text of a saved query, for query_parse: context is a struct config. NULL: there is none of the name. */
+const char *config_saved_query(void *context, const char *name);
+
+struct redis_options;
+/* How Redis is reached; borrows from the configuration. */
+void config_redis_options(const struct config *config, struct redis_options *ret_options);
 
 #endif

@@ -61,18 +61,18 @@ static bool take_service(struct text *text, struct event *event, struct text *re
 	if (i == sizeof services / sizeof services[0])
 		return false;
 	*ret_program = text_of(strcmp(services[i], "deliver") == 0 ? "lda" : services[i]);
-	event_add(event, "service", (struct text){ rest.start, strlen(services[i]) });
+	event_add(event, EVENT_NAME(SERVICE), (struct text){ rest.start, strlen(services[i]) });
 	rest = (struct text){ rest.start + strlen(services[i]), rest.length - strlen(services[i]) };
 	if (has_prefix(rest, "-login")) {
 		*ret_program = TEXT_LITERAL("login");
 		rest = (struct text){ rest.start + 6, rest.length - 6 };
 	}
 	if (take_between(&rest, '(', ')', &value))
-		event_add(event, is_number(value) ? "child_pid" : "user", value);
+		event_add(event, is_number(value) ? EVENT_NAME(CHILD_PID) : EVENT_NAME(USER), value);
 	if (take_between(&rest, '<', '>', &value))
-		event_add(event, "child_pid", value);
+		event_add(event, EVENT_NAME(CHILD_PID), value);
 	if (take_between(&rest, '<', '>', &value))
-		event_add(event, "session_id", value);
+		event_add(event, EVENT_NAME(SESSION_ID), value);
 	if (has_prefix(rest, ": Info: "))
 		rest = (struct text){ rest.start + 6, rest.length - 6 };
 	if (!has_prefix(rest, ": "))
@@ -81,21 +81,25 @@ static bool take_service(struct text *text, struct event *event, struct text *re
 	return true;
 }
 
+static int program(struct text process)
+{
+	return has_prefix(process, "dovecot") ? 0 : -1;
+}
+
 static enum format_result read_dovecot(struct event *event)
 {
-	struct text process = event->frame.process, message = event->frame.message;
-	struct text text = message, program = TEXT_NONE;
+	struct text message = event->frame.message, text = message, service_program = TEXT_NONE;
 	struct event_field service[4];
 	unsigned count;
 	bool matches;
 
-	if (!has_prefix(process, "dovecot"))
+	if (event->program < 0)
 		return FORMAT_NOT_MINE;
-	if (!take_service(&text, event, &program))
+	if (!take_service(&text, event, &service_program))
 		return FORMAT_MALFORMED;
 	count = event->field_count < 4 ? event->field_count : 4;
 	memcpy(service, event->fields, count * sizeof service[0]);
-	int group = template_group(set, program);
+	int group = template_group(set, service_program);
 
 	/* The rows see what stands behind the session, and start their fields anew. */
 	event->frame.message = text;
@@ -111,6 +115,14 @@ static enum format_result read_dovecot(struct event *event)
 const struct format format_dovecot = {
 	.name = "dovecot",
 	.summary = "Dovecot 1.x to 2.4: login, imap, pop3, lmtp, lda, sieve",
+	.page = {
+		.where = "the mail log; or log_path, info_log_path",
+		.get = "as it lies",
+		.joins = "session of Dovecot; queue identifier where lmtp or lda tell it by Message-ID",
+		.tells = "mailbox logins that passed and failed, with client and method; bytes read; what was put into which mailbox",
+		.lacks = "what was read of which message",
+	},
 	.prepare = prepare,
+	.program = program,
 	.read = read_dovecot,
 };

@@ -33,21 +33,29 @@ static struct text program_of(struct text process)
 	return process;
 }
 
+static int program(struct text process)
+{
+	return template_group(set, program_of(process));
+}
+
 static enum format_result read_filters(struct event *event)
 {
-	int group;
-
-	if (!event->frame.process.length)
+	if (event->program < 0)
 		return FORMAT_NOT_MINE;
-	group = template_group(set, program_of(event->frame.process));
-	if (group < 0)
-		return FORMAT_NOT_MINE;
-	return template_read(set, group, event) ? FORMAT_MATCHED : FORMAT_MALFORMED;
+	return template_read(set, event->program, event) ? FORMAT_MATCHED : FORMAT_MALFORMED;
 }
 
 const struct format format_filters = {
 	.name = "filters",
 	.summary = "opendkim, opendmarc, policyd-spf, postgrey, amavis, rspamd, spamd",
+	.page = {
+		.where = "the mail log, beside the MTA's lines",
+		.get = "as it lies",
+		.joins = "queue identifier, where the program tells it; Message-ID",
+		.tells = "results of SPF, DKIM and DMARC, greylisting, verdicts and scores",
+		.lacks = "anything of mail that the program does not name",
+	},
 	.prepare = prepare,
+	.program = program,
 	.read = read_filters,
 };

@@ -2,6 +2,8 @@
 #include <errno.h>
 
 #include "analysis/format.h"
+#include "analysis/format_postfix.h"
+#include "analysis/postfix_fast.h"
 #include "analysis/template.h"
 
 /* What many rows have in them. */
@@ -44,21 +46,43 @@ static bool is_postfix(struct text process)
 	return process.length >= 7 && memcmp(process.start, "postfix", 7) == 0;
 }
 
+/* The rows and the daemon of a process, in one number. */
+enum { DAEMON_SHIFT = 8, GROUP_MASK = 0xff };
+
+static int program(struct text process)
+{
+	struct text daemon = daemon_of(process);
+	bool is_ours = is_postfix(process);
+	int group;
+
+	if (daemon.start == process.start && !is_ours)
+		return -1;
+	group = template_group(set, daemon);
+	if (group < 0 && !is_ours)
+		return -1;
+	/* A daemon that has no rows of its own may be any. */
+	if (group < 0)
+		return template_group_any(set) | POSTFIX_OTHER << DAEMON_SHIFT;
+	return group | (int)postfix_fast_daemon(daemon) << DAEMON_SHIFT;
+}
+
+static bool only_table;
+
+void format_postfix_only_table(bool is_only)
+{
+	only_table = is_only;
+}
+
 static enum format_result read_postfix(struct event *event)
 {
-	struct text process = event->frame.process;
-	struct text daemon;
 	int group = template_group_any(set);
 
-	if (process.length) {
-		daemon = daemon_of(process);
-		if (daemon.start == process.start && !is_postfix(process))
+	if (event->frame.process.length) {
+		if (event->program < 0)
 			return FORMAT_NOT_MINE;
-		group = template_group(set, daemon);
-		if (group < 0 && !is_postfix(process))
-			return FORMAT_NOT_MINE;
-		if (group < 0)
-			group = template_group_any(set);
+		if (!only_table && postfix_fast_read((enum postfix_daemon)(event->program >> DAEMON_SHIFT), event))
+			return FORMAT_MATCHED;
+		group = event->program & GROUP_MASK;
 	}
 	return template_read(set, group, event) ? FORMAT_MATCHED : FORMAT_MALFORMED;
 }
@@ -66,6 +90,14 @@ static enum format_result read_postfix(struct event *event)
 const struct format format_postfix = {
 	.name = "postfix",
 	.summary = "Postfix 2.3 to 3.10, every daemon",
+	.page = {
+		.where = "/var/log/mail.log, /var/log/maillog or the journal; maillog_file (postlogd) where main.cf names it",
+		.get = "as it lies; journalctl -o json or -o export, or --journald; docker logs",
+		.joins = "queue identifier; process of smtpd; client address and port (smtpd_client_port_logging); the identifier that the next hop tells",
+		.tells = "every session, message, recipient, attempt and refusal with its reply, delays in four parts, milters, checks of headers, postscreen",
+		.lacks = "headers and subjects (unless checked), sizes of refused mail, who reads what; short queue identifiers are given again (enable_long_queue_ids)",
+	},
 	.prepare = prepare,
+	.program = program,
 	.read = read_postfix,
 };

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { TAG_MAX = 128, PID_MAX = 20, HOST_MAX = 255, PREFIX_MAX = 64, NESTING_MAX = 3 };
+#include "analysis/scan.h"
+
+enum { TAG_MAX = 128, PID_MAX = 20, HOST_MAX = 255, PREFIX_MAX = 64, NESTING_MAX = 3, MONTH_LENGTH = 3, YEAR_LENGTH = 4 };
 
 int frame_init(struct frame_reader *reader)
 {
@@ -25,8 +27,12 @@ void frame_start(struct frame_reader *reader, int year, int64_t file_us)
 	reader->form = FRAME_SYSLOG;
 	reader->memory->in_entry = false;
 	reader->memory->wants_size = reader->memory->wants_value = false;
-	for (int i = 0; i < FRAME_HOSTS_MAX; i++)
-		reader->memory->last[i].message_length = 0;
+	for (int i = 0; i < FRAME_HOSTS_MAX; i++) {
+		reader->memory->last[i].message = TEXT_NONE;
+		reader->memory->last[i].rest = TEXT_NONE;
+	}
+	reader->memory->recent = NULL;
+	reader->memory->head_length = 0;
 }
 
 static struct text behind(struct text text, size_t count)
@@ -41,7 +47,7 @@ static inline __attribute__((always_inline)) bool starts_with(struct text text, 
 }
 #define STARTS_WITH(text, literal) starts_with((text), (literal), sizeof(literal) - 1)
 
-static struct text skip_blanks(struct text text)
+static inline struct text skip_blanks(struct text text)
 {
 	while (text.length && text.start[0] == ' ')
 		text = behind(text, 1);
@@ -72,37 +78,58 @@ static struct text skip_priority(struct text line)
 	return i > 1 && i < line.length && line.start[i] == '>' ? behind(line, i + 1) : line;
 }
 
-/* "postfix/smtpd[4711]: text" or "postfix/smtpd: text"; false: no tag here. */
-static bool read_tag(struct text text, struct frame *frame)
+/* Where a tag's name ends: at a bracket, a colon, or what is no printable character of ASCII. */
+static inline const char *name_end(const char *at, const char *end)
 {
-	const char *at = text.start, *end = at + (text.length < TAG_MAX ? text.length : TAG_MAX);
-	const char *pid = NULL;
+#ifdef __SSE2__
+	for (; end - at >= SCAN_VECTOR; at += SCAN_VECTOR) {
+		__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+		unsigned hits = scan_hits(at, '[', ':', '[', ':') |
+				(unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(bytes, _mm_set1_epi8(' ' + 1)));
 
+		if (hits)
+			return at + __builtin_ctz(hits);
+	}
+#endif
 	while (at < end && *at != '[' && *at != ':' && *at > ' ')
 		at++;
-	if (at == end || at == text.start || *at == ' ')
-		return false;
-	struct text process = { text.start, (size_t)(at - text.start) };
+	return at;
+}
 
+/* "postfix/smtpd[4711]: text" or "postfix/smtpd: text"; false: no tag here. Inline, for the one use that every line makes. */
+static inline __attribute__((always_inline)) bool read_tag_inline(struct text text, struct frame *frame)
+{
+	const char *end = text.start + text.length;
+	const char *at = name_end(text.start, text.length > TAG_MAX ? text.start + TAG_MAX : end);
+	const char *pid = NULL;
+	size_t name_length = (size_t)(at - text.start);
+
+	if (at == end || name_length == 0 || name_length >= TAG_MAX)
+		return false;
+	frame->pid = TEXT_NONE;
 	if (*at == '[') {
-		end = at + PID_MAX < text.start + text.length ? at + PID_MAX : text.start + text.length;
-		pid = ++at;
-		while (at < end && *at != ']')
-			at++;
-		if (at == end || at == pid)
+		const char *limit = end - at > PID_MAX ? at + PID_MAX : end;
+
+		pid = at + 1;
+		at = scan_find(pid, limit, ']', ']', ']', ']');
+		if (at >= limit || at == pid)
 			return false;
 		frame->pid = (struct text){ pid, (size_t)(at - pid) };
 		at++;
 	}
-	end = text.start + text.length;
 	/* Some write no blank behind "[4711]:". */
 	if (at == end || *at != ':' || (!pid && at + 1 < end && at[1] != ' ')) {
 		frame->pid = TEXT_NONE;
 		return false;
 	}
-	frame->process = process;
-	frame->message = skip_blanks(behind(text, (size_t)(at + 1 - text.start)));
+	frame->process = (struct text){ text.start, name_length };
+	frame->message = skip_blanks((struct text){ at + 1, (size_t)(end - at - 1) });
 	return true;
+}
+
+static bool read_tag(struct text text, struct frame *frame)
+{
+	return read_tag_inline(text, frame);
 }
 
 /* "[ID 197553 mail.info] text", as Solaris writes it. */
@@ -140,10 +167,19 @@ static void read_origin(struct text text, struct frame *frame)
 		frame->message = rest;
 }
 
-/* Only what can be a month, a year or a priority. */
-static bool may_be_inner(struct text text)
+/* A month and a blank, or a year and a dash: most hosts and messages are told from a stamp by this. */
+static inline bool may_be_stamp(struct text text)
 {
-	return text.length >= 16 && (text.start[0] == '<' || text.start[3] == ' ' || text.start[4] == '-');
+	if (text.length < 16)
+		return false;
+	return (text.start[3] == ' ' && text.start[0] >= 'A' && text.start[0] <= 'S') ||
+	       (text.start[4] == '-' && text.start[0] >= '0' && text.start[0] <= '9');
+}
+
+/* Only what can be a month, a year or a priority. */
+static inline bool may_be_inner(struct text text)
+{
+	return may_be_stamp(text) || (text.length >= 16 && text.start[0] == '<');
 }
 
 /* A whole syslog line inside the message of another: its host and process count, not its time. */
@@ -189,8 +225,7 @@ bool frame_read_syslog(struct frame_reader *reader, struct text line, struct fra
 	text = skip_blanks(behind(text, length));
 	text = skip_container_stream(text);
 	int64_t inner_us;
-	size_t inner = text.length > 16 && (text.start[3] == ' ' || text.start[4] == '-')
-		? stamp_read(&reader->stamps, text, &inner_us) : 0;
+	size_t inner = text.length > 16 && may_be_stamp(text) ? stamp_read(&reader->stamps, text, &inner_us) : 0;
 
 	/* docker logs -t: the time of the daemon, then the line with its own. */
 	if (inner)
@@ -298,6 +333,7 @@ static bool read_form(struct frame_reader *reader, enum frame_form form, struct 
 		return frame_read_json(reader, line, frame);
 	case FRAME_EXPORT:
 	case FRAME_BARE:
+	case FRAME_OWN:
 		break;
 	}
 	return false;
@@ -326,7 +362,8 @@ static bool read_times(struct text *text, uint64_t *ret_count)
 
 	while (i < text->length && i < 9 && text->start[i] >= '0' && text->start[i] <= '9')
 		count = count * 10 + (uint64_t)(text->start[i++] - '0');
-	if (i == 0)
+	/* No syslog writes that a line came no times more. */
+	if (count == 0)
 		return false;
 	*text = behind(*text, i);
 	if (!STARTS_WITH(*text, " time"))
@@ -341,33 +378,70 @@ static struct frame_last *last_of(struct frame_memory *memory, struct text host)
 	for (int i = 0; i < FRAME_HOSTS_MAX; i++) {
 		struct frame_last *last = &memory->last[i];
 
-		if (last->message_length && text_equal(host, (struct text){ last->host, last->host_length }))
+		if (last->message.length && text_equal(host, last->host))
 			return last;
 	}
 	return NULL;
 }
 
-static size_t keep_text(char *buffer, size_t size, struct text text)
+static struct text keep_text(char *buffer, size_t size, struct text text)
 {
-	size_t length = text.length < size ? text.length : size;
+	text.length = text.length < size ? text.length : size;
+	if (text.length)
+		memcpy(buffer, text.start, text.length);
+	return (struct text){ text.start ? buffer : NULL, text.length };
+}
 
-	if (length)
-		memcpy(buffer, text.start, length);
-	return length;
+/* The parts of the last message, in memory of its own. */
+static void copy_last(struct frame_last *last)
+{
+	struct frame frame = { .process = last->process, .pid = last->pid, .message = last->message };
+
+	/* Of a line that was like the one before only its rest was noted. */
+	if (last->rest.start)
+		(void)read_tag(last->rest, &frame);
+	last->rest = TEXT_NONE;
+	last->process = keep_text(last->process_bytes, sizeof last->process_bytes, frame.process);
+	last->pid = keep_text(last->pid_bytes, sizeof last->pid_bytes, frame.pid);
+	last->message = keep_text(last->message_bytes, sizeof last->message_bytes, frame.message);
+}
+
+/* A host that can be nothing but a host, whatever stands behind it: no tag, no part of a container's prefix or of a stamp. */
+static bool is_plain_host(struct text host)
+{
+	char first = host.length ? host.start[0] : ' ';
+
+	if (first >= 'A' && first <= 'S' && host.length <= MONTH_LENGTH)
+		return false;
+	if (first >= '0' && first <= '9' && (host.length <= YEAR_LENGTH || host.start[YEAR_LENGTH] == '-'))
+		return false;
+	return host.length && !STARTS_WITH(host, "std") && name_end(host.start, host.start + host.length) == host.start + host.length;
 }
 
 static void keep_last(struct frame_memory *memory, const struct frame *frame)
 {
 	struct frame_last *last = last_of(memory, frame->host);
 
-	if (frame->host.length > sizeof last->host)
+	memory->recent = NULL;
+	if (frame->host.length > sizeof last->host_bytes)
 		return;
 	if (!last)
 		last = &memory->last[memory->host_turn++ % FRAME_HOSTS_MAX];
-	last->host_length = keep_text(last->host, sizeof last->host, frame->host);
-	last->process_length = keep_text(last->process, sizeof last->process, frame->process);
-	last->pid_length = keep_text(last->pid, sizeof last->pid, frame->pid);
-	last->message_length = keep_text(last->message, sizeof last->message, frame->message);
+	last->host = keep_text(last->host_bytes, sizeof last->host_bytes, frame->host);
+	last->process = frame->process;
+	last->pid = frame->pid;
+	last->message = frame->message;
+	last->rest = TEXT_NONE;
+	last->is_plain = is_plain_host(last->host);
+	copy_last(last);
+	memory->recent = last;
+}
+
+void frame_hold(struct frame_reader *reader)
+{
+	for (int i = 0; i < FRAME_HOSTS_MAX; i++)
+		if (reader->memory->last[i].rest.start)
+			copy_last(&reader->memory->last[i]);
 }
 
 /* "message repeated 2 times: [ text ]" of rsyslog; the process is in the tag. */
@@ -399,9 +473,11 @@ static void read_last_repeated(struct frame_reader *reader, struct frame *frame)
 	frame->is_message_known = last != NULL;
 	if (!last)
 		return;
-	frame->process = (struct text){ last->process, last->process_length };
-	frame->pid = (struct text){ last->pid, last->pid_length };
-	frame->message = (struct text){ last->message, last->message_length };
+	if (last->rest.start)
+		copy_last(last);
+	frame->process = last->process;
+	frame->pid = last->pid;
+	frame->message = last->message;
 }
 
 static void look_for_repetition(struct frame_reader *reader, struct frame *frame)
@@ -417,17 +493,120 @@ static void look_for_repetition(struct frame_reader *reader, struct frame *frame
 		keep_last(reader->memory, frame);
 }
 
+/* A message that can be nothing else: no frame of its own, no notice, no id of Solaris. */
+static inline bool is_ordinary(struct text message)
+{
+	return message.length && message.start[0] != '[' && message.start[0] != 'm' && !may_be_inner(message);
+}
+
+static inline bool is_of_host(const struct frame_last *last, struct text text)
+{
+	size_t length = last->host.length;
+
+	return last->is_plain && last->message.length && text.length >= length + 3 && text.start[length] == ' ' &&
+	       text.start[length + 1] != ' ' && text_same_bytes(text.start, last->host.start, length);
+}
+
+/* The host that the text begins with, where it is one that wrote before and can be nothing else; NULL: none. */
+static struct frame_last *known_host(struct frame_memory *memory, struct text text)
+{
+	if (memory->recent && is_of_host(memory->recent, text))
+		return memory->recent;
+	for (int i = 0; i < FRAME_HOSTS_MAX; i++)
+		if (is_of_host(&memory->last[i], text))
+			return memory->recent = &memory->last[i];
+	return NULL;
+}
+
+/* The tag, and a message that is not about another. */
+static inline __attribute__((always_inline)) bool read_rest(struct frame_reader *reader, struct text rest, struct frame *frame)
+{
+	struct frame_last *last = reader->memory->recent;
+
+	if (!read_tag_inline(rest, frame) || !is_ordinary(frame->message))
+		return false;
+	frame->form = FRAME_SYSLOG;
+	frame->has_time = true;
+	frame->repeated = 0;
+	frame->is_message_known = true;
+	last->rest = rest;
+	if (!reader->lines_stay)
+		copy_last(last);
+	return true;
+}
+
+/* Keeps stamp and host, which the next line is likely to begin with too. */
+static void keep_head(struct frame_memory *memory, struct text line, size_t stamp_length, size_t head_length)
+{
+	if (head_length > sizeof memory->head)
+		return;
+	memcpy(memory->head, line.start, head_length);
+	memory->head_length = head_length;
+	memory->head_host = stamp_length + 1;
+}
+
+/* Nearly every line: the same second and host as the line before. False: anything else. */
+static inline bool read_by_head(struct frame_reader *reader, struct text line, struct frame *frame)
+{
+	const struct frame_memory *memory = reader->memory;
+	size_t length = memory->head_length;
+
+	if (!length || line.length < length + 2 || line.start[length] == ' ' || !text_same_bytes(line.start, memory->head, length))
+		return false;
+	frame->time_us = reader->stamps.cached_us;
+	frame->host = (struct text){ line.start + memory->head_host, length - 1 - memory->head_host };
+	return read_rest(reader, behind(line, length), frame);
+}
+
+/* The hour of the line before, a known host, then a tag and a message that is not about another.
+ * False: anything else, which is read the long way. */
+static bool read_as_before(struct frame_reader *reader, struct text line, struct frame *frame)
+{
+	size_t length;
+
+	reader->memory->head_length = 0;
+	if (reader->form != FRAME_SYSLOG || reader->no_shortcut)
+		return false;
+	length = stamp_read_again(&reader->stamps, line, &frame->time_us);
+	if (!length || length == line.length || line.start[length] != ' ')
+		return false;
+	struct text text = behind(line, length + 1);
+	struct frame_last *last = known_host(reader->memory, text);
+
+	if (!last)
+		return false;
+	frame->host = (struct text){ text.start, last->host.length };
+	if (!read_rest(reader, behind(text, last->host.length + 1), frame))
+		return false;
+	/* A stamp that tells more than the second is another in the next line. */
+	if (length == reader->stamps.cached_length)
+		keep_head(reader->memory, line, length, length + 1 + last->host.length + 1);
+	return true;
+}
+
+static struct text without_line_end(struct text line)
+{
+	while (line.length && (line.start[line.length - 1] == '\r' || line.start[line.length - 1] == '\n'))
+		line.length--;
+	return line;
+}
+
 bool frame_read(struct frame_reader *reader, struct text line, struct frame *ret_frame)
 {
+	struct text text = without_line_end(line);
+
+	if (reader->no_shortcut)
+		reader->stamps.cached_length = 0;
+	/* In an entry of journald a line end is part of a value. */
+	if (!reader->memory->in_entry && (read_by_head(reader, text, ret_frame) || read_as_before(reader, text, ret_frame)))
+		return true;
 	if (frame_is_export(reader, line)) {
 		*ret_frame = (struct frame){ .form = FRAME_EXPORT };
 		return frame_read_export(reader, line, ret_frame);
 	}
-	while (line.length && (line.start[line.length - 1] == '\r' || line.start[line.length - 1] == '\n'))
-		line.length--;
-	if (!line.length)
+	if (!text.length)
 		return false;
-	read_any(reader, line, ret_frame);
+	read_any(reader, text, ret_frame);
 	look_for_repetition(reader, ret_frame);
 	return true;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "analysis/decompress.h"
+#include "common/escape.h"
 
 enum { FIRST_PIECE = 4096 };
 
@@ -20,42 +21,23 @@ struct input_file {
 	int error;			/* of the stream; told when all that came before it was lent */
 	bool has_ended;
 	bool skips_line;		/* the rest of a line that was cut */
+	bool goes_on;			/* that rest is the next line */
 	int64_t time_us;
 	uint64_t lines, bytes;
+	void (*before_move)(void *argument);	/* NULL: nobody asks */
+	void *before_move_argument;
 	unsigned surrogate;		/* first half of a UTF-16 pair */
 	size_t raw_left;		/* of raw: a byte that waits for its second */
 	char raw[INPUT_FILE_BUFFER / 2];
 	size_t start, end;
-	char buffer[INPUT_FILE_BUFFER + INPUT_FILE_PADDING];
+	char *buffer;
+	bool is_buffer_given;		/* by the borrower, who keeps what lies in it */
+	char own_buffer[INPUT_FILE_BUFFER + INPUT_FILE_PADDING];
 };
 
 const char *input_file_compressions(void)
 {
 	return decompress_names();
-}
-
-static size_t put_utf8(char *out, unsigned code)
-{
-	if (code < 0x80) {
-		out[0] = (char)code;
-		return 1;
-	}
-	if (code < 0x800) {
-		out[0] = (char)(0xc0 | code >> 6);
-		out[1] = (char)(0x80 | (code & 0x3f));
-		return 2;
-	}
-	if (code < 0x10000) {
-		out[0] = (char)(0xe0 | code >> 12);
-		out[1] = (char)(0x80 | (code >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (code & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | code >> 18);
-	out[1] = (char)(0x80 | (code >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (code >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (code & 0x3f));
-	return 4;
 }
 
 /* One unit of UTF-16 more; a half of a pair that stands alone becomes U+FFFD. */
@@ -66,16 +48,16 @@ static size_t put_unit(struct input_file *input, char *out, unsigned unit)
 
 	input->surrogate = 0;
 	if (first && unit >= 0xdc00 && unit < 0xe000)
-		return put_utf8(out, 0x10000 + ((first - 0xd800) << 10) + (unit - 0xdc00));
+		return escape_put_utf8(out, 0x10000 + ((first - 0xd800) << 10) + (unit - 0xdc00));
 	if (first)
-		length = put_utf8(out, 0xfffd);
+		length = escape_put_utf8(out, 0xfffd);
 	if (unit >= 0xd800 && unit < 0xdc00) {
 		input->surrogate = unit;
 		return length;
 	}
 	if (unit >= 0xdc00 && unit < 0xe000)
 		unit = 0xfffd;
-	return length + put_utf8(out + length, unit);
+	return length + escape_put_utf8(out + length, unit);
 }
 
 /* Each unit takes 3 bytes at most, a lone half before it 3 more: a third of the room is read. */
@@ -106,6 +88,8 @@ static void fill(struct input_file *input)
 {
 	ssize_t got;
 
+	if (input->before_move)
+		input->before_move(input->before_move_argument);
 	if (input->start > 0) {
 		memmove(input->buffer, input->buffer + input->start, input->end - input->start);
 		input->end -= input->start;
@@ -148,6 +132,8 @@ static void read_mark(struct input_file *input)
 		input->encoding = ENCODING_UTF16BE;
 	else if (count >= 4 && b[0] && !b[1] && b[2] && !b[3])
 		input->encoding = ENCODING_UTF16LE;
+	else if (count >= 4 && !b[0] && b[1] && !b[2] && b[3])
+		input->encoding = ENCODING_UTF16BE;
 }
 
 /* What was read before the encoding was known, made into UTF-8. */
@@ -200,6 +186,7 @@ int input_file_open(struct input_file **ret_input, const char *path, struct prob
 		return -ENOMEM;
 	}
 	input->fd = -1;
+	input->buffer = input->own_buffer;
 	error = open_path(input, path);
 	if (!error)
 		error = decompress_new(&input->stream, input->fd);
@@ -228,6 +215,26 @@ void input_file_close(struct input_file *input)
 	free(input);
 }
 
+void input_file_use_buffer(struct input_file *input, char *buffer)
+{
+	if (!buffer && !input->is_buffer_given)
+		return;
+	input->is_buffer_given = buffer != NULL;
+	if (!buffer)
+		buffer = input->own_buffer;
+	/* The same one may be given again. */
+	memmove(buffer, input->buffer + input->start, input->end - input->start);
+	input->buffer = buffer;
+	input->end -= input->start;
+	input->start = 0;
+}
+
+/* Filling the buffer would move lines that stay. */
+static bool is_full(const struct input_file *input)
+{
+	return input->is_buffer_given && input->start > 0;
+}
+
 /* Gives up the rest of a line that was cut. */
 static void skip_rest(struct input_file *input)
 {
@@ -240,7 +247,7 @@ static void skip_rest(struct input_file *input)
 			input->skips_line = false;
 		} else {
 			input->start = input->end;
-			if (input->has_ended)
+			if (input->has_ended || is_full(input))
 				return;
 			fill(input);
 		}
@@ -253,7 +260,8 @@ static int lend(struct input_file *input, size_t length, size_t used, bool is_cu
 	*ret_is_cut = is_cut;
 	input->start += used;
 	input->skips_line = is_cut;
-	input->lines++;
+	input->lines += !input->goes_on;
+	input->goes_on = false;
 	return 1;
 }
 
@@ -275,9 +283,49 @@ int input_file_line(struct input_file *input, struct text *ret_line, bool *ret_i
 			return lend(input, have, have, false, ret_line, ret_is_cut);
 		if (input->has_ended)
 			return input->error;
+		if (is_full(input))
+			return INPUT_FILE_FULL;
 		searched = have;
 		fill(input);
 	}
+}
+
+void input_file_go_on(struct input_file *input)
+{
+	input->goes_on = input->skips_line;
+	input->skips_line = false;
+}
+
+size_t input_file_lines(struct input_file *input, struct text *lines, size_t count)
+{
+	const char *at = input->buffer + input->start, *end = input->buffer + input->end;
+	size_t found = 0;
+
+	while (found < count && !input->skips_line) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+
+		if (!newline || newline - at > INPUT_FILE_LINE_MAX)
+			break;
+		lines[found++] = (struct text){ at, (size_t)(newline - at) };
+		at = newline + 1;
+	}
+	input->start = (size_t)(at - input->buffer);
+	input->lines += found;
+	return found;
+}
+
+void input_file_give_back(struct input_file *input, const struct text *lines, size_t count)
+{
+	if (count == 0)
+		return;
+	input->start = (size_t)(lines[0].start - input->buffer);
+	input->lines -= count;
+}
+
+void input_file_before_move(struct input_file *input, void (*call)(void *argument), void *argument)
+{
+	input->before_move = call;
+	input->before_move_argument = argument;
 }
 
 int64_t input_file_time(const struct input_file *input)
@@ -343,6 +391,15 @@ static int compare_paths(const void *a, const void *b)
 		return first_date ? -1 : 1;
 	order = (first_number > second_number) - (first_number < second_number);
 	return first_date ? order : -order;
+}
+
+bool input_file_same_set(const char *path, const char *other)
+{
+	uint64_t number;
+	bool is_date;
+	size_t length = stem_length(path, &number, &is_date);
+
+	return length == stem_length(other, &number, &is_date) && memcmp(path, other, length) == 0;
 }
 
 void input_file_sort(char **paths, size_t count)

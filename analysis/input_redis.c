@@ -10,7 +10,6 @@
 #include <time.h>
 
 #include "analysis/sequence.h"
-#include "analysis/stream_position.h"
 
 enum {
 	READ_COUNT = 1000,		/* entries of a stream a read; fewer where there are many streams */
@@ -21,6 +20,7 @@ enum {
 	BACK_OFF_FIRST_US = 50000,
 	BACK_OFF_LAST_US = 5000000,
 	BACK_OFF_OPERATOR_US = 5000000,
+	ASK_EVERY_MS = 50,		/* streams that cannot be waited for together */
 	MISSING_MAX = 64,		/* holes of one reply that are said together, with their reason */
 };
 
@@ -46,7 +46,7 @@ struct input_redis {
 	struct partition *partitions;
 	struct text *words;		/* of XREAD */
 	struct input_redis_counts counts;
-	bool following;
+	bool following, is_at_end;
 	unsigned unchecked, next_check;	/* partitions to ask about, and which comes next */
 	uint64_t checked_us;
 	enum redis_failure failure;	/* the last; REDIS_OK: none */
@@ -268,6 +268,11 @@ static bool take_record(struct input_redis *input, struct stream_id id)
 	return !wanted || input->listener.record(input->listener.context, record);
 }
 
+static bool is_wanted(const struct input_redis *input)
+{
+	return !input->listener.wants || input->listener.wants(input->listener.context, &input->record);
+}
+
 static bool take_entries(struct input_redis *input, unsigned partition, const struct redis_reply *entries)
 {
 	struct partition *taken = &input->partitions[partition];
@@ -279,7 +284,7 @@ static bool take_entries(struct input_redis *input, unsigned partition, const st
 		struct stream_id id;
 
 		if (take_entry(input, partition, &entry, &id))
-			go_on = take_record(input, id);
+			go_on = is_wanted(input) && take_record(input, id);
 	}
 	stream_position_remember(&taken->position);
 	return go_on;
@@ -344,7 +349,9 @@ static enum redis_failure resolve(struct input_redis *input, unsigned number, st
 	struct redis_reply entries;
 
 	words[5].length = (size_t)snprintf(count, sizeof count, "%d", BASE_COUNT);
-	failure = redis_link_command(input->link, 6, words, &entries, problem);
+	failure = redis_link_for(input->link, partition->position.key, problem);
+	if (!failure)
+		failure = redis_link_command(input->link, 6, words, &entries, problem);
 	if (failure)
 		return failure;
 	partition->position.at.id = id;
@@ -408,30 +415,36 @@ static enum redis_failure check_positions(struct input_redis *input, struct prob
 	return REDIS_OK;
 }
 
-static enum redis_failure read_entries(struct input_redis *input, unsigned timeout_ms, struct redis_reply *ret_reply,
-				       struct problem *problem)
+/* Asks for what came in these partitions; timeout_ms 0: without waiting for it. */
+static enum redis_failure read_entries(struct input_redis *input, unsigned first, unsigned partitions,
+				       unsigned timeout_ms, struct redis_reply *ret_reply, struct problem *problem)
 {
-	unsigned partitions = input->options.partitions;
 	unsigned count = partitions * READ_COUNT <= READ_COUNT_ALL ? READ_COUNT : READ_COUNT_ALL / partitions + 1;
 	char count_text[12], block_text[12];
 	struct text *word = input->words;
 
 	(void)snprintf(count_text, sizeof count_text, "%u", count);
-	/* 0 would be for ever. */
-	(void)snprintf(block_text, sizeof block_text, "%u", timeout_ms ? timeout_ms : 1);
+	(void)snprintf(block_text, sizeof block_text, "%u", timeout_ms);
 	*word++ = TEXT_LITERAL("XREAD");
 	*word++ = TEXT_LITERAL("COUNT");
 	*word++ = text_of(count_text);
-	*word++ = TEXT_LITERAL("BLOCK");
-	*word++ = text_of(block_text);
+	/* 0 would be for ever. */
+	if (timeout_ms) {
+		*word++ = TEXT_LITERAL("BLOCK");
+		*word++ = text_of(block_text);
+	}
 	*word++ = TEXT_LITERAL("STREAMS");
 	for (unsigned i = 0; i < partitions; i++) {
-		struct partition *partition = &input->partitions[i];
+		struct partition *partition = &input->partitions[first + i];
 
 		word[i] = text_of(partition->position.key);
 		word[partitions + i] = stream_id_format(partition->position.at.id, partition->id_text);
 	}
-	return redis_link_command(input->link, 6 + 2 * (size_t)partitions, input->words, ret_reply, problem);
+	enum redis_failure failure = redis_link_for(input->link, input->partitions[first].position.key, problem);
+
+	return failure ? failure :
+	       redis_link_command(input->link, (size_t)(word - input->words) + 2 * (size_t)partitions, input->words,
+				  ret_reply, problem);
 }
 
 static unsigned find_partition(const struct input_redis *input, struct text key)
@@ -443,23 +456,53 @@ static unsigned find_partition(const struct input_redis *input, struct text key)
 	return i;
 }
 
-static enum redis_failure read_once(struct input_redis *input, unsigned timeout_ms, struct problem *problem)
+/* Reads these partitions once; *ret_any: something came; *ret_go_on: false, the listener wants no more now. */
+static enum redis_failure read_some(struct input_redis *input, unsigned first, unsigned partitions, unsigned timeout_ms,
+				    bool *ret_any, bool *ret_go_on, struct problem *problem)
 {
 	struct redis_reply streams;
-	enum redis_failure failure = read_entries(input, timeout_ms, &streams, problem);
+	enum redis_failure failure = read_entries(input, first, partitions, timeout_ms, &streams, problem);
 
 	if (failure)
 		return failure;
 	sequence_round(input->sequence);
-	for (size_t i = 0; i < streams.count; i++) {
+	for (size_t i = 0; i < streams.count && *ret_go_on; i++) {
 		struct redis_reply stream = redis_reply_at(&streams, i);
 		struct redis_reply entries = redis_reply_at(&stream, 1);
 		unsigned partition = find_partition(input, redis_reply_at(&stream, 0).text);
 
-		if (partition < input->options.partitions && !take_entries(input, partition, &entries))
-			break;
+		*ret_any = true;
+		if (partition < input->options.partitions)
+			*ret_go_on = take_entries(input, partition, &entries);
 	}
 	return report_missing(input, problem);
+}
+
+/* Streams on different servers cannot be waited for together: they are asked one after the other, again and again. */
+static enum redis_failure read_each(struct input_redis *input, unsigned timeout_ms, struct problem *problem)
+{
+	bool any = false, go_on = true;
+	enum redis_failure failure = REDIS_OK;
+
+	input->is_at_end = false;
+	for (unsigned i = 0; i < input->options.partitions && !failure && go_on; i++)
+		failure = read_some(input, i, 1, 0, &any, &go_on, problem);
+	input->is_at_end = !failure && !any;
+	if (!failure && !any)
+		(void)poll(NULL, 0, (int)(timeout_ms < ASK_EVERY_MS ? timeout_ms : ASK_EVERY_MS));
+	return failure;
+}
+
+static enum redis_failure read_once(struct input_redis *input, unsigned timeout_ms, struct problem *problem)
+{
+	bool any = false, go_on = true;
+	enum redis_failure failure;
+
+	if (input->options.partitions > 1 && redis_link_is_spread(input->link))
+		return read_each(input, timeout_ms, problem);
+	failure = read_some(input, 0, input->options.partitions, timeout_ms, &any, &go_on, problem);
+	input->is_at_end = !failure && !any;
+	return failure;
 }
 
 static enum redis_failure try_once(struct input_redis *input, unsigned timeout_ms, struct problem *problem)
@@ -497,8 +540,8 @@ static void note_failure(struct input_redis *input, enum redis_failure failure, 
 		input->failing_since_us = clock_us();
 		input->counts.lost_links += input->following;
 	}
-	/* At the start it is the caller who decides, but for a server that only needs time. */
-	if (failure != input->failure && (input->following || failure == REDIS_WAIT)) {
+	/* At the start it is the caller who decides, but for a server (or its cluster) that only needs time. */
+	if (failure != input->failure && (input->following || failure == REDIS_WAIT || failure == REDIS_ELSEWHERE)) {
 		notice(input, "%s; trying again", problem->text);
 		input->said = true;
 	}
@@ -515,6 +558,45 @@ static void note_success(struct input_redis *input)
 	input->failure = REDIS_OK;
 	input->failures = 0;
 	input->said = false;
+}
+
+bool input_redis_is_at_end(const struct input_redis *input)
+{
+	return input->is_at_end;
+}
+
+/* ---- positions that are kept elsewhere ---- */
+
+struct sequence *input_redis_sequence(struct input_redis *input)
+{
+	return input->sequence;
+}
+
+struct stream_entry input_redis_place(const struct input_redis *input, unsigned partition, const char **ret_key)
+{
+	*ret_key = input->partitions[partition].position.key;
+	return input->partitions[partition].position.at;
+}
+
+void input_redis_go_behind(struct input_redis *input, unsigned partition, struct stream_entry entry)
+{
+	input->partitions[partition].position.at = entry;
+	input->partitions[partition].resolved = true;
+}
+
+enum redis_failure input_redis_acknowledge(struct input_redis *input, const char *group, unsigned *ret_made,
+					   struct problem *problem)
+{
+	enum redis_failure failure = redis_link_is_open(input->link) ? REDIS_OK : REDIS_RECONNECT;
+
+	*ret_made = 0;
+	for (unsigned i = 0; i < input->options.partitions && !failure; i++) {
+		bool is_new = false;
+
+		failure = stream_position_acknowledge(&input->partitions[i].position, input->link, group, &is_new, problem);
+		*ret_made += is_new;
+	}
+	return failure;
 }
 
 enum redis_failure input_redis_poll(struct input_redis *input, unsigned timeout_ms, struct problem *problem)

@@ -6,7 +6,8 @@
  * lost entries that had been read (restart without its file, fail-over, FLUSHALL), reading goes
  * back to the last entry that is still there. A cut link is opened again, with back-off.
  *
- * An ACL user needs the commands PING TIME TYPE XINFO|STREAM XREAD XRANGE XREVRANGE on these streams.
+ * An ACL user needs the commands PING TIME TYPE XINFO|STREAM XREAD XRANGE XREVRANGE on these streams; and to acknowledge,
+ * XINFO|GROUPS XGROUP|CREATE XGROUP|SETID.
  *
  * Threads: one owner at a time.
  * Memory:  a record given to the listener is lent until the listener returns.
@@ -22,6 +23,7 @@
 
 #include "analysis/input.h"
 #include "analysis/stream_id.h"
+#include "analysis/stream_position.h"
 #include "common/problem.h"
 #include "common/redis_link.h"
 
@@ -51,6 +53,8 @@ struct input_redis_counts {
 };
 
 struct input_listener {
+	/* Asked before a record is looked at; false ends this poll, and the record comes with the next. NULL: always. */
+	bool (*wants)(void *context, const struct input_record *record);
 	/* A record that is new. False ends this poll; the rest of the reply is read again by the next. */
 	bool (*record)(void *context, const struct input_record *record);
 	/* One line, without a line end; it may quote outside bytes. */
@@ -64,10 +68,24 @@ struct input_redis;
 struct input_redis *input_redis_new(const struct input_redis_options *options,
 				    const struct input_listener *listener);
 void input_redis_free(struct input_redis *input);
-/* Reads what is there, or waits for it about timeout_ms; also opens, goes back, backs off. */
+/* Reads what is there, or waits for it about timeout_ms (0: not at all); also opens, goes back, backs off. */
 enum redis_failure input_redis_poll(struct input_redis *input, unsigned timeout_ms, struct problem *problem);
 /* Every partition has its first position: from then on each entry is followed. */
 bool input_redis_is_following(const struct input_redis *input);
+/* Whether the last poll came to the end of all streams. */
+bool input_redis_is_at_end(const struct input_redis *input);
+
+/*
+ * For whoever keeps positions: how far each partition was read, by all records that the listener was given; and going on
+ * behind it, before the first poll. Marks of producers are sequence.h's.
+ */
+struct sequence *input_redis_sequence(struct input_redis *input);
+struct stream_entry input_redis_place(const struct input_redis *input, unsigned partition, const char **ret_key);
+void input_redis_go_behind(struct input_redis *input, unsigned partition, struct stream_entry entry);
+/* Moves the consumer group of each stream there: the milter trims nothing behind it. *ret_made: groups that were not there. */
+enum redis_failure input_redis_acknowledge(struct input_redis *input, const char *group, unsigned *ret_made,
+					   struct problem *problem);
+
 void input_redis_counts(const struct input_redis *input, struct input_redis_counts *ret_counts);
 
 #endif

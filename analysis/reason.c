@@ -2,6 +2,7 @@
 #include "analysis/reason.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,43 @@ static const struct reason reasons[] = {
 /* A person's own; their texts are ours. */
 static struct reason own[REASON_OWN_MAX];
 static size_t own_count;
+
+enum { REASON_COUNT = sizeof reasons / sizeof reasons[0], PAIR_WORDS = 4 };
+
+/* Which pairs of neighbouring letters there are, by a hash: a pattern can fit only where all of its pairs are in the
+ * text. Nearly all patterns are passed over by that, without a look at the text. */
+struct letter_pairs {
+	uint64_t bits[PAIR_WORDS];
+};
+
+static struct letter_pairs reason_pairs[REASON_COUNT], own_pairs[REASON_OWN_MAX];
+static pthread_once_t pairs_once = PTHREAD_ONCE_INIT;
+
+static unsigned lowered(char c)
+{
+	return (unsigned char)c | (c >= 'A' && c <= 'Z' ? 0x20U : 0U);
+}
+
+static void add_pairs(struct letter_pairs *pairs, struct text text)
+{
+	unsigned before = text.length ? lowered(text.start[0]) : 0;
+
+	for (size_t i = 1; i < text.length; i++) {
+		unsigned c = lowered(text.start[i]), hash = (before * 29 + c * 7) & (64 * PAIR_WORDS - 1);
+
+		pairs->bits[hash / 64] |= UINT64_C(1) << (hash % 64);
+		before = c;
+	}
+}
+
+static bool has_pairs(const struct letter_pairs *all, const struct letter_pairs *wanted)
+{
+	uint64_t missing = 0;
+
+	for (size_t i = 0; i < PAIR_WORDS; i++)
+		missing |= wanted->bits[i] & ~all->bits[i];
+	return missing == 0;
+}
 
 /* The pattern piece up to the next star. */
 static size_t piece_length(const char *pattern)
@@ -71,13 +109,37 @@ static bool is_status_pattern(const char *pattern)
 	return (pattern[0] == 'X' || (pattern[0] >= '2' && pattern[0] <= '5')) && pattern[1] == '.';
 }
 
+static bool is_text_pattern(const char *pattern)
+{
+	return pattern[0] != '=' && !is_status_pattern(pattern);
+}
+
+static struct letter_pairs pairs_of(const char *pattern)
+{
+	struct letter_pairs pairs = { { 0 } };
+
+	while (is_text_pattern(pattern) && *pattern) {
+		size_t length = piece_length(pattern);
+
+		add_pairs(&pairs, (struct text){ pattern, length });
+		pattern += length + (pattern[length] == '*');
+	}
+	return pairs;
+}
+
+static void find_pairs(void)
+{
+	for (size_t i = 0; i < REASON_COUNT; i++)
+		reason_pairs[i] = pairs_of(reasons[i].pattern);
+}
+
 static bool fits(const char *pattern, const struct reply *reply)
 {
 	struct text status = reply->status_text;
 
 	if (pattern[0] == '=')
 		return reply->code_text.start && fits_start(pattern + 1, reply->code_text);
-	if (!is_status_pattern(pattern))
+	if (is_text_pattern(pattern))
 		return fits_text(pattern, reply->text);
 	if (!status.start || (pattern[0] != 'X' && pattern[0] != status.start[0]))
 		return false;
@@ -89,11 +151,15 @@ const char *reason_of(const struct reply *reply)
 	/* What went well has no reason. */
 	if (reply->code / 100 == 2 || reply->status.class == 2)
 		return NULL;
+	struct letter_pairs pairs = { { 0 } };
+
+	(void)pthread_once(&pairs_once, find_pairs);
+	add_pairs(&pairs, (struct text){ reply->text.start, reply->text.length < TEXT_MAX ? reply->text.length : TEXT_MAX });
 	for (size_t i = 0; i < own_count; i++)
-		if (fits(own[i].pattern, reply))
+		if (has_pairs(&pairs, &own_pairs[i]) && fits(own[i].pattern, reply))
 			return own[i].class;
-	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-		if (fits(reasons[i].pattern, reply))
+	for (size_t i = 0; i < REASON_COUNT; i++)
+		if (has_pairs(&pairs, &reason_pairs[i]) && fits(reasons[i].pattern, reply))
 			return reasons[i].class;
 	return NULL;
 }
@@ -133,6 +199,7 @@ int reason_load(const char *path, struct problem *problem)
 
 		number++;
 		if (result == 1 && own_count < REASON_OWN_MAX) {
+			own_pairs[own_count] = pairs_of(row.pattern);
 			own[own_count++] = row;
 			continue;
 		}

@@ -122,6 +122,19 @@ static struct text behind(struct text text, size_t count)
 	return text;
 }
 
+struct text reply_said(struct text text)
+{
+	static const char said[] = " said: ";
+	size_t length = sizeof said - 1;
+
+	if (text.length < 5 || memcmp(text.start, "host ", 5) != 0)
+		return text;
+	for (size_t i = 0; i + length <= text.length; i++)
+		if (memcmp(text.start + i, said, length) == 0)
+			return (struct text){ text.start + i + length, text.length - i - length };
+	return text;
+}
+
 struct reply reply_read(struct text text)
 {
 	struct reply reply = { .code = 0, .text = text };
@@ -167,4 +180,32 @@ const char *reply_code_meaning(int code)
 		if (codes[i].code == code)
 			return codes[i].meaning;
 	return NULL;
+}
+
+static const struct {
+	const char *stage;
+	int code;
+	const char *meaning;
+} stage_replies[] = {
+#define STAGE_REPLY(stage, code, meaning) { stage, code, meaning },
+#include "analysis/stage_replies.def"
+#undef STAGE_REPLY
+};
+
+const char *reply_meaning_at(struct text stage, int code)
+{
+	for (size_t i = 0; i < sizeof stage_replies / sizeof stage_replies[0]; i++)
+		if (stage_replies[i].code == code && text_is(stage, stage_replies[i].stage))
+			return stage_replies[i].meaning;
+	return code < 300 ? "done" : code < 400 ? "go on" : code < 500 ? "not now: to be tried again" : "refused for good";
+}
+
+bool reply_stage_row(unsigned row, const char **ret_stage, int *ret_code, const char **ret_meaning)
+{
+	if (row >= sizeof stage_replies / sizeof stage_replies[0])
+		return false;
+	*ret_stage = stage_replies[row].stage;
+	*ret_code = stage_replies[row].code;
+	*ret_meaning = stage_replies[row].meaning;
+	return true;
 }

@@ -1,6 +1,8 @@
 /* sequence.c - which records have been had, and which are missing. */
 #include "analysis/sequence.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +14,7 @@ struct mark {
 	uint64_t first;			/* what is below was before our time */
 	uint64_t last;			/* the highest seq had */
 	uint64_t previous;		/* the highest seq had of an epoch before; 0: none */
+	bool has_changed;		/* since sequence_keep */
 	unsigned hole_count;
 	struct sequence_range holes[SEQUENCE_HOLES];
 };
@@ -163,5 +166,57 @@ void sequence_note(struct sequence *sequence, struct text producer, unsigned par
 	}
 	mark->used = ++sequence->notes;
 	mark->round = sequence->round;
+	mark->has_changed = true;
 	sequence->latest = mark;
+}
+
+/* ---- kept elsewhere ---- */
+
+enum { STATE_SIZE = 96 + SEQUENCE_HOLES * 44 };
+
+static struct text words_of(const struct mark *mark, char text[STATE_SIZE])
+{
+	int length = snprintf(text, STATE_SIZE, "first %" PRIu64 " last %" PRIu64 " previous %" PRIu64, mark->first, mark->last,
+			      mark->previous);
+
+	for (unsigned i = 0; i < mark->hole_count; i++)
+		length += snprintf(text + length, (size_t)(STATE_SIZE - length), " %" PRIu64 "-%" PRIu64, mark->holes[i].from,
+				   mark->holes[i].to);
+	return (struct text){ text, (size_t)length };
+}
+
+void sequence_keep(struct sequence *sequence, void (*take)(void *context, struct text producer, unsigned partition, struct text state),
+		   void *context)
+{
+	char text[STATE_SIZE];
+
+	for (size_t i = 0; i < sequence->count; i++) {
+		struct mark *mark = &sequence->marks[i];
+
+		if (mark->has_changed)
+			take(context, text_of(mark->producer), mark->partition, words_of(mark, text));
+		mark->has_changed = false;
+	}
+}
+
+bool sequence_restore(struct sequence *sequence, struct text producer, unsigned partition, const char *state)
+{
+	char given_up[JOURNAL_NAME_SIZE];
+	struct mark read = { .partition = partition }, *mark;
+	int length = 0;
+
+	if (producer.length >= JOURNAL_NAME_SIZE || sscanf(state, "first %" SCNu64 " last %" SCNu64 " previous %" SCNu64 "%n", &read.first,
+							   &read.last, &read.previous, &length) != 3)
+		return false;
+	for (state += length; read.hole_count < SEQUENCE_HOLES; state += length) {
+		struct sequence_range *hole = &read.holes[read.hole_count];
+
+		if (sscanf(state, " %" SCNu64 "-%" SCNu64 "%n", &hole->from, &hole->to, &length) != 2)
+			break;
+		read.hole_count++;
+	}
+	memcpy(read.producer, producer.start, producer.length);
+	mark = add(sequence, producer, partition, read.last, given_up);
+	*mark = read;
+	return true;
 }

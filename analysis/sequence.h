@@ -49,6 +49,11 @@ void sequence_free(struct sequence *sequence);
 /* Notes a record. producer has fewer than JOURNAL_NAME_SIZE bytes. */
 void sequence_note(struct sequence *sequence, struct text producer, unsigned partition, uint64_t seq,
 		   struct sequence_joint joint, struct sequence_finding *ret_finding);
+/* What is known of each producer, as words that sequence_restore takes; only of those with records since the last call. */
+void sequence_keep(struct sequence *sequence, void (*take)(void *context, struct text producer, unsigned partition, struct text state),
+		   void *context);
+/* False: no words of it. */
+bool sequence_restore(struct sequence *sequence, struct text producer, unsigned partition, const char *state);
 /* Begins a round: the records of one reply, between which nothing can have been trimmed. */
 void sequence_round(struct sequence *sequence);
 

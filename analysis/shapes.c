@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "analysis/show_event.h"
 #include "common/escape.h"
 
 enum { SLOTS = 4096, PROGRAM_MAX = 48, PATH_SHOWN_MAX = 200 };
@@ -46,6 +47,20 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+/* "mx.example.com", "joe@example.com": words, with a letter somewhere, that dots or an @ tie. 0: it is none. */
+static size_t name_length(const char *start, size_t length)
+{
+	size_t i = 0, ties = 0, letters = 0;
+
+	for (; i < length && (is_alnum(start[i]) || (i && memchr(".@-_", start[i], 4))); i++) {
+		ties += (start[i] == '.' || start[i] == '@') && i + 1 < length && is_alnum(start[i + 1]);
+		letters += is_alnum(start[i]) && !is_digit(start[i]);
+	}
+	while (i && !is_alnum(start[i - 1]))
+		i--;
+	return ties && letters ? i : 0;
+}
+
 /* A word with a digit in it: an id, an address, a number. */
 static size_t mask_word(const char *start, size_t length, char *mask, size_t room)
 {
@@ -65,13 +80,18 @@ static size_t mask_word(const char *start, size_t length, char *mask, size_t roo
 	return count;
 }
 
-static size_t make_mask(struct text text, char *mask, size_t size)
+size_t shape_mask(struct text text, char *mask, size_t size)
 {
 	size_t length = 0, i = 0;
 
 	while (i < text.length && length < size) {
-		size_t word = 0;
+		size_t word = 0, name = name_length(text.start + i, text.length - i);
 
+		if (name) {
+			length += mask_word("NAME", 4, mask + length, size - length);
+			i += name;
+			continue;
+		}
 		while (i + word < text.length && is_alnum(text.start[i + word]))
 			word++;
 		if (word) {
@@ -121,7 +141,7 @@ void shapes_add(struct shapes *shapes, const struct event *event)
 	unsigned slot;
 
 	looked_for.program_length = copy_text(looked_for.program, PROGRAM_MAX, event->frame.process);
-	looked_for.mask_length = make_mask(event->frame.message, looked_for.mask, SHAPES_TEXT_MAX);
+	looked_for.mask_length = shape_mask(event->frame.message, looked_for.mask, SHAPES_TEXT_MAX);
 	slot = hash_of(&looked_for);
 	for (; shapes->slots[slot]; slot = (slot + 1) % SLOTS) {
 		shape = &shapes->shapes[shapes->slots[slot] - 1];
@@ -147,10 +167,15 @@ static int compare_shapes(const void *a, const void *b)
 	return (first->count < second->count) - (first->count > second->count);
 }
 
+/* The slots no longer fit after this: nothing is added any more. */
+static void sort_shapes(struct shapes *shapes)
+{
+	qsort(shapes->shapes, shapes->count, sizeof shapes->shapes[0], compare_shapes);
+}
+
 void shapes_print(struct shapes *shapes, FILE *out)
 {
-	/* The slots no longer fit after this: nothing is added any more. */
-	qsort(shapes->shapes, shapes->count, sizeof shapes->shapes[0], compare_shapes);
+	sort_shapes(shapes);
 	for (size_t i = 0; i < shapes->count; i++) {
 		const struct shape *shape = &shapes->shapes[i];
 
@@ -166,4 +191,28 @@ void shapes_print(struct shapes *shapes, FILE *out)
 	}
 	if (shapes->others)
 		fprintf(out, "%8llu  other shapes\n", (unsigned long long)shapes->others);
+}
+
+static void put_text(FILE *out, const char *name, const char *start, size_t length)
+{
+	fprintf(out, ",\"%s\":", name);
+	show_json_string(out, (struct text){ start, length });
+}
+
+void shapes_print_json(struct shapes *shapes, FILE *out)
+{
+	sort_shapes(shapes);
+	for (size_t i = 0; i < shapes->count; i++) {
+		const struct shape *shape = &shapes->shapes[i];
+
+		fprintf(out, "{\"count\":%llu", (unsigned long long)shape->count);
+		if (shape->program_length)
+			put_text(out, "process", shape->program, shape->program_length);
+		put_text(out, "shape", shape->mask, shape->mask_length);
+		put_text(out, "text", shape->sample, shape->sample_length);
+		put_text(out, "file", shape->file, strlen(shape->file));
+		fprintf(out, ",\"line\":%llu}\n", (unsigned long long)shape->line);
+	}
+	if (shapes->others)
+		fprintf(out, "{\"count\":%llu,\"others\":true}\n", (unsigned long long)shapes->others);
 }

@@ -52,12 +52,13 @@ static const struct row rows[] = {
 		{ FIELD_DAEMON_PORT,  AS_IS,       ":",             "",  NULL }) },
 	{ STAGE_HELO, LINE_PLAIN, ITEMS(
 		{ FIELD_HELO,         AS_IS,       "",              "",  NULL },
-		{ FIELD_PROTOCOL,     AS_IS,       " ",             "",  NULL },
 		{ FIELD_TLS_VERSION,  AS_IS,       " ",             "",  NULL },
 		{ FIELD_CIPHER,       AS_IS,       " ",             "",  NULL },
-		{ FIELD_CERT_SUBJECT, AS_IS,       " cert=\"",      "\"", NULL }) },
+		{ FIELD_CERT_SUBJECT, AS_IS,       " cert=\"",      "\"", NULL },
+		{ FIELD_CERT_VERIFY,  AS_IS,       " certificate=", "",  "no" }) },
 	{ STAGE_MAIL, LINE_PLAIN, ITEMS(
 		{ FIELD_FROM,         AS_IS,       "from=<",        ">", NULL },
+		{ FIELD_PROTOCOL,     AS_IS,       " by ",          "",  "ESMTP" },
 		{ FIELD_SIZE,         AS_IS,       " size=",        "",  NULL },
 		{ FIELD_BODY,         AS_IS,       " body=",        "",  NULL },
 		{ FIELD_SMTPUTF8,     AS_FLAG,     " smtputf8",     "",  NULL },
@@ -72,6 +73,7 @@ static const struct row rows[] = {
 		{ FIELD_ORCPT,        AS_IS,       " orcpt=",       "",  NULL },
 		{ FIELD_NOTIFY,       AS_IS,       " notify=",      "",  NULL },
 		{ FIELD_OUTCOME,      AS_OUTCOME,  " ",             "",  NULL },
+		{ FIELD_REJECT_CODE,  AS_OUTCOME,  " ",             "",  NULL },
 		{ FIELD_DSN,          AS_OUTCOME,  " ",             "",  NULL },
 		{ FIELD_REJECT_TEXT,  AS_IS,       " ",             "",  NULL },
 		{ FIELD_RCPT_MAILER,  AS_IS,       " via=",         "",  "error" }) },
@@ -91,7 +93,8 @@ static const struct row rows[] = {
 		{ FIELD_BODY_BYTES,   AS_IS,       " body=",        "",  NULL },
 		{ FIELD_CONTENT_TYPE, AS_IS,       " ",             "",  NULL },
 		{ FIELD_PARTS,        AS_IS,       " parts=",       "",  "1" },
-		{ FIELD_ATTACHMENT_NAMES, AS_IS,   " attachments=", "",  NULL }) },
+		{ FIELD_ATTACHMENT_NAMES, AS_IS,   " attachments=", "",  NULL },
+		{ FIELD_MESSAGE_ID,   AS_IS,       " message-id=",  "",  NULL }) },
 	{ STAGE_SPF, LINE_PLAIN, ITEMS(
 		{ FIELD_RESULT,       AS_OUTCOME,  "",              "",  NULL },
 		{ FIELD_SPF_IDENTITY, AS_IS,       " ",             "",  NULL },
@@ -129,7 +132,8 @@ static const struct row rows[] = {
 		{ FIELD_WHY,          AS_IS,       " why=",         "",  NULL },
 		{ FIELD_SKIPPED,      AS_IS,       " skipped=",     "",  NULL }) },
 	{ STAGE_UNKNOWN, LINE_YELLOW, ITEMS(
-		{ FIELD_COMMAND,      AS_IS,       "\"",            "\"", NULL }) },
+		{ FIELD_COMMAND,      AS_IS,       "\"",            "\"", NULL },
+		{ FIELD_ARGUMENT,     AS_IS,       " ",             "",  NULL }) },
 	{ STAGE_ABORT, LINE_YELLOW, ITEMS(
 		{ FIELD_QUEUE_ID,     AS_IS,       "queue=",        "",  NULL },
 		{ FIELD_AFTER_STAGE,  AS_IS,       " after ",       "",  NULL },

@@ -27,24 +27,10 @@ static const char *kind_of(const struct event *event)
 	return event->kind ? event->kind : "unknown";
 }
 
-/* "host mx[192.0.2.1] said: 550 ...": what the host said. */
-static struct text behind_said(struct text text)
-{
-	static const char said[] = " said: ";
-	size_t length = sizeof said - 1;
-
-	if (text.length < 5 || memcmp(text.start, "host ", 5) != 0)
-		return text;
-	for (size_t i = 0; i + length <= text.length; i++)
-		if (memcmp(text.start + i, said, length) == 0)
-			return (struct text){ text.start + i + length, text.length - i - length };
-	return text;
-}
-
 /* Which fields may hold a reply; the first that is there counts. */
 static void put_reply(const struct event *event, FILE *out, void (*put)(FILE *out, const char *name, struct text value))
 {
-	static const char *const holders[] = { "reply", "error", "reason" };
+	static const enum event_name holders[] = { NAME_REPLY, NAME_ERROR, NAME_REASON };
 	struct text text = TEXT_NONE;
 	struct reply reply;
 	const char *reason;
@@ -53,27 +39,26 @@ static void put_reply(const struct event *event, FILE *out, void (*put)(FILE *ou
 		text = event_text(event, holders[i]);
 	if (!text.start)
 		return;
-	reply = reply_read(behind_said(text));
+	reply = reply_read(reply_said(text));
 	if (reply.code)
 		put(out, "reply_code", reply.code_text);
-	if (event_text(event, "dsn").start) {
+	if (event_text(event, NAME_DSN).start) {
 		/* The status of the delivery, which the reply's may differ from. */
-		reply.status_text = event_text(event, "dsn");
+		reply.status_text = event_text(event, NAME_DSN);
 		(void)status_code_read(reply.status_text, &reply.status);
 	} else if (reply.status_text.start) {
 		put(out, "dsn", reply.status_text);
 	}
 	reason = reason_of(&reply);
-	if (reason && !event_text(event, "reason").start)
+	if (reason && !event_text(event, NAME_REASON).start)
 		put(out, "reason", text_of(reason));
 }
 
-static void put_fields(const struct event *event, FILE *out, void (*put)(FILE *out, const char *name, struct text value))
+/* All but the fields themselves. */
+static void put_others(const struct event *event, FILE *out, void (*put)(FILE *out, const char *name, struct text value))
 {
 	char number[24];
 
-	for (unsigned i = 0; i < event->field_count; i++)
-		put(out, event->fields[i].name, event->fields[i].value);
 	put_reply(event, out, put);
 	if (!event->kind)
 		put(out, "text", event->frame.message);
@@ -119,13 +104,15 @@ void show_event_line(const struct event *event, FILE *out)
 		fputc(']', out);
 	}
 	fprintf(out, " %s", kind_of(event));
-	put_fields(event, out, put_word);
+	for (unsigned i = 0; i < event->field_count; i++)
+		put_word(out, event->fields[i].name, event->fields[i].value);
+	put_others(event, out, put_word);
 	fputs(" (", out);
 	escape_terminal(text_of(event->file), out);
 	fprintf(out, ":%" PRIu64 ")\n", event->line);
 }
 
-static void print_string(FILE *out, struct text value)
+void show_json_string(FILE *out, struct text value)
 {
 	char *utf8 = NULL;
 	size_t length;
@@ -152,7 +139,27 @@ static void print_string(FILE *out, struct text value)
 static void put_member(FILE *out, const char *name, struct text value)
 {
 	fprintf(out, ",\"%s\":", name);
-	print_string(out, value);
+	show_json_string(out, value);
+}
+
+/* A name that comes several times, as the recipients of one line, is a list. Returns the fields it was. */
+static unsigned put_members(FILE *out, const struct event_field *fields, unsigned count)
+{
+	unsigned same = 1;
+
+	while (same < count && strcmp(fields[same].name, fields[0].name) == 0)
+		same++;
+	if (same == 1) {
+		put_member(out, fields[0].name, fields[0].value);
+		return 1;
+	}
+	fprintf(out, ",\"%s\":", fields[0].name);
+	for (unsigned i = 0; i < same; i++) {
+		fputc(i ? ',' : '[', out);
+		show_json_string(out, fields[i].value);
+	}
+	fputc(']', out);
+	return same;
 }
 
 void show_event_json(const struct event *event, FILE *out)
@@ -171,7 +178,9 @@ void show_event_json(const struct event *event, FILE *out)
 		put_member(out, "process", event->frame.process);
 	if (event->frame.pid.length)
 		put_member(out, "pid", event->frame.pid);
-	put_fields(event, out, put_member);
+	for (unsigned i = 0; i < event->field_count;)
+		i += put_members(out, event->fields + i, event->field_count - i);
+	put_others(event, out, put_member);
 	put_member(out, "file", text_of(event->file));
 	fprintf(out, ",\"line\":%" PRIu64 "}\n", event->line);
 }

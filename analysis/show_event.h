@@ -16,5 +16,7 @@
 void show_event_line(const struct event *event, FILE *out);
 /* One object on one line. */
 void show_event_json(const struct event *event, FILE *out);
+/* The value in quotes; bytes that are no UTF-8 are escaped. */
+void show_json_string(FILE *out, struct text value);
 
 #endif

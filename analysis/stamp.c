@@ -4,15 +4,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { DAY_SECONDS = 86400, MONTH_LENGTH = 3, BSD_LENGTH = 15, ISO_LENGTH = 19 };
+enum { DAY_SECONDS = 86400, MONTH_LENGTH = 3, BSD_LENGTH = 15, ISO_LENGTH = 19, MINUTE_LENGTH = 5 };
 /* A step back of so much is a new year and not disorder; a step forward of so much, after a
  * New Year, is a late line of the old one. */
 enum { BACK_DAYS = 60, LATE_DAYS = 300 };
 #define SECOND_US INT64_C(1000000)
-
-struct moment {
-	int year, month, day, hour, minute, second;	/* month from 1; year 0: not told */
-};
 
 void stamp_set_zone(const char *zone)
 {
@@ -188,18 +184,9 @@ static size_t read_year_first(struct text text, struct moment *moment)
 	return length ? length + 5 : 0;
 }
 
-/* ".123" or ",123456"; leaves *at behind it. */
 static int64_t read_fraction(const char **at, const char *end)
 {
-	int64_t unit = SECOND_US / 10, us = 0;
-	const char *digit = *at + 1;
-
-	if (*at >= end || (**at != '.' && **at != ',') || digit >= end || *digit < '0' || *digit > '9')
-		return 0;
-	for (; digit < end && *digit >= '0' && *digit <= '9'; digit++, unit /= 10)
-		us += (*digit - '0') * unit;
-	*at = digit;
-	return us;
+	return *at < end && (**at == '.' || **at == ',') ? stamp_read_fraction(at, end) : 0;
 }
 
 /* "Z", "+01:00" or "-0500"; false: no zone here. */
@@ -230,51 +217,80 @@ static int64_t whole_seconds(struct stamp_reader *reader, struct moment *moment)
 	return moment->year == 0 ? yearless(reader, moment) : to_utc(reader, seconds_of(moment));
 }
 
-static size_t finish(struct stamp_reader *reader, struct text text, size_t length, int64_t *ret_us)
+/* Minute and second end what is kept, "04:05": nothing else changes the time within an hour, whose offset is one. */
+bool stamp_is_of_same_hour(struct stamp_reader *reader, struct text text)
+{
+	size_t hour = reader->cached_length - MINUTE_LENGTH;
+	const char *now = text.start + hour;
+	char *before = reader->cached + hour;
+	int minute, second, minute_before, second_before;
+
+	if (memcmp(text.start, reader->cached, hour) != 0 || now[2] != ':' || !digits(now, 2, &minute) || !digits(now + 3, 2, &second) ||
+	    minute > 59 || second > 60 || !digits(before, 2, &minute_before) || !digits(before + 3, 2, &second_before))
+		return false;
+	reader->cached_us += ((minute - minute_before) * 60 + second - second_before) * SECOND_US;
+	memcpy(before, now, MINUTE_LENGTH);
+	return true;
+}
+
+/* Keeps the stamp whose second takes so many bytes, and whose zone is told or not. */
+static void cache(struct stamp_reader *reader, struct text text, size_t length, const char *zone, size_t zone_length, int64_t us)
+{
+	reader->last_us = reader->cached_us = us;
+	reader->cached_length = length <= sizeof reader->cached ? length : 0;
+	memcpy(reader->cached, text.start, reader->cached_length);
+	reader->cached_zone_length = zone_length;
+	memcpy(reader->cached_zone, zone, zone_length);
+}
+
+static size_t finish(struct stamp_reader *reader, struct text text, size_t length, struct moment *moment, int64_t *ret_us)
 {
 	const char *at = text.start + length, *end = text.start + text.length;
-	int64_t us = read_fraction(&at, end);
+	bool may_tell_zone = moment->year != 0 && text.start[4] == '-';
+	int64_t us = read_fraction(&at, end), offset;
+	const char *zone = at;
 
-	reader->last_us = reader->cached_us;
+	if (may_tell_zone && read_zone(&at, end, &offset)) {
+		cache(reader, text, length, zone, (size_t)(at - zone), (seconds_of(moment) - offset) * SECOND_US);
+		reader->year = moment->year;
+	} else {
+		cache(reader, text, length, zone, 0, whole_seconds(reader, moment) * SECOND_US);
+		if (may_tell_zone)
+			reader->year = moment->year;
+		/* In an hour that occurs twice the same bytes may mean another time. */
+		if (!reader->zone_known)
+			reader->cached_length = 0;
+	}
 	*ret_us = reader->cached_us + us;
 	return (size_t)(at - text.start);
 }
 
-/* A stamp that may tell its zone is not kept: its seconds stand apart from its zone. */
-static size_t read_with_zone(struct stamp_reader *reader, struct text text, size_t length,
-			     struct moment *moment, int64_t *ret_us)
+int64_t stamp_utc(const struct moment *moment)
 {
-	const char *at = text.start + length, *end = text.start + text.length;
-	int64_t us = read_fraction(&at, end), offset, seconds = seconds_of(moment);
+	return seconds_of(moment) * SECOND_US;
+}
 
-	seconds = read_zone(&at, end, &offset) ? seconds - offset : to_utc(reader, seconds);
-	reader->year = moment->year;
-	reader->last_us = seconds * SECOND_US;
-	*ret_us = reader->last_us + us;
-	return (size_t)(at - text.start);
+int64_t stamp_local(struct stamp_reader *reader, const struct moment *moment)
+{
+	struct moment copy = *moment;
+
+	reader->last_us = whole_seconds(reader, &copy) * SECOND_US;
+	return reader->last_us;
 }
 
 size_t stamp_read(struct stamp_reader *reader, struct text text, int64_t *ret_us)
 {
 	struct moment moment = { .year = 0 };
-	size_t length;
+	size_t length = stamp_read_again(reader, text, ret_us);
 
-	if (reader->cached_length && text.length > reader->cached_length &&
-	    memcmp(text.start, reader->cached, reader->cached_length) == 0)
-		return finish(reader, text, reader->cached_length, ret_us);
+	if (length)
+		return length;
 	length = read_bsd(text, &moment);
 	if (!length) {
 		moment = (struct moment){ .year = 0 };
 		length = read_iso(text, &moment);
-		if (length)
-			return read_with_zone(reader, text, length, &moment, ret_us);
-		length = read_year_first(text, &moment);
 	}
 	if (!length)
-		return 0;
-	reader->cached_us = whole_seconds(reader, &moment) * SECOND_US;
-	/* In an hour that occurs twice the same bytes may mean another time. */
-	reader->cached_length = reader->zone_known && length <= sizeof reader->cached ? length : 0;
-	memcpy(reader->cached, text.start, reader->cached_length);
-	return finish(reader, text, length, ret_us);
+		length = read_year_first(text, &moment);
+	return length ? finish(reader, text, length, &moment, ret_us) : 0;
 }

@@ -1,6 +1,8 @@
 /* stream_position.c - where we read in one stream. */
 #include "analysis/stream_position.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "analysis/input.h"
@@ -25,6 +27,7 @@ void stream_position_init(struct stream_position *position, const char *prefix, 
 void stream_position_advance(struct stream_position *position, struct stream_id id, uint64_t seq)
 {
 	position->at = (struct stream_entry){ id, seq, true };
+	position->passed++;
 }
 
 void stream_position_remember(struct stream_position *position)
@@ -60,10 +63,12 @@ static enum redis_failure read_state(const char *key, struct redis_link *link, s
 	struct text type[] = { TEXT_LITERAL("TYPE"), text_of(key) };
 	struct text info[] = { TEXT_LITERAL("XINFO"), TEXT_LITERAL("STREAM"), text_of(key) };
 	struct redis_reply reply;
-	/* XINFO of a key that is not there is an error without a word of its own. */
-	enum redis_failure failure = redis_link_command(link, 2, type, &reply, problem);
+	enum redis_failure failure = redis_link_for(link, key, problem);
 
 	*ret_state = (struct state){ .exists = false };
+	/* XINFO of a key that is not there is an error without a word of its own. */
+	if (!failure)
+		failure = redis_link_command(link, 2, type, &reply, problem);
 	if (failure || text_is(reply.text, "none"))
 		return failure;
 	failure = redis_link_command(link, 3, info, &reply, problem);
@@ -75,7 +80,7 @@ static enum redis_failure read_state(const char *key, struct redis_link *link, s
 	return REDIS_OK;
 }
 
-static uint64_t seq_of_entry(const struct redis_reply *entry)
+uint64_t stream_position_seq(const struct redis_reply *entry)
 {
 	struct redis_reply fields = redis_reply_at(entry, 1);
 	const char *wanted = field_info(FIELD_SEQ)->name;
@@ -104,7 +109,7 @@ static enum redis_failure is_there(const char *key, struct redis_link *link, str
 		return failure;
 	struct redis_reply found = redis_reply_at(&reply, 0);
 
-	*ret_there = reply.count == 1 && seq_of_entry(&found) == entry.seq;
+	*ret_there = reply.count == 1 && stream_position_seq(&found) == entry.seq;
 	return REDIS_OK;
 }
 
@@ -172,6 +177,19 @@ static void say_where(const struct stream_position *position, const char *why, s
 		    was_text, why, position->at.was_read ? now_text : "its begin");
 }
 
+/* At the stream's end, and before its begin, Redis knows how many entries were before. */
+static void count_passed(struct stream_position *position, const struct state *state)
+{
+	bool is_at_end = stream_id_compare(position->at.id, state->last) == 0;
+
+	if (!state->exists || !state->added) {
+		position->has_passed = false;
+	} else if (is_at_end || (state->length && stream_id_compare(position->at.id, state->first) < 0)) {
+		position->has_passed = true;
+		position->passed = is_at_end ? state->added : state->added - state->length;
+	}
+}
+
 enum redis_failure stream_position_check(struct stream_position *position, struct redis_link *link,
 					 enum stream_check *ret_check, struct problem *ret_why,
 					 struct problem *problem)
@@ -199,6 +217,7 @@ enum redis_failure stream_position_check(struct stream_position *position, struc
 	}
 	position->checked = position->at;
 	position->added = state.added;
+	count_passed(position, &state);
 	return REDIS_OK;
 }
 
@@ -210,5 +229,61 @@ enum redis_failure stream_position_was_trimmed(const struct stream_position *pos
 	enum redis_failure failure = read_state(position->key, link, &state, problem);
 
 	*ret_trimmed = !failure && state.exists && (!state.length || stream_id_compare(state.first, id) > 0);
+	return failure;
+}
+
+enum redis_failure stream_position_length(const struct stream_position *position, struct redis_link *link,
+					  uint64_t *ret_length, struct problem *problem)
+{
+	struct state state;
+	enum redis_failure failure = read_state(position->key, link, &state, problem);
+
+	*ret_length = failure ? 0 : state.length;
+	return failure;
+}
+
+static enum redis_failure has_group(const char *key, struct redis_link *link, const char *group, bool *ret_has,
+				    struct problem *problem)
+{
+	struct text info[] = { TEXT_LITERAL("XINFO"), TEXT_LITERAL("GROUPS"), text_of(key) };
+	struct redis_reply reply;
+	enum redis_failure failure = redis_link_command(link, 3, info, &reply, problem);
+
+	for (size_t i = 0; !failure && i < reply.count; i++) {
+		struct redis_reply each = redis_reply_at(&reply, i);
+
+		/* The first member is its name. */
+		*ret_has = *ret_has || text_is(redis_reply_at(&each, 1).text, group);
+	}
+	return failure;
+}
+
+enum redis_failure stream_position_acknowledge(struct stream_position *position, struct redis_link *link,
+					       const char *group, bool *ret_is_new, struct problem *problem)
+{
+	char id_text[STREAM_ID_SIZE], passed[24];
+	bool has = false;
+	struct redis_reply reply;
+	struct state state;
+	enum redis_failure failure = read_state(position->key, link, &state, problem);
+
+	if (!failure && !position->has_passed)
+		count_passed(position, &state);
+	if (!failure && state.exists)
+		failure = has_group(position->key, link, group, &has, problem);
+	if (failure)
+		return failure;
+	struct text words[8] = { TEXT_LITERAL("XGROUP"), has ? TEXT_LITERAL("SETID") : TEXT_LITERAL("CREATE"), text_of(position->key),
+				 text_of(group), stream_id_format(position->at.id, id_text) };
+	size_t count = 5;
+
+	if (!has)
+		words[count++] = TEXT_LITERAL("MKSTREAM");
+	if (position->has_passed) {
+		words[count++] = TEXT_LITERAL("ENTRIESREAD");
+		words[count++] = (struct text){ passed, (size_t)snprintf(passed, sizeof passed, "%" PRIu64, position->passed) };
+	}
+	failure = redis_link_command(link, count, words, &reply, problem);
+	*ret_is_new = !failure && !has;
 	return failure;
 }

@@ -29,6 +29,8 @@ struct stream_position {
 	struct stream_entry at;		/* reading goes on behind it */
 	struct stream_entry checked;	/* the same when Redis was last asked */
 	uint64_t added;			/* entries ever added, then; 0: not known */
+	uint64_t passed;		/* of these: up to where we read; only where has_passed */
+	bool has_passed;
 	unsigned known_count;
 	struct stream_entry known[STREAM_POSITION_KNOWN];
 };
@@ -39,6 +41,8 @@ enum stream_check {
 };
 
 void stream_position_init(struct stream_position *position, const char *prefix, unsigned partition);
+/* The seq of an entry; 0: it has none. */
+uint64_t stream_position_seq(const struct redis_reply *entry);
 /* An entry was read. */
 void stream_position_advance(struct stream_position *position, struct stream_id id, uint64_t seq);
 /* A reply is at its end: its last entry is worth to be remembered. */
@@ -51,5 +55,14 @@ enum redis_failure stream_position_check(struct stream_position *position, struc
 enum redis_failure stream_position_was_trimmed(const struct stream_position *position, struct redis_link *link,
 					       struct stream_id id, bool *ret_trimmed,
 					       struct problem *problem);
+
+/* Moves the consumer group to the position; makes it, and the stream, where it is not there. Redis is told how many
+ * entries that are, as far as it is known: else it could not say how far behind the group is. */
+enum redis_failure stream_position_acknowledge(struct stream_position *position, struct redis_link *link,
+					       const char *group, bool *ret_is_new, struct problem *problem);
+
+/* Entries that the stream has, 0 where there is none; with no right that reading does not need. */
+enum redis_failure stream_position_length(const struct stream_position *position, struct redis_link *link,
+					  uint64_t *ret_length, struct problem *problem);
 
 #endif

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "analysis/scan.h"
 #include "analysis/template_tail.h"
 
 enum { GROUPS_MAX = 96, GROUP_SLOTS = 512, LITERALS_MAX = 16, OPS_PER_ROW = 96, ID_MIN = 5, ID_MAX = 64 };
@@ -11,7 +12,7 @@ enum { GROUPS_MAX = 96, GROUP_SLOTS = 512, LITERALS_MAX = 16, OPS_PER_ROW = 96, 
 enum op_type {
 	OP_LITERAL, OP_KEEP_LITERAL, OP_OPTION, OP_OPTION_END, OP_END,
 	OP_TEXT, OP_NUMBER, OP_DECIMAL, OP_WORD, OP_TOKEN, OP_HOST, OP_IP, OP_ID, OP_ADDRESS, OP_REST,
-	OP_TAIL, OP_LAST, OP_REPLY, OP_HEADER, OP_HEX, OP_COUNTS,
+	OP_TAIL, OP_LAST, OP_REPLY, OP_HEADER, OP_HEX, OP_COUNTS, OP_ADDRESSES,
 };
 
 static const struct {
@@ -21,13 +22,14 @@ static const struct {
 	{ "number", OP_NUMBER }, { "decimal", OP_DECIMAL }, { "word", OP_WORD }, { "token", OP_TOKEN },
 	{ "host", OP_HOST }, { "ip", OP_IP }, { "id", OP_ID }, { "address", OP_ADDRESS }, { "rest", OP_REST },
 	{ "tail", OP_TAIL }, { "last", OP_LAST }, { "reply", OP_REPLY }, { "header", OP_HEADER }, { "hex", OP_HEX },
-	{ "counts", OP_COUNTS },
+	{ "counts", OP_COUNTS }, { "addresses", OP_ADDRESSES },
 };
 
 struct op {
 	enum op_type type;
 	unsigned skip;			/* OP_OPTION: ops to its end */
 	struct text literal;
+	size_t anchor;			/* which of its bytes is looked for: the first that is rare in messages */
 	uint64_t word, mask;		/* first bytes of the literal, for one comparison */
 	const char *name;
 };
@@ -63,6 +65,26 @@ struct template_set {
 	int8_t slots[GROUP_SLOTS];
 };
 
+/* ---- characters ---- */
+
+/* What numbers are made of. */
+enum char_class { CHAR_DIGIT = 1, CHAR_DECIMAL = 2, CHAR_HEX = 4 };
+
+static unsigned char char_classes[256];
+
+/* Before any set is read. */
+static void make_classes(void)
+{
+	for (int c = 1; c < 256; c++)
+		char_classes[c] = (unsigned char)((strchr("0123456789", c) ? CHAR_DIGIT : 0) | (strchr("0123456789.-", c) ? CHAR_DECIMAL : 0) |
+						  (strchr("0123456789abcdefABCDEF:.", c) ? CHAR_HEX : 0));
+}
+
+static inline bool is_of_class(char c, enum char_class class)
+{
+	return char_classes[(unsigned char)c] & class;
+}
+
 /* ---- making a set ---- */
 
 static struct text keep_text(struct template_set *set, const char *start, size_t length)
@@ -90,7 +112,7 @@ static struct op capture_of(struct template_set *set, const char *start, size_t 
 	const char *colon = memchr(start, ':', length), *equals = memchr(start, '=', length);
 	const char *mark = equals ? equals : colon ? colon : start + length;
 	size_t rest = length - (size_t)(mark - start);
-	struct op op = { .type = OP_TEXT, .name = keep_text(set, start, (size_t)(mark - start)).start };
+	struct op op = { .type = OP_TEXT, .name = event_name_intern(keep_text(set, start, (size_t)(mark - start)).start) };
 
 	if (equals) {
 		op.type = OP_KEEP_LITERAL;
@@ -148,8 +170,16 @@ static void compile(struct template_set *set, const char *at)
 	set->ops[set->op_count++] = (struct op){ .type = OP_END };
 }
 
-/* The first bytes of each literal, as they lie in memory. */
-static void set_words(struct template_set *set)
+/* Blanks and marks are everywhere. */
+static size_t anchor_of(struct text literal)
+{
+	size_t anchor = strspn(literal.start, " ,:;=<>[]()./");
+
+	return anchor < literal.length ? anchor : 0;
+}
+
+/* What is compared and looked for of each literal. */
+static void prepare_literals(struct template_set *set)
 {
 	for (size_t i = 0; i < set->op_count; i++) {
 		struct op *op = &set->ops[i];
@@ -158,6 +188,7 @@ static void set_words(struct template_set *set)
 		if (length) {
 			memcpy(&op->word, op->literal.start, length);
 			memset(&op->mask, 0xff, length);
+			op->anchor = anchor_of(op->literal);
 		}
 	}
 }
@@ -166,7 +197,7 @@ static void compile_row(struct template_set *set, struct row *row, const struct 
 {
 	const char *pattern = source->pattern;
 
-	row->kind = source->kind;
+	row->kind = event_kind_intern(source->kind);
 	row->side = SIDE_PLAIN;
 	if (strncmp(pattern, "QID: ", 5) == 0) {
 		row->side = SIDE_ID;
@@ -181,12 +212,16 @@ static void compile_row(struct template_set *set, struct row *row, const struct 
 		row->first = (unsigned char)row->ops->literal.start[0];
 }
 
+/* Daemons differ in length, first, middle and last byte but for a few. */
 static unsigned slot_of(struct text program)
 {
-	unsigned hash = (unsigned)program.length * 31;
+	unsigned hash = (unsigned)program.length;
 
-	for (size_t i = 0; i < program.length && i < 16; i++)
-		hash = hash * 33 + (unsigned char)program.start[i];
+	if (program.length) {
+		hash = hash * 33 + (unsigned char)program.start[0];
+		hash = hash * 33 + (unsigned char)program.start[program.length / 2];
+		hash = hash * 33 + (unsigned char)program.start[program.length - 1];
+	}
 	return hash % GROUP_SLOTS;
 }
 
@@ -305,6 +340,7 @@ struct template_set *template_set_new(const struct template_row *rows, size_t co
 
 	if (!set)
 		return NULL;
+	make_classes();
 	set->row_count = count;
 	set->rows = calloc(count, sizeof *set->rows);
 	set->ops = calloc(count * OPS_PER_ROW, sizeof *set->ops);
@@ -319,7 +355,7 @@ struct template_set *template_set_new(const struct template_row *rows, size_t co
 		while (*list)
 			add_group(set, next_name(&list));
 	}
-	set_words(set);
+	prepare_literals(set);
 	for (int i = 0; i < set->group_count; i++)
 		if (index_group(set, rows, &set->groups[i]) != 0)
 			goto failed;
@@ -349,70 +385,57 @@ struct run {
 	bool met_end;			/* a literal or a type wanted more than the message has */
 };
 
-/* Letters and digits. */
-static const bool alnum[256] = {
-	['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1,
-	['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1, ['F'] = 1, ['G'] = 1, ['H'] = 1, ['I'] = 1, ['J'] = 1,
-	['K'] = 1, ['L'] = 1, ['M'] = 1, ['N'] = 1, ['O'] = 1, ['P'] = 1, ['Q'] = 1, ['R'] = 1, ['S'] = 1, ['T'] = 1,
-	['U'] = 1, ['V'] = 1, ['W'] = 1, ['X'] = 1, ['Y'] = 1, ['Z'] = 1,
-	['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1, ['g'] = 1, ['h'] = 1, ['i'] = 1, ['j'] = 1,
-	['k'] = 1, ['l'] = 1, ['m'] = 1, ['n'] = 1, ['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1, ['t'] = 1,
-	['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1, ['z'] = 1,
-};
-
-static bool is_alnum(char c)
-{
-	return alnum[(unsigned char)c];
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool at_literal(const char *at, const char *end, struct text literal)
 {
 	return (size_t)(end - at) >= literal.length && memcmp(at, literal.start, literal.length) == 0;
 }
 
-/* Where the literal comes first; NULL: nowhere. */
-static const char *find_literal(const char *at, const char *end, struct text literal)
+/* Where the literal of the op comes first; NULL: nowhere. */
+static const char *find_literal(const char *at, const char *end, const struct op *op)
 {
-	while ((at = memchr(at, literal.start[0], (size_t)(end - at)))) {
-		if (at_literal(at, end, literal))
-			return at;
-		at++;
-	}
+	struct text literal = op->literal;
+
+	if ((size_t)(end - at) < literal.length)
+		return NULL;
+	/* The anchor is found, then what stands around it is compared. */
+	for (at += op->anchor, end -= literal.length - 1 - op->anchor; (at = memchr(at, literal.start[op->anchor], (size_t)(end - at))); at++)
+		if (memcmp(at - op->anchor, literal.start, literal.length) == 0)
+			return at - op->anchor;
 	return NULL;
 }
 
-static const char *find_last(const char *at, const char *end, struct text literal)
+static const char *find_last(const char *at, const char *end, const struct op *op)
 {
-	for (const char *p = end - literal.length; p >= at; p--)
-		if (at_literal(p, end, literal))
-			return p;
+	struct text literal = op->literal;
+
+	if ((size_t)(end - at) < literal.length)
+		return NULL;
+	at += op->anchor;
+	for (end -= literal.length - 1 - op->anchor; (end = memrchr(at, literal.start[op->anchor], (size_t)(end - at)));)
+		if (memcmp(end - op->anchor, literal.start, literal.length) == 0)
+			return end - op->anchor;
 	return NULL;
 }
 
-/* The literals that may follow an op: of the options behind it, and of what comes after them.
+/* The ops of literals that may follow an op: of the options behind it, and of what comes after them.
  * Gives their count; *ret_may_end: the message may also end there. */
-static int followers(const struct op *op, struct text *ret, bool *ret_may_end)
+static int followers(const struct op *op, const struct op **ret, bool *ret_may_end)
 {
 	int count = 0;
 
 	for (op++; op->type == OP_OPTION || op->type == OP_OPTION_END; op += op->skip + 1)
 		if (op->type == OP_OPTION && count < LITERALS_MAX - 1 &&
 		    (op[1].type == OP_LITERAL || op[1].type == OP_KEEP_LITERAL))
-			ret[count++] = op[1].literal;
+			ret[count++] = &op[1];
 	*ret_may_end = op->type == OP_END;
 	if (op->type == OP_LITERAL || op->type == OP_KEEP_LITERAL)
-		ret[count++] = op->literal;
+		ret[count++] = op;
 	return count;
 }
 
 static const char *find_text_end(const struct op *op, const char *at, const char *end)
 {
-	struct text literals[LITERALS_MAX];
+	const struct op *literals[LITERALS_MAX];
 	bool may_end;
 	int count = followers(op, literals, &may_end);
 	const char *first = may_end ? end : NULL;
@@ -420,10 +443,7 @@ static const char *find_text_end(const struct op *op, const char *at, const char
 	for (int i = 0; i < count; i++) {
 		const char *found = find_literal(at, first ? first : end, literals[i]);
 
-		/* One that begins before the first but reaches over it counts too. */
-		if (!found && first)
-			found = NULL;
-		if (found && (!first || found < first))
+		if (found)
 			first = found;
 	}
 	return first;
@@ -431,52 +451,19 @@ static const char *find_text_end(const struct op *op, const char *at, const char
 
 static const char *find_address_end(const struct op *op, const char *at, const char *end)
 {
-	struct text literals[LITERALS_MAX];
+	const struct op *literals[LITERALS_MAX];
 	bool may_end;
 
 	if (followers(op, literals, &may_end) == 0)
 		return NULL;
-	return template_address_end(at, end, literals[0]);
+	return template_address_end(at, end, literals[0]->literal);
 }
 
-static const char *scan_host(const char *at, const char *end)
+static inline const char *scan_while(const char *at, const char *end, enum char_class class)
 {
-	while (at < end && *at != '[' && *at != ' ' && *at != ',' && *at != ':')
+	while (at < end && is_of_class(*at, class))
 		at++;
 	return at;
-}
-
-static inline __attribute__((always_inline)) const char *scan_while(const char *at, const char *end,
-								     bool (*belongs)(char))
-{
-	while (at < end && belongs(*at))
-		at++;
-	return at;
-}
-
-static bool is_decimal(char c)
-{
-	return is_digit(c) || c == '.' || c == '-';
-}
-
-static bool is_word(char c)
-{
-	return c != ' ' && c != ',' && c != ')' && c != ';';
-}
-
-static bool is_token(char c)
-{
-	return c != ' ';
-}
-
-static bool is_address_char(char c)
-{
-	return c != ']' && c != ' ' && c != ',';
-}
-
-static bool is_hex(char c)
-{
-	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' || c == '.';
 }
 
 /* Where the value of a capture ends; NULL: there is none of its type. */
@@ -490,33 +477,33 @@ static const char *value_end(const struct op *op, const struct run *run)
 	case OP_ADDRESS:
 		return find_address_end(op, at, end);
 	case OP_LAST:
-		return find_last(at, end, op[1].literal);
+		return find_last(at, end, &op[1]);
 	case OP_NUMBER:
-		found = scan_while(at, end, is_digit);
+		found = scan_while(at, end, CHAR_DIGIT);
 		break;
 	case OP_DECIMAL:
-		found = scan_while(at, end, is_decimal);
+		found = scan_while(at, end, CHAR_DECIMAL);
 		break;
 	case OP_WORD:
-		found = scan_while(at, end, is_word);
+		found = scan_find(at, end, ' ', ',', ')', ';');
 		break;
 	case OP_TOKEN:
-		found = scan_while(at, end, is_token);
+		found = scan_find(at, end, ' ', ' ', ' ', ' ');
 		/* "{name:token}: ": the colon is the pattern's. */
 		if (found > at + 1 && found[-1] == ':' && op[1].type == OP_LITERAL && op[1].literal.start[0] == ':')
 			found--;
 		break;
 	case OP_HOST:
-		found = scan_host(at, end);
+		found = scan_find(at, end, '[', ' ', ',', ':');
 		break;
 	case OP_IP:
-		found = scan_while(at, end, is_address_char);
+		found = scan_find(at, end, ']', ' ', ',', ',');
 		break;
 	case OP_ID:
-		found = scan_while(at, end, is_alnum);
+		found = scan_alnum_end(at, end);
 		break;
 	case OP_HEX:
-		found = scan_while(at, end, is_hex);
+		found = scan_while(at, end, CHAR_HEX);
 		while (found > at && found[-1] == ':')
 			found--;
 		break;
@@ -527,6 +514,8 @@ static const char *value_end(const struct op *op, const struct run *run)
 		return end;
 	case OP_TAIL:
 		return end > at && end[-1] == ')' ? end - 1 : end;
+	case OP_ADDRESSES:
+		return template_tail_addresses(at, end, op->name, run->event);
 	case OP_LITERAL:
 	case OP_KEEP_LITERAL:
 	case OP_OPTION:
@@ -553,7 +542,7 @@ static bool read_capture(const struct op *op, struct run *run)
 		template_tail_header(value, op->name, run->event);
 	else if (op->type == OP_COUNTS)
 		template_tail_counts(value, op->name, run->event);
-	else
+	else if (op->type != OP_ADDRESSES)
 		event_add(run->event, op->name, value);
 	run->at = op->type == OP_TAIL ? run->end : end;
 	return true;
@@ -569,6 +558,13 @@ static bool fits_literal(const struct op *op, const struct run *run)
 	memcpy(&word, run->at, sizeof word);
 	if ((word & op->mask) != op->word)
 		return false;
+	/* Up to two words: the second overlaps the first. */
+	if (op->literal.length > sizeof word && op->literal.length <= 2 * sizeof word) {
+		size_t second = op->literal.length - sizeof word;
+
+		return (size_t)(run->end - run->at) >= op->literal.length &&
+		       memcmp(run->at + second, op->literal.start + second, sizeof word) == 0;
+	}
 	return op->literal.length <= sizeof word || at_literal(run->at, run->end, op->literal);
 }
 
@@ -639,7 +635,7 @@ static bool read_side(const struct template_set *set, int group, enum side side,
 		if (run_row(row->ops, &run) ||
 		    (cut && run.met_end && event->field_count > before + 1)) {
 			event->kind = row->kind;
-			event->is_cut = cut;
+			event->is_cut = event->is_cut || cut;
 			return true;
 		}
 		event->field_count = before;
@@ -650,10 +646,9 @@ static bool read_side(const struct template_set *set, int group, enum side side,
 /* "3A5F2C01E2: " or "NOQUEUE: "; gives its length, 0: none. By its place, whatever it looks like. */
 static size_t id_length(struct text text)
 {
-	size_t i = 0, limit = text.length < ID_MAX ? text.length : ID_MAX;
+	const char *end = text.start + (text.length < ID_MAX ? text.length : ID_MAX);
+	size_t i = text.length ? (size_t)(scan_alnum_end(text.start, end) - text.start) : 0;
 
-	while (i < limit && is_alnum(text.start[i]))
-		i++;
 	return i >= ID_MIN && i + 1 < text.length && text.start[i] == ':' && text.start[i + 1] == ' ' ? i : 0;
 }
 
@@ -661,6 +656,8 @@ static size_t level_length(struct text text)
 {
 	static const char *const levels[] = { "warning", "fatal", "error", "panic" };
 
+	if (!text.length || !memchr("wfep", text.start[0], 4))
+		return 0;
 	for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
 		size_t length = strlen(levels[i]);
 
@@ -682,14 +679,14 @@ static bool read_levelled(const struct template_set *set, int group, struct text
 
 	if (!level)
 		return false;
-	event_add(event, "severity", (struct text){ text.start, level });
+	event_add(event, EVENT_NAME(SEVERITY), (struct text){ text.start, level });
 	text = behind_mark(text, level);
 	if (read_side(set, group, SIDE_LEVEL, text, event, cut))
 		return true;
 	id = id_length(text);
 	if (!id)
 		return false;
-	event_add(event, "queue_id", (struct text){ text.start, id });
+	event_add(event, EVENT_NAME(QUEUE_ID), (struct text){ text.start, id });
 	return read_side(set, group, SIDE_LEVEL, behind_mark(text, id), event, cut);
 }
 
@@ -697,7 +694,7 @@ static bool read_with_id(const struct template_set *set, int group, size_t id, s
 			 struct event *event, bool cut)
 {
 	if (id != 7 || memcmp(text.start, "NOQUEUE", 7) != 0)
-		event_add(event, "queue_id", (struct text){ text.start, id });
+		event_add(event, EVENT_NAME(QUEUE_ID), (struct text){ text.start, id });
 	text = behind_mark(text, id);
 	if (read_side(set, group, SIDE_ID, text, event, cut))
 		return true;
@@ -710,7 +707,7 @@ static bool read_once(const struct template_set *set, int group, struct event *e
 	size_t id = id_length(text);
 
 	event->field_count = 0;
-	if (id && read_with_id(set, group, id, text, event, cut))
+	if (id && !level_length(text) && read_with_id(set, group, id, text, event, cut))
 		return true;
 	event->field_count = 0;
 	if (read_side(set, group, SIDE_PLAIN, text, event, cut) || read_levelled(set, group, text, event, cut))

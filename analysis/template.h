@@ -8,7 +8,7 @@
  *                     tail (the rest, without the parenthesis that closes it) last (to the last place ...)
  *                     reply (a reply, then "; from=<> to=<> proto= helo=<>") header (a header that was
  *                     looked at, then the same) counts (words "mail=1 rcpt=0/1": how often a command
- *                     was good, of how often it came)
+ *                     was good, of how often it came) addresses (<a>,<b>: each under the name)
  *     {name=literal}  that literal, kept under the name
  *     {? ... ?}       may be left out; not inside another
  *     {{              an opening brace

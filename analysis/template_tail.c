@@ -2,7 +2,7 @@
 #include "analysis/template_tail.h"
 
 /* More imitations than these in one line are not looked at. */
-enum { CANDIDATES_MAX = 32, ATTEMPTS_MAX = 256, ADDRESS_MAX = 2048 };
+enum { CANDIDATES_MAX = 32, ATTEMPTS_MAX = 256, ADDRESS_MAX = 2048, CLIENT_FIELDS = 3 };
 
 /* What an end tells. */
 struct tail {
@@ -171,12 +171,24 @@ static bool names_what_it_is_about(struct text text, const struct tail *tail)
 /* "helo=<" before this place with no closing bracket: it stands inside the name. */
 static bool is_inside_helo(struct text text, const char *place)
 {
-	const char *open = NULL;
+	static const char helo[] = "helo=";
+	const char *open = place;
+	size_t length = sizeof helo - 1;
 
-	for (const char *p = text.start; p + 6 <= place; p++)
-		if (*p == 'h' && memcmp(p, "helo=<", 6) == 0)
-			open = p;
-	return open && !memchr(open, '>', (size_t)(place - open));
+	while ((open = memrchr(text.start, '<', (size_t)(open - text.start))))
+		if ((size_t)(open - text.start) >= length && memcmp(open - length, helo, length) == 0)
+			return !memchr(open, '>', (size_t)(place - open));
+	return false;
+}
+
+/* "host[ip]", "host[ip]:port" or " from local": what Postfix writes before the end of a check. */
+static bool follows_client(const char *start, const char *end)
+{
+	while (end > start && end[-1] >= '0' && end[-1] <= '9')
+		end--;
+	if (end - start > 1 && end[-1] == ':' && end[-2] == ']')
+		end--;
+	return (end > start && end[-1] == ']') || (end - start >= 11 && memcmp(end - 11, " from local", 11) == 0);
 }
 
 static bool find_tail(struct text text, bool with_note, struct tail *ret_tail)
@@ -195,7 +207,9 @@ static bool find_tail(struct text text, bool with_note, struct tail *ret_tail)
 		if (!read_candidate(p, end, with_note, &tail))
 			continue;
 		candidates++;
-		if (names_what_it_is_about(text, &tail)) {
+		if (with_note)
+			tail.is_strict = tail.is_strict && follows_client(text.start, p);
+		else if (names_what_it_is_about(text, &tail)) {
 			*ret_tail = tail;
 			return true;
 		}
@@ -217,11 +231,11 @@ static void add_known(struct event *event, const char *name, struct text value)
 
 static void add_tail(struct event *event, const struct tail *tail)
 {
-	add_known(event, "from", tail->from);
-	add_known(event, "to", tail->to);
-	add_known(event, "protocol", tail->protocol);
-	add_known(event, "helo", tail->helo);
-	add_known(event, "auth_authen", tail->user);
+	add_known(event, EVENT_NAME(FROM), tail->from);
+	add_known(event, EVENT_NAME(TO), tail->to);
+	add_known(event, EVENT_NAME(PROTOCOL), tail->protocol);
+	add_known(event, EVENT_NAME(HELO), tail->helo);
+	add_known(event, EVENT_NAME(AUTH_AUTHEN), tail->user);
 }
 
 void template_tail_read(struct text text, const char *name, struct event *event)
@@ -236,62 +250,110 @@ void template_tail_read(struct text text, const char *name, struct event *event)
 	add_tail(event, &tail);
 }
 
-/* "text from host[ip]": takes the client off the end. */
+/* "text from host[ip]:port": takes the client off the end. */
 static void take_client(struct text *text, struct event *event)
 {
-	const char *end = text->start + text->length;
+	const char *end = text->start + text->length, *close = end;
 
+	while (close > text->start && close[-1] >= '0' && close[-1] <= '9')
+		close--;
+	close = close - text->start > 1 && close < end && close[-1] == ':' && close[-2] == ']' ? close - 1 : end;
 	for (const char *p = end - 6; p >= text->start; p--) {
 		if (memcmp(p, " from ", 6) != 0)
 			continue;
 		const char *host = p + 6;
 		const char *open = memchr(host, '[', (size_t)(end - host));
 
-		if (open && end[-1] == ']') {
-			event_add(event, "client_name", (struct text){ host, (size_t)(open - host) });
-			event_add(event, "client_addr", (struct text){ open + 1, (size_t)(end - open - 2) });
+		if (open && open < close && close[-1] == ']') {
+			event_add(event, EVENT_NAME(CLIENT_NAME), (struct text){ host, (size_t)(open - host) });
+			event_add(event, EVENT_NAME(CLIENT_ADDR), (struct text){ open + 1, (size_t)(close - open - 2) });
+			if (close < end)
+				event_add(event, EVENT_NAME(CLIENT_PORT), (struct text){ close + 1, (size_t)(end - close - 1) });
+		} else if (text_is((struct text){ host, (size_t)(end - host) }, "local")) {
+			event_add(event, EVENT_NAME(CLIENT_NAME), (struct text){ host, (size_t)(end - host) });
 		} else {
-			event_add(event, "client_name", (struct text){ host, (size_t)(end - host) });
+			/* Words of the header itself: Postfix before 2.3 names no client. */
+			return;
 		}
 		text->length = (size_t)(p - text->start);
 		return;
 	}
 }
 
+/* "Subject: text": the name and the value of a header; of a body the line. */
+static void add_header(struct text text, bool is_body, const char *name, struct event *event)
+{
+	const char *colon = is_body || !text.length ? NULL : memchr(text.start, ':', text.length);
+	const char *value, *end = text.start + text.length;
+
+	if (!colon) {
+		event_add(event, is_body ? EVENT_NAME(BODY_LINE) : name, text);
+		return;
+	}
+	value = colon + 1;
+	while (value < end && *value == ' ')
+		value++;
+	event_add(event, EVENT_NAME(HEADER_NAME), (struct text){ text.start, (size_t)(colon - text.start) });
+	event_add(event, name, (struct text){ value, (size_t)(end - value) });
+}
+
+/* What stands behind the action: an address, a transport, a new header, an answer, or words. */
+static const char *note_name(struct text action)
+{
+	static const struct {
+		const char *action, *name;
+	} names[] = {
+		{ "redirect", EVENT_NAME(REDIRECT_TO) }, { "bcc", EVENT_NAME(BCC_TO) }, { "filter", EVENT_NAME(FILTER) }, { "reject", EVENT_NAME(REPLY) },
+		{ "replace", EVENT_NAME(REPLACEMENT) }, { "prepend", EVENT_NAME(PREPENDED) },
+	};
+	static const char milter[] = "milter-header-";
+
+	if (action.length > sizeof milter - 1 && memcmp(action.start, milter, sizeof milter - 1) == 0)
+		action = (struct text){ action.start + sizeof milter - 1, action.length - (sizeof milter - 1) };
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (text_is(action, names[i].action))
+			return names[i].name;
+	return EVENT_NAME(NOTE);
+}
+
 void template_tail_header(struct text text, const char *name, struct event *event)
 {
 	struct tail tail;
 	struct text header = text;
+	bool is_body = text_is(event_text(event, NAME_SECTION), "body");
+	struct event_field client_fields[CLIENT_FIELDS];
+	struct event client = { .fields = client_fields };
 
 	if (find_tail(text, true, &tail))
 		header.length = (size_t)(tail.start - text.start);
 	else
 		tail = (struct tail){ .start = NULL };
-	unsigned place = event->field_count;
-
-	event_add(event, name, header);
-	take_client(&header, event);
-	event->fields[place].value = header;
+	take_client(&header, &client);
+	add_header(header, is_body, name, event);
+	for (unsigned i = 0; i < client.field_count; i++)
+		event_add(event, client.fields[i].name, client.fields[i].value);
 	add_tail(event, &tail);
-	add_known(event, "note", tail.note);
+	add_known(event, note_name(event_text(event, NAME_ACTION)), tail.note);
 }
 
 static const char *count_name(struct text word)
 {
+	/* The frequent ones first. */
+#define COUNT(word, id) { { word, sizeof(word) - 1 }, EVENT_NAME(COUNT_##id) }
 	static const struct {
-		const char *word, *name;
+		struct text word;
+		const char *name;
 	} names[] = {
-		{ "commands", "count_commands" }, { "ehlo", "count_ehlo" }, { "helo", "count_helo" },
-		{ "mail", "count_mail" }, { "rcpt", "count_rcpt" }, { "data", "count_data" },
-		{ "quit", "count_quit" }, { "starttls", "count_starttls" }, { "auth", "count_auth" },
-		{ "bdat", "count_bdat" }, { "rset", "count_rset" }, { "noop", "count_noop" },
-		{ "vrfy", "count_vrfy" }, { "etrn", "count_etrn" }, { "xclient", "count_xclient" },
-		{ "xforward", "count_xforward" }, { "expn", "count_expn" }, { "help", "count_help" },
-		{ "unknown", "count_unknown" },
+		COUNT("commands", COMMANDS), COUNT("ehlo", EHLO), COUNT("mail", MAIL), COUNT("rcpt", RCPT), COUNT("data", DATA),
+		COUNT("quit", QUIT), COUNT("starttls", STARTTLS), COUNT("auth", AUTH), COUNT("helo", HELO), COUNT("bdat", BDAT),
+		COUNT("rset", RSET), COUNT("noop", NOOP), COUNT("vrfy", VRFY), COUNT("etrn", ETRN), COUNT("xclient", XCLIENT),
+		COUNT("xforward", XFORWARD), COUNT("expn", EXPN), COUNT("help", HELP), COUNT("unknown", UNKNOWN),
 	};
+#undef COUNT
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (text_is(word, names[i].word))
+		if (word.length == names[i].word.length && word.length && word.start[0] == names[i].word.start[0] &&
+		    text_equal(word, names[i].word))
 			return names[i].name;
 	return NULL;
 }
@@ -313,4 +375,30 @@ void template_tail_counts(struct text text, const char *name, struct event *even
 		event_add(event, known, (struct text){ equals + 1, (size_t)(stop - equals - 1) });
 		at = blank ? blank + 1 : end;
 	}
+}
+
+const char *template_tail_addresses(const char *at, const char *end, const char *name, struct event *event)
+{
+	const char *more = NULL;
+
+	for (unsigned count = 1; at < end && *at == '<'; count++) {
+		const char *close = template_address_end(at + 1, end, TEXT_LITERAL(">"));
+
+		while (close && close + 1 < end && close[1] != ',')
+			close = template_address_end(close + 1, end, TEXT_LITERAL(">"));
+		if (!close)
+			return NULL;
+		if (count <= TEMPLATE_ADDRESSES_MAX)
+			event_add(event, name, (struct text){ at + 1, (size_t)(close - at - 1) });
+		else if (!more)
+			more = at;
+		at = close + 1;
+		if (end - at < 2 || at[1] != '<') {
+			if (more)
+				event_add(event, EVENT_NAME(TO_MORE), (struct text){ more, (size_t)(at - more) });
+			return at;
+		}
+		at++;
+	}
+	return NULL;
 }

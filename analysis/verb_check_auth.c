@@ -1,17 +1,22 @@
-/* verb_check_auth.c - smtptrail check-auth: the milter's questions about a sender, asked from the shell. */
+/* verb_check_auth.c - smtptrail check-auth: the milter's questions about a sender and a message, asked from the shell. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "analysis/auth_report.h"
+#include "analysis/message_file.h"
 #include "analysis/verb.h"
+#include "common/address.h"
+#include "common/auth/dkim.h"
 #include "common/auth/dmarc.h"
 #include "common/auth/dns.h"
+#include "common/auth/findings.h"
 #include "common/auth/spf.h"
 
 extern const struct verb verb_check_auth;
 
-enum { SERVERS_MAX = 8, FROM_MAX = 16, ENGINES_MAX = 2, SECONDS_MAX = 600 };
+enum { SERVERS_MAX = 8, FROM_MAX = 16, ENGINES_MAX = 2, SECONDS_MAX = 600, BODY_CHUNK = 65536 };
 
 static const struct engine {
 	const char *name;
@@ -32,6 +37,7 @@ struct options {
 	const struct engine *engines[ENGINES_MAX];
 	size_t engine_count;
 	const char *suffix_list;
+	const char *message;		/* its file; NULL: there is none */
 	bool walks_tree, as_json;
 	uint64_t time_us;
 };
@@ -44,7 +50,12 @@ struct run {
 	struct dns_job job;
 	struct dmarc_suffixes *suffixes;
 	struct spf_outcome spf;		/* of MAIL FROM, by the first engine */
-	bool has_findings;
+	struct message_file message;
+	struct dkim_library *dkim_library;
+	struct dkim_check *dkim;	/* NULL: there is no message */
+	struct address_list from;	/* of the message */
+	struct dmarc_outcome dmarc;
+	bool has_dmarc, has_findings;
 };
 
 static void check_spf(struct run *run, enum spf_identity identity, const struct engine *engine, bool decides)
@@ -71,28 +82,86 @@ static void check_spf(struct run *run, enum spf_identity identity, const struct 
 			    outcome.result == SPF_TEMPERROR || outcome.result == SPF_PERMERROR;
 }
 
-static enum dmarc_check check_of(enum spf_result result)
+/* The milter's limits keep mail from waiting; here someone asks and waits. */
+static const struct dkim_limits all_of_it = {
+	.signatures = DKIM_CHECKED_MAX, .body_hashes = DKIM_CHECKED_MAX, .body_bytes = UINT64_MAX,
+};
+
+/* Blanks may stand before the colon. */
+static bool is_from(struct text name)
 {
-	return result == SPF_PASS ? DMARC_CHECK_PASS : result == SPF_NONE ? DMARC_CHECK_NONE
-	     : result == SPF_TEMPERROR ? DMARC_CHECK_TEMPORARY : DMARC_CHECK_BAD;
+	while (name.length && (name.start[name.length - 1] == ' ' || name.start[name.length - 1] == '\t'))
+		name.length--;
+	return text_equal_nocase(name, TEXT_LITERAL("from"));
+}
+
+static void feed_message(struct run *run)
+{
+	struct text name, value, body;
+
+	address_list_init(&run->from);
+	while (message_file_next_field(&run->message, &name, &value)) {
+		if (is_from(name))
+			address_list_read(&run->from, value);
+		dkim_check_header(run->dkim, name, value);
+	}
+	dkim_check_end_of_header(run->dkim);
+	body = message_file_body(&run->message);
+	while (body.length > 0) {
+		struct text chunk = { body.start, body.length < BODY_CHUNK ? body.length : BODY_CHUNK };
+
+		dkim_check_body(run->dkim, chunk);
+		body.start += chunk.length;
+		body.length -= chunk.length;
+	}
+}
+
+static void check_dkim(struct run *run)
+{
+	feed_message(run);
+	auth_report_begin(&run->report, "dkim, %zu signature%s", dkim_check_found(run->dkim),
+			  dkim_check_found(run->dkim) == 1 ? "" : "s");
+	dns_job_init(&run->job, run->options->time_us, DNS_JOB_QUESTIONS);
+	dkim_check_ask(run->dkim, run->dns, &run->job);
+	dkim_check_finish(run->dkim);
+	auth_report_dkim(&run->report, run->dkim);
+}
+
+/* Those that were given, or the one that the message names; how many, 0 where there is no telling. */
+static size_t find_from(const struct run *run, const struct text **ret_domains, struct text *scratch)
+{
+	*ret_domains = run->options->header_from;
+	if (run->options->header_from_count > 0)
+		return run->options->header_from_count;
+	*scratch = address_list_domain(&run->from);
+	*ret_domains = scratch;
+	return scratch->length > 0;
 }
 
 static void check_dmarc(struct run *run)
 {
 	const struct options *options = run->options;
-	struct dmarc_outcome outcome;
-	struct dmarc_input input = {
+	struct dmarc_identifier signatures[DKIM_KEPT_MAX];
+	const struct text *domains;
+	struct text scratch;
+	size_t count = find_from(run, &domains, &scratch);
+	const struct dmarc_input input = {
 		.dns = run->dns, .job = &run->job, .suffixes = run->suffixes, .walks_tree = options->walks_tree,
-		.from_count = options->header_from_count, .from_domains = options->header_from,
-		.spf = { check_of(run->spf.result), text_of(run->spf.domain) },
+		.from_count = count, .from_domains = domains, .spf = finding_of_spf(&run->spf),
+		.dkim_count = findings_of_dkim(run->dkim, signatures), .dkim = signatures,
 	};
 
-	auth_report_begin(&run->report, "dmarc %.*s, by RFC %s, as for a message without a DKIM signature", TEXT_ARGS(options->header_from[0]),
-			  options->walks_tree ? "9989" : "7489");
+	auth_report_begin(&run->report, "dmarc %.*s, by RFC %s%s", count ? (int)domains[0].length : 0,
+			  count ? domains[0].start : "", options->walks_tree ? "9989" : "7489",
+			  run->dkim ? "" : ", as for a message without a DKIM signature");
 	dns_job_init(&run->job, options->time_us, DNS_JOB_QUESTIONS);
-	dmarc_evaluate(&input, &outcome);
-	auth_report_dmarc(&run->report, &outcome);
-	run->has_findings = outcome.result != DMARC_PASS && outcome.result != DMARC_NONE;
+	if (count > 0)
+		dmarc_evaluate(&input, &run->dmarc);
+	else
+		dmarc_refuse(address_list_count(&run->from) > 1, &run->dmarc);
+	auth_report_dmarc(&run->report, &input, &run->dmarc);
+	run->has_dmarc = true;
+	run->has_findings = run->dmarc.result != DMARC_PASS && run->dmarc.result != DMARC_NONE;
 }
 
 static void check_all(struct run *run)
@@ -107,8 +176,35 @@ static void check_all(struct run *run)
 			check_spf(run, SPF_HELO, options->engines[i], false);
 		check_spf(run, SPF_MAILFROM, options->engines[i], i == 0);
 	}
-	if (options->header_from_count > 0)
+	if (run->dkim)
+		check_dkim(run);
+	if (run->dkim || options->header_from_count > 0)
 		check_dmarc(run);
+	auth_report_verdict(&run->report, &run->spf, run->dkim, run->has_dmarc ? &run->dmarc : NULL);
+}
+
+/* What needs neither the DNS nor an answer. 0, or -errno with words. */
+static int open_run(struct run *run, struct problem *problem)
+{
+	const struct options *options = run->options;
+	int error = dmarc_suffixes_open(options->suffix_list, &run->suffixes, problem);
+
+	if (error || !options->message)
+		return error;
+	error = message_file_open(&run->message, options->message, problem);
+	if (error)
+		return error;
+	run->dkim_library = dkim_library_new(options->dns.trust_anchor_file != NULL);
+	run->dkim = run->dkim_library ? dkim_check_new(run->dkim_library, &all_of_it) : NULL;
+	return run->dkim ? 0 : -ENOMEM;
+}
+
+static void close_run(struct run *run)
+{
+	dkim_check_free(run->dkim);
+	dkim_library_free(run->dkim_library);
+	message_file_close(&run->message);
+	dmarc_suffixes_close(run->suffixes);
 }
 
 static int run_checks(const struct options *options)
@@ -118,10 +214,10 @@ static int run_checks(const struct options *options)
 	struct dns *resolver = NULL;
 	int status = EXIT_USAGE;
 
-	if (dmarc_suffixes_open(options->suffix_list, &run.suffixes, &problem) ||
-	    dns_start(&options->dns, &resolver, &problem)) {
+	if (open_run(&run, &problem) || dns_start(&options->dns, &resolver, &problem)) {
 		fprintf(stderr, "smtptrail check-auth: %s\n", problem.text[0] ? problem.text : "no memory");
-		goto close_suffixes;
+		close_run(&run);
+		return status;
 	}
 	auth_report_init(&run.report, stdout, options->as_json);
 	run.dns = dns_tracer_new(resolver, auth_report_dns, &run.report);
@@ -133,8 +229,7 @@ static int run_checks(const struct options *options)
 	dns_stop(resolver);
 	dns_tracer_free(run.dns);
 	auth_report_finish(&run.report);
-close_suffixes:
-	dmarc_suffixes_close(run.suffixes);
+	close_run(&run);
 	return status;
 }
 
@@ -257,8 +352,10 @@ static int run_check_auth(int argc, char **argv)
 		if (status)
 			return status;
 	}
+	if (optind + 1 < argc)
+		return verb_usage_error(&verb_check_auth, "takes one message at most, got '%s' too", argv[optind + 1]);
 	if (optind < argc)
-		return verb_usage_error(&verb_check_auth, "takes no argument, got '%s'", argv[optind]);
+		options.message = argv[optind];
 	if (!options.client_text)
 		return verb_usage_error(&verb_check_auth, "--client is missing");
 	if (options.helo.length == 0 && options.from.length == 0)
@@ -270,12 +367,13 @@ static int run_check_auth(int argc, char **argv)
 
 const struct verb verb_check_auth = {
 	.name = "check-auth",
-	.summary = "ask SPF and DMARC about a sender, and show every step",
-	.arguments = "--client ADDRESS --helo NAME --from ADDRESS [options]",
+	.summary = "ask SPF, DKIM and DMARC about a sender and a message, and show every step",
+	.arguments = "--client ADDRESS --helo NAME --from ADDRESS [options] [MESSAGE-FILE]",
 	.help = "  --client ADDRESS       address of the client, IPv4 or IPv6\n"
 		"  --helo NAME            name it gives in HELO\n"
 		"  --from ADDRESS         envelope sender; empty or missing: the null sender\n"
-		"  --header-from ADDRESS  an address of the header From:, for DMARC; may be given several times\n"
+		"  --header-from ADDRESS  an address of the header From:, for DMARC, instead of the message's; may be given\n"
+		"                         several times\n"
 		"  --receiver NAME        name of this host, for explanations of SPF\n"
 		"  --spf-engines LIST     builtin, libspf2 or both; the first decides (default: builtin)\n"
 		"  --tree-walk            DMARC by RFC 9989, not RFC 7489\n"
@@ -284,12 +382,16 @@ const struct verb verb_check_auth = {
 		"  --trust-anchor FILE    DNSSEC trust anchor; answers are then checked\n"
 		"  --timeout SECONDS      time for each check (default: 10)\n"
 		"  --json                 one JSON object\n\n"
-		"DKIM wants the message, which is not asked for here: DMARC is answered as for one without a signature.\n"
-		"Exit status: 0 nothing to object, 1 SPF or (with --header-from) DMARC fails,\n"
+		"MESSAGE-FILE is the mail as it was stored, header and body, up to 64 MiB; \"-\" is standard input. Its\n"
+		"DKIM signatures are checked and its From: is what DMARC is asked about. Lines may end in LF or CR LF. The\n"
+		"milter's limits on hashing (dkim_max_body_hashes, dkim_max_body_bytes) do not count here; that of ten\n"
+		"signatures does. Without a message DMARC is answered for --header-from, as for a mail without a signature.\n"
+		"Exit status: 0 nothing to object, 1 DMARC fails or, where it is not asked, SPF does,\n"
 		"2 the question cannot be asked.\n\n"
 		"examples:\n"
 		"  smtptrail check-auth --client 192.0.2.1 --helo mail.example.com --from bounce@example.com\n"
 		"  smtptrail check-auth --client 192.0.2.1 --helo mail.example.com --from a@example.com \\\n"
-		"      --header-from news@example.com --spf-engines builtin,libspf2 --dns 127.0.0.1@5353\n",
+		"      --header-from news@example.com --spf-engines builtin,libspf2 --dns 127.0.0.1@5353\n"
+		"  smtptrail check-auth --client 192.0.2.1 --helo mail.example.com --from a@example.com mail.eml\n",
 	.run = run_check_auth,
 };

@@ -1,7 +1,10 @@
-/* verb_fields.c - smtptrail fields: the table of stages and fields, as Markdown. */
+/* verb_fields.c - smtptrail fields: the tables of stages and fields, of facts, and of what a query may ask for. */
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/format.h"
+#include "analysis/query.h"
+#include "analysis/reply.h"
 #include "analysis/verb.h"
 #include "common/record.h"
 
@@ -23,12 +26,79 @@ static void print_stages_of(const struct field_info *field)
 		}
 }
 
+static int print_facts(void)
+{
+	printf("# What a transaction can tell\n\n"
+	       "Each row is a column of the store, a field of queries, and a member of JSON and CSV. Absent means not known. Times are\n"
+	       "RFC 3339 UTC, durations microseconds, sizes bytes; a list is `a, b`.\n\n");
+	printf("| of | name | type | meaning |\n|---|---|---|---|\n");
+	for (int fact = 0; fact < FACT_COUNT; fact++)
+		printf("| %s | `%s` | %s | %s |\n", fact_level_name(fact_table[fact].level), fact_table[fact].name,
+		       fact_type_name(fact_table[fact].type), fact_table[fact].meaning);
+	printf("\n| fate of a recipient | what it says |\n|---|---|\n");
+	for (int fate = 0; fate < FATE_COUNT; fate++)
+		printf("| `%s` | %s |\n", fate_name((enum fate)fate), fate_meaning((enum fate)fate));
+	printf("\n| joined by | what tied a line or record to it, from the surest on |\n|---|---|\n");
+	for (int key = 0; key < JOIN_COUNT; key++)
+		printf("| `%s` | %s |\n", join_key_name((enum join_key)key), join_key_meaning((enum join_key)key));
+	return EXIT_FOUND;
+}
+
+static int print_query_fields(void)
+{
+	for (const struct query_field_info *field = query_fields(); field->name; field++)
+		if (strcmp(field->type, "alias") == 0)
+			printf("%-18s short for %s\n", field->name, field->meaning);
+		else
+			printf("%-18s %-9s %s\n", field->name, field->type, field->meaning);
+	return EXIT_FOUND;
+}
+
+static void print_paragraph(const char *what, const char *text)
+{
+	if (text)
+		printf("  %-6s %s\n", what, text);
+}
+
+static int print_formats(void)
+{
+	for (const struct format *const *format = format_table; *format; format++) {
+		const struct format_page *page = &(*format)->page;
+
+		printf("%s: %s\n", (*format)->name, (*format)->summary);
+		print_paragraph("where", page->where);
+		print_paragraph("get", page->get);
+		print_paragraph("joins", page->joins);
+		print_paragraph("tells", page->tells);
+		print_paragraph("lacks", page->lacks);
+	}
+	return EXIT_FOUND;
+}
+
+static int print_replies(void)
+{
+	const char *stage, *meaning;
+	int code;
+
+	for (unsigned row = 0; reply_stage_row(row, &stage, &code, &meaning); row++)
+		printf("%-15s %d  %s\n", stage, code, meaning);
+	return EXIT_FOUND;
+}
+
 static int run_fields(int argc, char **argv)
 {
 	extern const struct verb verb_fields;
 
+	if (argc == 2 && strcmp(argv[1], "--transaction") == 0)
+		return print_facts();
+	if (argc == 2 && strcmp(argv[1], "--query") == 0)
+		return print_query_fields();
+	if (argc == 2 && strcmp(argv[1], "--formats") == 0)
+		return print_formats();
+	if (argc == 2 && strcmp(argv[1], "--replies") == 0)
+		return print_replies();
 	if (argc > 1)
-		return verb_usage_error(&verb_fields, "takes no argument, got '%s'", argv[1]);
+		return verb_usage_error(&verb_fields, "takes --transaction, --query, --formats or --replies alone, got '%s'", argv[1]);
 	printf("# Stages and fields of a record (schema %d)\n\n", RECORD_SCHEMA);
 	printf("Absent means not known; empty means known to be empty. Times are RFC 3339 UTC with microseconds,\n"
 	       "durations microseconds (`_us`), sizes bytes, flags `yes` or `no`; a list is `a, b, \"c, d\"`.\n\n");
@@ -47,8 +117,13 @@ static int run_fields(int argc, char **argv)
 const struct verb verb_fields = {
 	.name = "fields",
 	.summary = "print the table of stages and fields",
-	.arguments = "",
+	.arguments = "[--transaction | --query | --formats | --replies]",
 	.help = "The table is Markdown, made from the schema that both programs are built with.\n\n"
+		"options:\n"
+		"  --transaction    what a transaction can tell: columns of the store, members of JSON and CSV\n"
+		"  --query          the fields that a query may ask for, as lines\n"
+		"  --formats        the formats of logs: where each lies, how to get it, what it tells and lacks (smtptrail-formats(5))\n"
+		"  --replies        what a reply means at its stage of a dialogue\n\n"
 		"example:\n  smtptrail fields | grep '`dsn`'\n",
 	.run = run_fields,
 };

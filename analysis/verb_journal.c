@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analysis/verb.h"
 #include "common/escape.h"
@@ -408,6 +409,46 @@ static bool take_action(struct request *request, const char *name)
 	return false;
 }
 
+/* The directory of a further partition; the caller's. NULL: there is none. */
+static char *further_directory(const char *directory, unsigned partition)
+{
+	char *further;
+
+	if (asprintf(&further, JOURNAL_PARTITION_DIRECTORY, directory, partition) < 0)
+		return NULL;
+	if (access(further, F_OK) == 0)
+		return further;
+	free(further);
+	return NULL;
+}
+
+static bool has_further(const char *directory)
+{
+	bool has = false;
+
+	for (unsigned i = 1; i < JOURNAL_PARTITIONS_MAX && !has; i++) {
+		char *further = further_directory(directory, i);
+
+		has = further != NULL;
+		free(further);
+	}
+	return has;
+}
+
+static bool run_partitions(struct request *request, const char *directory)
+{
+	bool is_readable = request->run(request, directory);
+
+	for (unsigned i = 1; i < JOURNAL_PARTITIONS_MAX; i++) {
+		char *further = further_directory(directory, i);
+
+		if (further)
+			is_readable = request->run(request, further) && is_readable;
+		free(further);
+	}
+	return is_readable;
+}
+
 static int run_journal(int argc, char **argv)
 {
 	struct request request = { 0 };
@@ -432,7 +473,9 @@ static int run_journal(int argc, char **argv)
 		return verb_usage_error(&verb_journal, "wants an action and a directory");
 	request.has_many = directories > 1;
 	for (int i = 0; i < directories; i++)
-		is_readable = request.run(&request, argv[i]) && is_readable;
+		request.has_many |= has_further(argv[i]);
+	for (int i = 0; i < directories; i++)
+		is_readable = run_partitions(&request, argv[i]) && is_readable;
 	if (!is_readable)
 		return EXIT_USAGE;
 	request.finish(&request);
@@ -447,9 +490,9 @@ const struct verb verb_journal = {
 		"  verify   what each file holds, and what is missing or damaged\n"
 		"  stat     entries, bytes and times, and how many of each stage\n"
 		"  --json   one object a line\n\n"
-		"The milter may run meanwhile. A torn tail is an entry that was never finished: nothing\n"
-		"confirmed is lost by it. Exit status: 0 all is whole, 1 damage was found, 2 a directory\n"
-		"cannot be read.\n\n"
+		"Further partitions lie below a directory, in partition-N: they are read too. The milter may\n"
+		"run meanwhile. A torn tail is an entry that was never finished: nothing confirmed is lost by\n"
+		"it. Exit status: 0 all is whole, 1 damage was found, 2 a directory cannot be read.\n\n"
 		"examples:\n"
 		"  smtptrail journal verify /var/lib/smtptrail\n"
 		"  smtptrail journal dump /run/smtptrail/front | grep ' rcpt '\n",

@@ -125,6 +125,27 @@ static void check_journal(struct findings *findings)
 			       " directory or its disk, or give it room", status->journal_error);
 }
 
+/* Warned while a quarter of the way is left. */
+static bool is_nearly(uint64_t part, uint64_t whole)
+{
+	return whole && part >= whole - whole / 4;
+}
+
+static void check_readers(struct findings *findings)
+{
+	const struct status *status = findings->status;
+	uint64_t hard = status->stream_hard_length, unread = status->stream_unread;
+
+	if (status->stream_readers && is_nearly(unread, hard))
+		find(findings, "reader '%s' has %" PRIu64 " records before it; it is overtaken at %" PRIu64 " (stream_hard_length), in %"
+			       PRIu64 " records: let it read on, raise stream_hard_length, or remove it with XGROUP DESTROY",
+		     status->stream_slowest, unread, hard, unread < hard ? hard - unread : 0);
+	if (status->stream_overtaken)
+		find(findings, "%" PRIu64 " records were trimmed before a registered reader had done with them; the gap records of the"
+			       " reason trimmed say when; raise stream_hard_length, or make the readers faster",
+		     status->stream_overtaken);
+}
+
 static void check_records(struct findings *findings)
 {
 	const struct status *status = findings->status;
@@ -136,6 +157,12 @@ static void check_records(struct findings *findings)
 	if (status->records_damaged)
 		find(findings, "%" PRIu64 " records were found damaged; see smtptrail journal verify on the spool"
 			       " directory, and check that disk", status->records_damaged);
+	if (status->files_mended)
+		find(findings, "%" PRIu64 " damaged files of the journal were mended, and no record of them is lost; check that disk",
+		     status->files_mended);
+	if (status->files_quarantined)
+		find(findings, "%" PRIu64 " damaged files of the journal were set aside; see smtptrail journal verify on the spool"
+			       " directory, and check that disk", status->files_quarantined);
 }
 
 /* Prints the findings; gives the exit status. */
@@ -152,6 +179,7 @@ static int judge(const struct status *status, const char *file, FILE *out)
 	if (check_running(&findings)) {
 		check_journal(&findings);
 		check_redis(&findings);
+		check_readers(&findings);
 	}
 	check_records(&findings);
 	return findings.count ? EXIT_NOTHING : EXIT_FOUND;

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +14,10 @@
 #include "analysis/config.h"
 #include "analysis/input_redis.h"
 #include "analysis/show.h"
+#include "analysis/stop.h"
 #include "analysis/verb.h"
 #include "analysis/watch_filter.h"
+#include "analysis/watch_query.h"
 #include "analysis/when.h"
 #include "common/escape.h"
 #include "common/stream.h"
@@ -33,11 +34,14 @@ struct watch_options {
 	int colour;			/* enum config_colour; -1: as the configuration says */
 	bool json;
 	uint64_t count;			/* 0: no end */
+	char **words;			/* of the query */
+	size_t word_count;
 };
 
 struct watch {
 	const struct watch_options *options;
 	struct watch_filter *filter;
+	struct watch_query *query;	/* NULL: none is asked */
 	struct show show;
 	bool on_terminal;
 	uint64_t shown;
@@ -47,24 +51,7 @@ struct watch {
 	char output[OUTPUT_SIZE];
 };
 
-static volatile sig_atomic_t stopping;
-
-static void stop(int signal_number)
-{
-	(void)signal_number;
-	stopping = 1;
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = stop };
-
-	/* Without SA_RESTART: a poll is to end. */
-	(void)sigaction(SIGINT, &action, NULL);
-	(void)sigaction(SIGTERM, &action, NULL);
-	action.sa_handler = SIG_IGN;
-	(void)sigaction(SIGPIPE, &action, NULL);
-}
+extern const struct verb verb_watch;
 
 /* Waits for a reader; false once we are to stop and none is there. */
 static bool output_has_room(void)
@@ -72,7 +59,7 @@ static bool output_has_room(void)
 	struct pollfd wanted = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
 	while (poll(&wanted, 1, WAIT_MS) <= 0)
-		if (stopping)
+		if (stop_asked)
 			return false;
 	return true;
 }
@@ -121,7 +108,7 @@ static void put_output(struct watch *watch, struct text text)
 
 static bool has_ended(const struct watch *watch)
 {
-	return stopping || watch->output_closed || watch->output_error ||
+	return stop_asked || watch->output_closed || watch->output_error ||
 	       (watch->options->count && watch->shown >= watch->options->count);
 }
 
@@ -138,6 +125,8 @@ static bool take_record(void *context, const struct input_record *record)
 {
 	struct watch *watch = context;
 
+	if (watch->query && !watch_query_wants(watch->query, record))
+		return !has_ended(watch);
 	return watch_filter_take(watch->filter, record, show_record, watch) && !has_ended(watch);
 }
 
@@ -191,7 +180,7 @@ static bool follow(struct watch *watch, struct input_redis *input)
 		enum redis_failure failure = input_redis_poll(input, WAIT_MS, &problem);
 
 		flush_output(watch);
-		if (failure && failure != REDIS_WAIT && !input_redis_is_following(input)) {
+		if (failure && failure != REDIS_WAIT && failure != REDIS_ELSEWHERE && !input_redis_is_following(input)) {
 			say(watch, problem.text);
 			return false;
 		}
@@ -214,7 +203,7 @@ static bool wants_colour(const struct watch_options *options, const struct confi
 
 static int run_with(struct watch *watch, struct input_redis *input)
 {
-	catch_signals();
+	stop_on_signals(true);
 	bool reached = follow(watch, input);
 
 	flush_output(watch);
@@ -226,34 +215,49 @@ static int run_with(struct watch *watch, struct input_redis *input)
 	return watch->shown ? EXIT_FOUND : EXIT_NOTHING;
 }
 
+/* 0, or the exit status with its words said. */
+static int read_query(const struct watch_options *options, struct config *config, struct query **ret_query, struct watch_query **ret_watch)
+{
+	struct problem problem = { "" };
+	int error;
+
+	if (!options->word_count)
+		return 0;
+	error = query_parse_words(ret_query, options->words, options->word_count, (uint64_t)time(NULL) * 1000000, config_saved_query, config,
+				  &problem);
+	if (!error)
+		error = watch_query_new(ret_watch, *ret_query);
+	if (error)
+		return verb_usage_error(&verb_watch, "%s", problem.text[0] ? problem.text : strerror(-error));
+	return 0;
+}
+
 static int run_configured(const struct watch_options *options, const struct config *config,
-			  struct watch_filter *filter)
+			  struct watch_filter *filter, struct watch_query *query)
 {
 	static struct watch watch;
 	char today[TIME_TEXT_SIZE];
-	struct input_listener listener = { take_record, say, &watch };
+	struct input_listener listener = { .record = take_record, .notice = say, .context = &watch };
 	struct input_redis_options input_options = {
-		.redis = {
-			.address = options->redis_address ? options->redis_address : config->redis_address,
-			.user = config->redis_user,
-			.password_file = config->redis_password_file,
-			.connect_timeout_us = config->redis_connect_timeout_us,
-			.command_timeout_us = config->redis_command_timeout_us,
-		},
 		.prefix = options->prefix ? options->prefix : config->stream_prefix,
 		.partitions = (unsigned)config->partitions,
 		.start = options->start,
 		.start_us = options->start_us,
 		.start_id = options->start_id,
 	};
-	struct input_redis *input = input_redis_new(&input_options, &listener);
+	struct input_redis *input;
 
+	config_redis_options(config, &input_options.redis);
+	if (options->redis_address)
+		input_options.redis.address = options->redis_address;
+	input = input_redis_new(&input_options, &listener);
 	if (!input) {
 		fprintf(stderr, "smtptrail watch: %s\n", strerror(ENOMEM));
 		return EXIT_USAGE;
 	}
 	watch.options = options;
 	watch.filter = filter;
+	watch.query = query;
 	watch.on_terminal = isatty(STDOUT_FILENO);
 	time_format((uint64_t)time(NULL) * 1000000, today);
 	today[10] = '\0';
@@ -283,8 +287,6 @@ static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'F' },
 	{ 0 },
 };
-
-extern const struct verb verb_watch;
 
 static int read_since(struct watch_options *options, const char *text)
 {
@@ -354,44 +356,69 @@ static int read_options(struct watch_options *options, int argc, char **argv)
 			return verb_usage_error(&verb_watch, "no option '%s'", argv[optind - 1]);
 		status = read_option(options, letter, optarg);
 	}
-	if (!status && optind < argc)
-		return verb_usage_error(&verb_watch, "takes no '%s'", argv[optind]);
+	options->words = argv + optind;
+	options->word_count = (size_t)(argc - optind);
+	return status;
+}
+
+static int run_with_filter(const struct watch_options *options, struct watch_filter *filter)
+{
+	struct watch_query *watch_query = NULL;
+	struct query *query = NULL;
+	struct config config;
+	struct problem problem = { "" };
+	int status;
+
+	if (config_read(&config, options->config_file, &problem)) {
+		fprintf(stderr, "smtptrail watch: %s\n", problem.text);
+		return EXIT_USAGE;
+	}
+	status = read_query(options, &config, &query, &watch_query);
+	if (!status)
+		status = run_configured(options, &config, filter, watch_query);
+	watch_query_free(watch_query);
+	query_free(query);
+	config_done(&config);
+	return status;
+}
+
+static int run_with_options(const struct watch_options *options)
+{
+	struct watch_filter *filter = NULL;
+	struct problem problem = { "" };
+	int status;
+
+	if (options->redis_address && redis_address_check(options->redis_address, &problem))
+		return verb_usage_error(&verb_watch, "%s", problem.text);
+	if (options->prefix && (strlen(options->prefix) > STREAM_PREFIX_MAX || strpbrk(options->prefix, "{}")))
+		return verb_usage_error(&verb_watch, "--prefix: at most %d bytes, without braces", STREAM_PREFIX_MAX);
+	if (watch_filter_new(&filter, &options->filter, &problem))
+		return verb_usage_error(&verb_watch, "%s", problem.text[0] ? problem.text : strerror(ENOMEM));
+	status = run_with_filter(options, filter);
+	watch_filter_free(filter);
 	return status;
 }
 
 static int run_watch(int argc, char **argv)
 {
 	struct watch_options options = { .start = INPUT_FROM_NOW, .colour = -1 };
-	struct watch_filter *filter = NULL;
-	struct config config;
-	struct problem problem = { "" };
+	char **negations = query_take_negations(argc, argv);
 	int status = read_options(&options, argc, argv);
 
-	if (status)
-		return status;
-	if (options.redis_address && redis_address_check(options.redis_address, &problem))
-		return verb_usage_error(&verb_watch, "%s", problem.text);
-	if (options.prefix && (strlen(options.prefix) > STREAM_PREFIX_MAX || strpbrk(options.prefix, "{}")))
-		return verb_usage_error(&verb_watch, "--prefix: at most %d bytes, without braces", STREAM_PREFIX_MAX);
-	if (watch_filter_new(&filter, &options.filter, &problem))
-		return verb_usage_error(&verb_watch, "%s", problem.text[0] ? problem.text : strerror(ENOMEM));
-	if (config_read(&config, options.config_file, &problem)) {
-		fprintf(stderr, "smtptrail watch: %s\n", problem.text);
-		status = EXIT_USAGE;
-		goto free_filter;
-	}
-	status = run_configured(&options, &config, filter);
-	config_done(&config);
-free_filter:
-	watch_filter_free(filter);
+	if (!status)
+		status = run_with_options(&options);
+	query_free_negations(negations);
 	return status;
 }
 
 const struct verb verb_watch = {
 	.name = "watch",
 	.summary = "show the records as they come, one line each",
-	.arguments = "[options]",
+	.arguments = "[options] [QUERY]",
 	.help =
+		"QUERY (smtptrail-query(7)) is asked, at each record, of what is known by then of its session and message: dmarc:fail\n"
+		"shows verdicts, to:joe@example.com what comes from that recipient on. Nothing is held for it.\n"
+		"\n"
 		"where to begin (the default is now):\n"
 		"  --since TIME       what Redis got since then: " WHEN_FORMS "\n"
 		"                     (a duration counts by Redis' clock; a time without an offset is UTC)\n"
@@ -408,7 +435,7 @@ const struct verb verb_watch = {
 		"how:\n"
 		"  --json             one object a line: numbers as numbers, flags as booleans, the rest as text\n"
 		"  --color WHEN       auto (on a terminal, not with NO_COLOR), always, never; --no-color is never\n"
-		"  --redis ADDRESS    unix:/PATH or tcp:HOST:PORT\n"
+		"  --redis ADDRESS    unix:/PATH, tcp:HOST:PORT or another form of redis_address\n"
 		"  --prefix PREFIX    of the keys in Redis\n"
 		"  --config FILE      instead of smtptrail.conf; what is said here comes before it\n"
 		"\n"
@@ -426,6 +453,7 @@ const struct verb verb_watch = {
 		"\n"
 		"examples:\n"
 		"  smtptrail watch --since 10m --to '*@example.com'\n"
+		"  smtptrail watch dmarc:fail client:192.0.2.0/24\n"
 		"  smtptrail watch --stage rcpt,gap --json | jq -r 'select(.outcome == \"rejected\") | .reject_text'\n",
 	.run = run_watch,
 };

@@ -127,6 +127,7 @@ struct scan {
 	char *at;
 	unsigned line;
 	unsigned depth;		/* of braces */
+	unsigned section_line;	/* where the last section begins; 0: none */
 	struct text word;	/* the last word or string; none after a sign */
 	bool adds;		/* behind the + of += */
 };
@@ -174,8 +175,9 @@ static int scan_string(struct scan *scan)
 	return 0;
 }
 
-/* Remembers that an option is given, which libconfuse does not tell; a list that is not added to begins anew. */
-static int scan_assignment(struct scan *scan)
+/* Remembers that an option, or a section, is given, which libconfuse does not tell; a list that is not added to begins
+ * anew. */
+static int scan_given(struct scan *scan)
 {
 	struct reader *reader = scan->reader;
 
@@ -201,8 +203,10 @@ static int scan_sign(struct scan *scan)
 		return fail(scan->reader, scan->line, "include() is not known; allowed: all options in one file");
 	if (strchr("()*", sign) || (sign == '+' && scan->at[1] != '='))
 		return fail(scan->reader, scan->line, "'%c' outside quotes; %s", sign, FORM);
-	if (sign == '=')
-		error = scan_assignment(scan);
+	if (sign == '=' || (sign == '{' && scan->word.length))
+		error = scan_given(scan);
+	if (sign == '{' && scan->depth == 0)
+		scan->section_line = scan->word.length ? scan->line : 0;
 	scan->adds = sign == '+';
 	if (sign == '{')
 		scan->depth++;
@@ -260,6 +264,9 @@ static int scan_text(struct reader *reader)
 
 	while (*scan.at && !error)
 		error = scan_next(&scan);
+	/* libconfuse would not mind. */
+	if (!error && scan.depth && scan.section_line)
+		error = fail(reader, scan.section_line, "a section is not closed; allowed: NAME { NAME = VALUE ... }");
 	return error;
 }
 
@@ -317,6 +324,14 @@ static void fail_unknown(struct reader *reader, unsigned line, const char *name)
 		fail(reader, line, "unknown option '%.60s'; allowed: the options of the manual page", name);
 }
 
+static bool is_section(const struct reader *reader, const char *name)
+{
+	for (const struct conf_option *option = reader->options; option->name; option++)
+		if (option->type == CONF_PAIRS && strcmp(option->name, name) == 0)
+			return true;
+	return false;
+}
+
 __attribute__((format(printf, 2, 0)))
 static void on_error(cfg_t *cfg, const char *format, va_list arguments)
 {
@@ -329,6 +344,9 @@ static void on_error(cfg_t *cfg, const char *format, va_list arguments)
 	size_t length = strlen(words);
 
 	if (strncmp(words, unknown, sizeof unknown - 1) == 0 && words[length - 1] == '\'') {
+		/* libconfuse complains of a free name too, before it takes it. */
+		if (is_section(reader, cfg->name))
+			return;
 		words[length - 1] = '\0';
 		fail_unknown(reader, line, words + sizeof unknown - 1);
 	} else {
@@ -355,6 +373,34 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 	return reader->error != 0;
 }
 
+static cfg_opt_t no_options[] = { CFG_END() };
+
+static cfg_opt_t known_option(const struct conf_option *option)
+{
+	cfg_opt_t scalar = CFG_STR_CB(option->name, NULL, CFGF_NODEFAULT, on_value);
+	cfg_opt_t list = CFG_STR_LIST_CB(option->name, NULL, CFGF_NODEFAULT, on_value);
+	cfg_opt_t section = CFG_SEC(option->name, no_options, CFGF_KEYSTRVAL);
+
+	return option->type == CONF_LIST ? list : option->type == CONF_PAIRS ? section : scalar;
+}
+
+/* The rows of a section, whose names are free. */
+static void read_section(struct reader *reader, size_t index, cfg_t *section)
+{
+	const struct conf_option *option = &reader->options[index];
+	struct problem problem = { "" };
+	cfg_opt_t *row;
+
+	for (unsigned i = 0; section && !reader->error && (row = cfg_getnopt(section, i)) != NULL; i++) {
+		int error = conf_value_add_pair(option, reader->values, cfg_opt_name(row), cfg_opt_getstr(row), &problem);
+
+		if (error == -EINVAL)
+			fail(reader, reader->given_at[index], "%s", problem.text);
+		else if (error)
+			reader->error = error;
+	}
+}
+
 static int parse_locked(struct reader *reader, cfg_opt_t *known)
 {
 	cfg_t *cfg = cfg_init(known, CFGF_NONE);
@@ -365,6 +411,9 @@ static int parse_locked(struct reader *reader, cfg_opt_t *known)
 	library_reader = reader;
 	if (cfg_parse_buf(cfg, reader->text) != CFG_SUCCESS)
 		fail(reader, (unsigned)cfg->line, "not understood; %s", FORM);
+	for (size_t i = 0; reader->options[i].name; i++)
+		if (reader->options[i].type == CONF_PAIRS && reader->given_at[i])
+			read_section(reader, i, cfg_getsec(cfg, reader->options[i].name));
 	library_reader = NULL;
 	cfg_free(cfg);
 	return reader->error;
@@ -377,12 +426,8 @@ static int parse(struct reader *reader)
 
 	if (!known)
 		return reader->error = -ENOMEM;
-	for (size_t i = 0; i < count; i++) {
-		cfg_opt_t scalar = CFG_STR_CB(reader->options[i].name, NULL, CFGF_NODEFAULT, on_value);
-		cfg_opt_t list = CFG_STR_LIST_CB(reader->options[i].name, NULL, CFGF_NODEFAULT, on_value);
-
-		known[i] = reader->options[i].type == CONF_LIST ? list : scalar;
-	}
+	for (size_t i = 0; i < count; i++)
+		known[i] = known_option(&reader->options[i]);
 	known[count] = (cfg_opt_t)CFG_END();
 	pthread_mutex_lock(&library_lock);
 	int error = parse_locked(reader, known);
@@ -403,6 +448,13 @@ static int check_counts(struct reader *reader)
 	return reader->error;
 }
 
+static void note_given(const struct reader *reader)
+{
+	for (size_t i = 0; reader->options[i].name; i++)
+		if (reader->options[i].given_offset && reader->given_at[i])
+			*(bool *)((char *)reader->values + reader->options[i].given_offset) = true;
+}
+
 static int read_file(struct reader *reader)
 {
 	int error = -ENOMEM;
@@ -417,6 +469,8 @@ static int read_file(struct reader *reader)
 			error = parse(reader);
 		if (!error)
 			error = check_counts(reader);
+		if (!error)
+			note_given(reader);
 	}
 	free(reader->given_at);
 	free(reader->text);
@@ -440,9 +494,9 @@ int conf_read(const struct conf_option *options, void *values, const char *file,
 	reader.problem->text[0] = '\0';
 	for (const struct conf_option *option = options; option->name; option++) {
 		/* Whatever the caller's memory held. */
-		if (option->type == CONF_TEXT || option->type == CONF_PATH || option->type == CONF_LIST)
+		if (option->type == CONF_TEXT || option->type == CONF_PATH || conf_value_is_list(option))
 			memset((char *)values + option->offset, 0,
-			       option->type == CONF_LIST ? sizeof(struct conf_list) : sizeof(char *));
+			       conf_value_is_list(option) ? sizeof(struct conf_list) : sizeof(char *));
 	}
 	for (const struct conf_option *option = options; option->name && !error; option++)
 		error = conf_value_set_initial(option, values, problem);

@@ -30,6 +30,7 @@ enum conf_type {
 	CONF_BOOL,		/* bool; yes or no */
 	CONF_CHOICE,		/* int: place in choices, from 0 */
 	CONF_LIST,		/* struct conf_list of strings */
+	CONF_PAIRS,		/* the same: a name, its value, the next name ...; a section of rows NAME = VALUE */
 };
 
 struct conf_list {
@@ -48,8 +49,9 @@ struct conf_option {
 	const char *meaning;	/* a sentence or two; wrapped when printed */
 	bool can_reload;
 	size_t offset;		/* where the value goes in the struct of values */
-	/* Checks the form of a text or of each item: 0, or -EINVAL and "'TEXT' is ...; allowed: ..."; NULL: none. */
+	/* Checks the form of a text, of each item, or of each value of a pair: 0, or -EINVAL and "'TEXT' is ...; allowed: ..."; NULL: none. */
 	int (*check)(const char *text, struct problem *problem);
+	size_t given_offset;	/* where a bool becomes true when the file names the option; 0: nowhere */
 };
 
 /* The file that was asked for; else the usual one where it exists; else NULL. */

@@ -40,7 +40,7 @@ static bool is_quoted(enum conf_type type)
 /* The default as it stands in a file. */
 static void print_initial(const struct conf_option *option, FILE *out)
 {
-	if (option->type == CONF_LIST)
+	if (conf_value_is_list(option))
 		fprintf(out, option->initial[0] ? "{ %s }" : "{%s}", option->initial);
 	else
 		fprintf(out, is_quoted(option->type) ? "\"%s\"" : "%s", option->initial);
@@ -63,7 +63,7 @@ void conf_print_sample(const struct conf_option *options, FILE *out)
 		print_wrapped(options->meaning, out);
 		conf_value_allowed(options, allowed);
 		fprintf(out, "# Allowed: %s.%s\n", allowed, options->can_reload ? " (reload)" : "");
-		fprintf(out, "#%s = ", options->name);
+		fprintf(out, options->type == CONF_PAIRS ? "#%s " : "#%s = ", options->name);
 		print_initial(options, out);
 		fputc('\n', out);
 	}
@@ -94,7 +94,7 @@ static void print_manual_option(const struct conf_option *option, FILE *out)
 		(void)fclose(memory);
 	}
 	conf_value_allowed(option, allowed);
-	fprintf(out, ".TP\n\\fB%s\\fR = ", option->name);
+	fprintf(out, ".TP\n\\fB%s\\fR %s", option->name, option->type == CONF_PAIRS ? "" : "= ");
 	print_plain(initial, out);
 	fputc('\n', out);
 	/* Nothing that begins a line may look like a request. */

@@ -135,6 +135,7 @@ static const char *kind_of(const struct conf_option *option)
 	case CONF_BOOL: return "yes or no";
 	case CONF_CHOICE: return "one of";
 	case CONF_LIST: return option->choices ? "a list of" : "a list";
+	case CONF_PAIRS: return "rows NAME = VALUE";
 	}
 	return "";
 }
@@ -190,6 +191,10 @@ static void print_allowed(const struct conf_option *option, FILE *out)
 	case CONF_NUMBER:
 	case CONF_SIZE:
 	case CONF_DURATION: print_range(option, out); break;
+	case CONF_PAIRS:
+		if (option->maximum)
+			fprintf(out, ", at most %" PRIu64, option->maximum);
+		break;
 	case CONF_BOOL:
 	case CONF_CHOICE: break;
 	}
@@ -289,16 +294,8 @@ static int set_text(const struct conf_option *option, void *values, const char *
 	return 0;
 }
 
-static int add_item(const struct conf_option *option, void *values, const char *text, struct problem *problem)
+static int append(struct conf_list *list, const char *text)
 {
-	struct conf_list *list = place_of(option, values);
-
-	if (option->choices && choice_index(option->choices, text) < 0)
-		return refuse(option, text, "is none of them", problem);
-	if (text[0] == '\0')
-		return refuse(option, text, "is an empty item", problem);
-	if (check_form(option, text, problem) != 0)
-		return -EINVAL;
 	char **items = reallocarray(list->items, list->count + 1, sizeof *items);
 
 	if (!items)
@@ -309,6 +306,35 @@ static int add_item(const struct conf_option *option, void *values, const char *
 		return -ENOMEM;
 	list->count++;
 	return 0;
+}
+
+static int add_item(const struct conf_option *option, void *values, const char *text, struct problem *problem)
+{
+	if (option->choices && choice_index(option->choices, text) < 0)
+		return refuse(option, text, "is none of them", problem);
+	if (text[0] == '\0')
+		return refuse(option, text, "is an empty item", problem);
+	if (check_form(option, text, problem) != 0)
+		return -EINVAL;
+	return append(place_of(option, values), text);
+}
+
+int conf_value_add_pair(const struct conf_option *option, void *values, const char *name, const char *text,
+			struct problem *problem)
+{
+	int error;
+
+	if (text[0] == '\0')
+		return refuse(option, text, "is an empty value", problem);
+	if (check_form(option, text, problem) != 0)
+		return -EINVAL;
+	error = append(place_of(option, values), name);
+	return error ? error : append(place_of(option, values), text);
+}
+
+bool conf_value_is_list(const struct conf_option *option)
+{
+	return option->type == CONF_LIST || option->type == CONF_PAIRS;
 }
 
 int conf_value_set(const struct conf_option *option, void *values, const char *text, struct problem *problem)
@@ -322,6 +348,7 @@ int conf_value_set(const struct conf_option *option, void *values, const char *t
 	case CONF_BOOL: return set_bool(option, values, text, problem);
 	case CONF_CHOICE: return set_choice(option, values, text, problem);
 	case CONF_LIST: return add_item(option, values, text, problem);
+	case CONF_PAIRS: break;
 	}
 	return -EINVAL;
 }
@@ -338,6 +365,8 @@ static int add_items(const struct conf_option *option, void *values, char *items
 
 int conf_value_set_initial(const struct conf_option *option, void *values, struct problem *problem)
 {
+	if (option->type == CONF_PAIRS)
+		return 0;
 	if (option->type != CONF_LIST)
 		return conf_value_set(option, values, option->initial, problem);
 	char *items = strdup(option->initial);
@@ -354,7 +383,7 @@ void conf_value_clear(const struct conf_option *option, void *values)
 
 		free(*place);
 		*place = NULL;
-	} else if (option->type == CONF_LIST) {
+	} else if (conf_value_is_list(option)) {
 		struct conf_list *list = place_of(option, values);
 
 		for (size_t i = 0; i < list->count; i++)
@@ -368,12 +397,16 @@ int conf_value_check_count(const struct conf_option *option, const void *values,
 {
 	const struct conf_list *list = read_place_of(option, values);
 	char allowed[CONF_ALLOWED_SIZE];
+	size_t count;
 
-	if (option->type != CONF_LIST ||
-	    (list->count >= option->minimum && (option->maximum == 0 || list->count <= option->maximum)))
+	if (!conf_value_is_list(option))
+		return 0;
+	count = option->type == CONF_PAIRS ? list->count / 2 : list->count;
+	if (count >= option->minimum && (option->maximum == 0 || count <= option->maximum))
 		return 0;
 	conf_value_allowed(option, allowed);
-	problem_set(problem, "%s has %zu items; allowed: %s", option->name, list->count, allowed);
+	problem_set(problem, "%s has %zu %s; allowed: %s", option->name, count, option->type == CONF_PAIRS ? "rows" : "items",
+		    allowed);
 	return -EINVAL;
 }
 
@@ -398,6 +431,18 @@ static void print_list(const struct conf_list *list, FILE *out)
 	fputs(list->count ? " }" : "}", out);
 }
 
+static void print_pairs(const struct conf_list *list, FILE *out)
+{
+	fputs("{", out);
+	for (size_t i = 0; i + 1 < list->count; i += 2) {
+		fputc(' ', out);
+		print_quoted(list->items[i], out);
+		fputs(" = ", out);
+		print_quoted(list->items[i + 1], out);
+	}
+	fputs(list->count ? " }" : "}", out);
+}
+
 void conf_value_print(const struct conf_option *option, const void *values, FILE *out)
 {
 	const void *place = read_place_of(option, values);
@@ -416,6 +461,7 @@ void conf_value_print(const struct conf_option *option, const void *values, FILE
 		break;
 	}
 	case CONF_LIST: print_list(place, out); break;
+	case CONF_PAIRS: print_pairs(place, out); break;
 	}
 }
 
@@ -441,7 +487,8 @@ bool conf_value_equal(const struct conf_option *option, const void *a, const voi
 	case CONF_DURATION: return *(const uint64_t *)one == *(const uint64_t *)other;
 	case CONF_BOOL: return *(const bool *)one == *(const bool *)other;
 	case CONF_CHOICE: return *(const int *)one == *(const int *)other;
-	case CONF_LIST: return lists_equal(one, other);
+	case CONF_LIST:
+	case CONF_PAIRS: return lists_equal(one, other);
 	}
 	return false;
 }

@@ -13,6 +13,10 @@
 
 /* Replaces the value; adds an item to a list. On failure the value is as it was. */
 int conf_value_set(const struct conf_option *option, void *values, const char *text, struct problem *problem);
+int conf_value_add_pair(const struct conf_option *option, void *values, const char *name, const char *text,
+			struct problem *problem);
+/* Whether it is a struct conf_list. */
+bool conf_value_is_list(const struct conf_option *option);
 /* Sets the default, where there is none yet or it was cleared. */
 int conf_value_set_initial(const struct conf_option *option, void *values, struct problem *problem);
 /* Frees a string or list, and leaves none. */

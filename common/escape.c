@@ -158,3 +158,50 @@ char *escape_utf8_new(struct text text, size_t *ret_length)
 	*ret_length = used;
 	return copy;
 }
+
+/* Eight bytes of which none is a NUL or above 0x7f. */
+static bool is_plain_word(const char *bytes)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof word);
+	return ((word | (word - 0x0101010101010101)) & 0x8080808080808080) == 0;
+}
+
+size_t escape_put_utf8(char *out, unsigned code)
+{
+	if (code < 0x80) {
+		out[0] = (char)code;
+		return 1;
+	}
+	if (code < 0x800) {
+		out[0] = (char)(0xc0 | code >> 6);
+		out[1] = (char)(0x80 | (code & 0x3f));
+		return 2;
+	}
+	if (code < 0x10000) {
+		out[0] = (char)(0xe0 | code >> 12);
+		out[1] = (char)(0x80 | (code >> 6 & 0x3f));
+		out[2] = (char)(0x80 | (code & 0x3f));
+		return 3;
+	}
+	out[0] = (char)(0xf0 | code >> 18);
+	out[1] = (char)(0x80 | (code >> 12 & 0x3f));
+	out[2] = (char)(0x80 | (code >> 6 & 0x3f));
+	out[3] = (char)(0x80 | (code & 0x3f));
+	return 4;
+}
+
+bool escape_is_utf8(struct text text)
+{
+	uint32_t code = 0;
+
+	while (text.length) {
+		size_t length = text.length >= 8 && is_plain_word(text.start) ? 8 : take_code_point(text, &code);
+
+		if (length == 0 || text.start[0] == '\0')
+			return false;
+		text = (struct text){ text.start + length, text.length - length };
+	}
+	return true;
+}

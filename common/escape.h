@@ -11,6 +11,7 @@
 #ifndef SMTPTRAIL_ESCAPE_H
 #define SMTPTRAIL_ESCAPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -29,5 +30,11 @@ size_t escape_into(struct text text, char *buffer, size_t size, size_t *ret_colu
 /* For JSON, whose writer escapes controls itself: valid UTF-8 as it is, each byte of anything else
  * as \xNN. The caller frees; NULL: no memory. Terminated, and *ret_length long. */
 char *escape_utf8_new(struct text text, size_t *ret_length);
+
+/* A code point, in 1 to 4 bytes; gives how many. */
+size_t escape_put_utf8(char *out, unsigned code);
+
+/* Whether it is valid UTF-8 without a NUL. */
+bool escape_is_utf8(struct text text);
 
 #endif

@@ -27,6 +27,7 @@ static const char *const gap_reasons[GAP_REASONS] = {
 	[GAP_TOO_LARGE] = "too_large",
 	[GAP_NO_EPOCH] = "no_epoch",
 	[GAP_NUMBERS] = "numbers_used_up",
+	[GAP_TRIMMED] = "trimmed",
 };
 
 const char *journal_start_name(enum journal_start start)
@@ -70,9 +71,11 @@ static struct segment_head *active_head(struct journal *journal)
 static void store_gaps(struct journal *journal)
 {
 	struct segment_head *head = active_head(journal);
+	struct front_map *guarded = journal_guard_map(journal->active);
 
 	if (head)
 		memcpy(head->gaps, journal->gaps, sizeof journal->gaps);
+	(void)journal_guard_map(guarded);
 }
 
 void journal_gap_note(struct journal *journal, enum gap_reason reason, uint64_t count, uint64_t from_us,
@@ -120,6 +123,8 @@ void journal_gap_return(struct journal *journal, const struct journal_gap *gap)
 	pthread_mutex_unlock(&journal->lock);
 }
 
+enum { FETCH_AHEAD_MAX = 512 };		/* bytes of an entry */
+
 /* Appending. */
 
 void journal_list_add(struct journal *journal, struct segment *segment)
@@ -163,9 +168,12 @@ static bool roll(struct journal *journal)
 	segment->read_from = 1;
 	segment->created_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 	segment->used = SEGMENT_HEAD_SIZE;
+	struct front_map *guarded = journal_guard_map(next);
+
 	segment_head_fill(head, &journal->origin, segment->number, next->size, segment->first_counter,
 			  segment->created_us);
 	segment->head_crc = head->crc;
+	(void)journal_guard_map(guarded);
 	store_gaps(journal);
 	journal_list_add(journal, segment);
 	return true;
@@ -177,18 +185,22 @@ static void put_entry(struct journal *journal, struct text payload, uint32_t pay
 	unsigned char *at = journal->active->bytes + segment->used;
 	struct segment_entry_head *head = (struct segment_entry_head *)(void *)at;
 	uint64_t size = segment_entry_size(payload.length);
+	struct front_map *guarded = journal_guard_map(journal->active);
 
 	head->seq = segment_seq(segment->origin.epoch, ++journal->counter);
 	head->crc = segment_entry_crc(payload_crc, segment->head_crc, (uint32_t)payload.length, head->seq);
 	memcpy(at + sizeof *head, payload.start, payload.length);
 	/* From here on it counts, whatever becomes of this process. */
 	__atomic_store_n(&head->length, (uint32_t)payload.length, __ATOMIC_RELEASE);
+	(void)journal_guard_map(guarded);
 	segment->last_counter = journal->counter;
 	segment->used += size;
 	if (journal->end.index == journal->shipped.index)
 		journal->unshipped_time_us = journal_payload_time(payload);
 	journal->end.index++;
 	journal->end.byte += size;
+	atomic_store_explicit(&journal->next_place, (uintptr_t)(at + size), memory_order_relaxed);
+	atomic_store_explicit(&journal->next_segment, (uintptr_t)segment, memory_order_relaxed);
 	atomic_store(&journal->appended, journal->end.index);
 }
 
@@ -221,6 +233,37 @@ static void wake_if_asleep(struct sleeper *sleeper)
 		journal_wake_sleeper(sleeper);
 }
 
+/* What another core wrote last comes while this one still reckons, and at once for writing. */
+static inline void fetch_to_write(const void *at)
+{
+#ifdef __x86_64__
+	/* By its name: the compiler's own makes a fetch for reading of it, for the oldest processors' sake. */
+	__asm__ volatile("prefetchw (%0)" : : "r"(at));
+#else
+	__builtin_prefetch(at, 1);
+#endif
+}
+
+/* Guesses: nothing is lost but time where another thread was quicker, and an address may be that of nothing. */
+static void fetch_ahead(struct journal *journal, uint64_t size)
+{
+	fetch_to_write(&journal->lock);
+	fetch_to_write(&journal->end);
+	uintptr_t place = atomic_load_explicit(&journal->next_place, memory_order_relaxed);
+
+	fetch_to_write((const void *)atomic_load_explicit(&journal->next_segment, memory_order_relaxed));
+	for (uintptr_t at = 0; at <= size && at < FETCH_AHEAD_MAX; at += 64)
+		fetch_to_write((const void *)(place + at));
+}
+
+static bool has_place(const struct journal *journal, uint64_t size)
+{
+	const struct front_map *active = journal->active;
+
+	return active && journal->last->used + size <= active->size &&
+	       !atomic_load_explicit(&active->is_broken, memory_order_relaxed);
+}
+
 int journal_append(struct journal *journal, struct text payload)
 {
 	bool has_rolled = false;
@@ -228,6 +271,7 @@ int journal_append(struct journal *journal, struct text payload)
 
 	if (payload.length == 0 || payload.length > JOURNAL_ENTRY_MAX)
 		return refuse(journal, payload, GAP_TOO_LARGE);
+	fetch_ahead(journal, segment_entry_size(payload.length));
 	uint32_t payload_crc = crc32c(0, payload.start, payload.length);
 	uint64_t size = segment_entry_size(payload.length);
 
@@ -236,7 +280,7 @@ int journal_append(struct journal *journal, struct text payload)
 		reason = GAP_NO_EPOCH;
 	} else if (journal->counter >= SEGMENT_COUNTER_MAX) {
 		reason = GAP_NUMBERS;
-	} else if (!journal->active || journal->last->used + size > journal->active->size) {
+	} else if (!has_place(journal, size)) {
 		has_rolled = roll(journal);
 		if (!has_rolled)
 			reason = GAP_FRONT_FULL;
@@ -344,27 +388,42 @@ void journal_unmap_retired(struct journal *journal)
 	}
 }
 
+/* Called with the lock. None left: records come faster than this thread has its turn. */
+static void want_spares(struct journal *journal)
+{
+	uint64_t most = journal->options.front_bytes / journal->options.segment_bytes / 8;
+
+	if (most > JOURNAL_SPARES_MOST)
+		most = JOURNAL_SPARES_MOST;
+	if (journal->spares_wanted < JOURNAL_SPARES)
+		journal->spares_wanted = JOURNAL_SPARES;
+	else if (journal->active && journal->spare_count == 0 && 2 * journal->spares_wanted <= most)
+		journal->spares_wanted *= 2;
+}
+
 int journal_prepare(struct journal *journal)
 {
 	int error = 0;
 
 	atomic_store(&journal->wants_prepare, false);
 	journal_unmap_retired(journal);
+	pthread_mutex_lock(&journal->lock);
+	want_spares(journal);
+	pthread_mutex_unlock(&journal->lock);
 	while (!error) {
 		pthread_mutex_lock(&journal->lock);
-		bool is_enough = journal->spare_count >= JOURNAL_SPARES;
+		unsigned spares = journal->spare_count, wanted = journal->spares_wanted;
 		bool has_room =
 			journal->front_used + journal->options.segment_bytes <= journal->options.front_bytes;
-		bool has_one = journal->spare_count > 0;
 		pthread_mutex_unlock(&journal->lock);
-		if (is_enough)
+		if (spares >= wanted)
 			break;
-		if (!has_room) {
-			/* A small front that has one spare is as it should be. */
-			error = has_one ? 0 : -ENOSPC;
+		error = has_room ? make_spare(journal) : -ENOSPC;
+		/* A small front that has one spare is as it should be; and more than some are a wish. */
+		if (error && spares >= (has_room ? JOURNAL_SPARES : 1)) {
+			error = 0;
 			break;
 		}
-		error = make_spare(journal);
 	}
 	pthread_mutex_lock(&journal->lock);
 	journal->counts.prepare_error = -error;
@@ -532,6 +591,11 @@ struct journal_origin journal_origin(struct journal *journal)
 
 	pthread_mutex_unlock(&journal->lock);
 	return origin;
+}
+
+uint64_t journal_first_segment(const struct journal *journal)
+{
+	return journal->first_segment;
 }
 
 void journal_stat(struct journal *journal, struct journal_stat *ret_stat)

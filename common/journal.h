@@ -35,8 +35,10 @@
 
 #define JOURNAL_COUNTER_BITS 40
 #define JOURNAL_ENTRY_MAX 65536
-#define JOURNAL_BATCH_ENTRIES 128
+#define JOURNAL_BATCH_ENTRIES 256
 #define JOURNAL_BATCH_BYTES (256 * 1024)
+#define JOURNAL_PARTITIONS_MAX 64
+#define JOURNAL_PARTITION_DIRECTORY "%s/partition-%u"	/* of partitions but 0, below that of partition 0 */
 #define JOURNAL_NAME_SIZE 64		/* host, instance, producer, incarnation with their NUL */
 
 struct journal;
@@ -87,6 +89,10 @@ struct journal_birth {
 	char previous_producer[JOURNAL_NAME_SIZE];	/* empty where it is the same */
 };
 
+/* For the whole process, before threads start: a file of the front that another program cuts short costs its entries
+ * (counted as damaged) and not a SIGBUS. */
+void journal_guard(void);
+
 /* Locks both directories, recovers, begins an epoch. A damaged file is set aside and counted. */
 int journal_open(struct journal **ret_journal, const struct journal_options *options,
 		 struct problem *problem);
@@ -95,6 +101,8 @@ void journal_close(struct journal *journal);
 
 struct journal_birth journal_birth(struct journal *journal);
 struct journal_origin journal_origin(struct journal *journal);
+/* The number of this start's first segment: all its entries are in this and later ones, also under another producer. */
+uint64_t journal_first_segment(const struct journal *journal);
 
 /* 0; -ENOSPC: full; -EMSGSIZE: empty, or larger than JOURNAL_ENTRY_MAX. What is refused is counted, but for
  * a gap record (by its first byte, the stage): its maker puts the gap back, and it must not grow by that.
@@ -119,7 +127,7 @@ struct journal_gap {
 };
 /* Takes the gap away; false: there is none. */
 bool journal_gap_take(struct journal *journal, struct journal_gap *ret_gap);
-/* Puts it back where its record could not be appended either. */
+/* Puts it back where its record could not be appended either; or tells of one of the reason "trimmed". */
 void journal_gap_return(struct journal *journal, const struct journal_gap *gap);
 
 /* Reading: the shipper. */
@@ -163,6 +171,8 @@ struct journal_stat {
 	uint64_t refused;		/* since open */
 	uint64_t damaged;		/* entries found damaged or missing, since open */
 	uint64_t quarantined;		/* files set aside */
+	uint64_t torn;			/* unfinished last entries found at open: nothing confirmed is lost by one */
+	uint64_t mended;		/* files whose damaged head could be told again */
 	uint64_t backlog;		/* entries not known to be shipped */
 	uint64_t backlog_bytes;
 	uint64_t oldest_us;		/* time of the oldest of them; 0: none */
@@ -178,6 +188,7 @@ void journal_stat(struct journal *journal, struct journal_stat *ret_stat);
 struct journal_scan;
 struct journal_scan_entry {
 	const char *file;		/* name of the segment */
+	uint64_t segment;		/* its number */
 	uint64_t offset;
 	uint64_t seq;
 	struct text payload;

@@ -185,6 +185,8 @@ static void print_identity(const struct identity *identity, FILE *out)
 			identity->renames[i].from_counter, identity->renames[i].producer);
 	for (size_t i = 0; i < identity->fence_count; i++)
 		fprintf(out, "fenced %s\n", identity->fences[i].producer);
+	if (identity->shipped_incarnation[0])
+		fprintf(out, "shipped %s %" PRIu64 "\n", identity->shipped_incarnation, identity->shipped_counter);
 	fprintf(out, "end\n");
 }
 
@@ -282,6 +284,12 @@ static bool take_rename(struct identity *identity, const char *value)
 	       identity_add_rename(identity, row.incarnation, row.from_counter, row.producer) == 0;
 }
 
+static bool take_shipped(struct identity *identity, const char *value)
+{
+	return sscanf(value, "%63s %20" SCNu64, identity->shipped_incarnation, &identity->shipped_counter) == 2 &&
+	       is_name(identity->shipped_incarnation) && identity->shipped_counter <= SEGMENT_COUNTER_MAX;
+}
+
 /* A line of a name that a later version writes is passed over. */
 static bool take_line(struct identity *identity, char *line)
 {
@@ -306,6 +314,8 @@ static bool take_line(struct identity *identity, char *line)
 		return take_rename(identity, value);
 	if (strcmp(line, "fenced") == 0)
 		return is_name(value) && identity_add_fence(identity, value) == 0;
+	if (strcmp(line, "shipped") == 0)
+		return take_shipped(identity, value);
 	return true;
 }
 

@@ -46,6 +46,10 @@ struct identity {
 	struct identity_rename *renames;
 	struct identity_fence *fences;
 	size_t epoch_count, rename_count, fence_count;
+	/* How far Redis had taken the entries when that was written last (regularly, and at the close); empty: not known. Where an older
+	 * copy of the journal comes back, it tells what the other holder of the identity need not be asked for. */
+	char shipped_incarnation[JOURNAL_NAME_SIZE];
+	uint64_t shipped_counter;
 };
 
 void identity_done(struct identity *identity);

@@ -6,6 +6,7 @@
  *     journal_keep.c      the keeper: to the spool, and away
  *     journal_read.c      the reader: batches, seeking, what is shipped, a change of producer
  *     journal_scan.c      reading from outside
+ *     journal_guard.c     a mapped file that others cut short
  *     journal_segment.c   the layout;  journal_identity.c  the file "producer"
  *
  * Threads: one lock, for moments: nobody makes a system call while holding it, and nobody walks the list
@@ -23,7 +24,10 @@
 #include "journal_identity.h"
 #include "journal_segment.h"
 
-#define JOURNAL_SPARES 2		/* made ready ahead of need */
+/* Made ready ahead of need; more of them, up to the most and to an eighth of the front, once all were used up before
+ * the thread that makes them had its turn. */
+#define JOURNAL_SPARES 2
+#define JOURNAL_SPARES_MOST 16
 #define JOURNAL_COPY_CHUNK (256 * 1024)
 
 enum gap_reason {
@@ -34,6 +38,7 @@ enum gap_reason {
 	GAP_TOO_LARGE,
 	GAP_NO_EPOCH,			/* no identity could be written yet */
 	GAP_NUMBERS,			/* the counter of this epoch is at its end */
+	GAP_TRIMMED,			/* from the stream, before a registered reader had done with them */
 	GAP_REASONS,
 };
 _Static_assert(GAP_REASONS <= SEGMENT_GAPS, "each reason has its place in a segment's head");
@@ -68,6 +73,7 @@ struct front_map {
 	struct segment *segment;	/* made with it, because an appender must not allocate */
 	unsigned char *bytes;
 	uint64_t size;
+	atomic_bool is_broken;		/* its file is shorter: nothing more goes into it */
 };
 
 struct sleeper {
@@ -100,6 +106,7 @@ struct journal {
 	struct journal_options options;
 	char *front_path, *spool_path;
 	int front, spool;		/* the directories, locked */
+	uint64_t first_segment;		/* number of the first that this start makes */
 
 	/* What every append touches stands together: each line of the cache that two processors share costs
 	 * as much as all of the rest. */
@@ -110,11 +117,12 @@ struct journal {
 	struct place end;		/* of what is appended */
 	bool has_epoch;			/* the epoch is durable: entries may be made */
 	atomic_uint_fast64_t appended;	/* end.index, for those who wait */
+	atomic_uintptr_t next_place, next_segment;	/* where the next entry goes, to be fetched before the lock */
 
 	_Alignas(64) struct segment *first;	/* in the order of reading */
 	struct front_map *spares, *spares_end;
 	struct front_map *retired;	/* to be unmapped */
-	unsigned spare_count;
+	unsigned spare_count, spares_wanted;
 	uint64_t next_number;
 	struct journal_origin origin;
 	struct journal_birth birth;
@@ -147,7 +155,22 @@ struct journal {
 	uint64_t copy_number;
 	bool has_new_file;		/* the spool directory is not synced since */
 	uint64_t kept_index;		/* end.index at the last keep */
+	uint64_t remembered_us;		/* monotonic: when the shipped mark was written last; 0: never */
 };
+
+/* Which map this thread stores into just now; NULL: none. */
+extern _Thread_local struct front_map *journal_guarded;
+
+/* Gives what was guarded before, to be guarded again afterwards. */
+static inline struct front_map *journal_guard_map(struct front_map *map)
+{
+	struct front_map *before = journal_guarded;
+
+	atomic_signal_fence(memory_order_seq_cst);
+	journal_guarded = map;
+	atomic_signal_fence(memory_order_seq_cst);
+	return before;
+}
 
 /* A payload is a record: a byte of stage, then its time. 0: it is too short to hold one. */
 static inline uint64_t journal_payload_time(struct text payload)
@@ -175,6 +198,14 @@ bool journal_is_shipped(const struct journal *journal, const struct segment *seg
 struct segment *journal_segment_first(struct journal *journal);
 struct segment *journal_segment_next(struct journal *journal, struct segment *segment);
 void journal_segment_unpin(struct journal *journal, struct segment *segment);
+
+/* Tells a damaged head again, in the file too, from what the file and its neighbours say; only where a checksum proves
+ * it. window: SEGMENT_WINDOW_SIZE bytes. */
+bool journal_mend_head(int directory, const char *name, uint64_t number, struct segment_head *head,
+		       unsigned char *window);
+
+/* Writes into the identity how far Redis has taken the entries. The keeper alone. */
+void journal_remember_shipped(struct journal *journal);
 
 void journal_wake_sleeper(struct sleeper *sleeper);
 /* Unmaps what appenders have left. */

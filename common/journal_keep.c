@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -19,6 +20,10 @@
 
 /* Beside errors: the file of the front is not there, or shorter than it was. */
 enum { FRONT_FILE_GONE = 1 };
+
+/* Writing the identity costs two syncs, so it is rare; what Redis takes meanwhile may be doubled where a copy of
+ * this spool goes on under another identity (doc/durability.md says so). */
+enum { REMEMBER_EVERY_US = 5000000 };
 
 void journal_copy_close(struct journal *journal)
 {
@@ -94,16 +99,29 @@ static bool is_room(struct journal *journal, uint64_t bytes)
 	return left >= wanted && left - wanted >= bytes;
 }
 
+/* What Redis has goes before its time where its place is needed; false: there is nothing of that kind. */
+static bool give_way(struct journal *journal)
+{
+	struct segment *segment = oldest_shipped(journal);
+
+	if (!segment || segment == journal->copying)
+		return false;
+	remove_segment(journal, segment, false);
+	return true;
+}
+
 static int make_room(struct journal *journal, uint64_t bytes)
 {
-	while (!is_room(journal, bytes)) {
-		struct segment *segment = oldest_shipped(journal);
-
-		if (!segment || segment == journal->copying)
+	while (!is_room(journal, bytes))
+		if (!give_way(journal))
 			return -ENOSPC;
-		remove_segment(journal, segment, false);
-	}
 	return 0;
+}
+
+/* A quota, for one, does not show in what a file system says of its room. */
+static bool is_full(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT;
 }
 
 /* Copying. */
@@ -172,10 +190,9 @@ static int copy_chunk(struct journal *journal, struct segment *segment, uint64_t
 		return got < 0 ? -errno : FRONT_FILE_GONE;
 	ssize_t put = pwrite(journal->copy_to, journal->copy_buffer, (size_t)got, (off_t)offset);
 
-	if (put < 0)
-		return errno == EINTR ? 0 : -errno;
-	if (put == 0)
-		return -ENOSPC;
+	error = put < 0 ? -errno : put == 0 ? -ENOSPC : 0;
+	if (error)
+		return error == -EINTR || (is_full(error) && give_way(journal)) ? 0 : error;
 	segment->copied += (uint64_t)put;
 	pthread_mutex_lock(&journal->lock);
 	if (segment->copied > segment->spool_bytes) {
@@ -400,9 +417,13 @@ static int make_epoch_durable(struct journal *journal)
 	pthread_mutex_unlock(&journal->lock);
 	if (has_epoch)
 		return 0;
-	pthread_mutex_lock(&journal->identity_lock);
-	int error = identity_store(&journal->identity, journal->spool);
-	pthread_mutex_unlock(&journal->identity_lock);
+	int error;
+
+	do {
+		pthread_mutex_lock(&journal->identity_lock);
+		error = identity_store(&journal->identity, journal->spool);
+		pthread_mutex_unlock(&journal->identity_lock);
+	} while (is_full(error) && give_way(journal));
 	if (!error) {
 		pthread_mutex_lock(&journal->lock);
 		journal->has_epoch = true;
@@ -411,12 +432,60 @@ static int make_epoch_durable(struct journal *journal)
 	return error;
 }
 
+/* A directory that was deleted under us still takes what is written into open files; no start would find it. */
+static int check_spool(const struct journal *journal)
+{
+	struct stat status;
+
+	if (fstat(journal->spool, &status) != 0)
+		return -errno;
+	return status.st_nlink == 0 ? -ENOENT : 0;
+}
+
+/* Only a help for later: where it cannot be written, more is sent again under another name, never less. */
+void journal_remember_shipped(struct journal *journal)
+{
+	struct identity *identity = &journal->identity;
+
+	/* Across both steps: a change of producer between them would make the mark one of the old name. */
+	pthread_mutex_lock(&journal->identity_lock);
+	pthread_mutex_lock(&journal->lock);
+	const struct segment *segment = journal->first;
+	uint64_t counter = journal->shipped.counter;
+
+	while (segment && segment->number != journal->shipped.number)
+		segment = segment->next;
+	bool is_new = segment && journal->shipped.index && journal->has_epoch &&
+		      (counter != identity->shipped_counter ||
+		       strcmp(segment->origin.incarnation, identity->shipped_incarnation) != 0);
+
+	if (is_new) {
+		memcpy(identity->shipped_incarnation, segment->origin.incarnation, JOURNAL_NAME_SIZE);
+		identity->shipped_counter = counter;
+	}
+	pthread_mutex_unlock(&journal->lock);
+	if (is_new)
+		(void)identity_store(identity, journal->spool);
+	pthread_mutex_unlock(&journal->identity_lock);
+}
+
+static void remember_sometimes(struct journal *journal)
+{
+	uint64_t now_us = journal_monotonic_us();
+
+	if (journal->remembered_us && now_us - journal->remembered_us < REMEMBER_EVERY_US)
+		return;
+	journal->remembered_us = now_us;
+	journal_remember_shipped(journal);
+}
+
 int journal_keep(struct journal *journal)
 {
 	atomic_store(&journal->wants_keep, false);
 	journal->kept_index = atomic_load(&journal->appended);
 	int error = make_epoch_durable(journal);
-	int copy_error = copy_all(journal);
+	int spool_error = check_spool(journal);
+	int copy_error = spool_error ? spool_error : copy_all(journal);
 
 	if (!error)
 		error = copy_error;
@@ -424,6 +493,8 @@ int journal_keep(struct journal *journal)
 	journal->counts.keep_error = -error;
 	pthread_mutex_unlock(&journal->lock);
 	journal->has_keep_failed = error != 0;
+	if (!error)
+		remember_sometimes(journal);
 	let_go(journal);
 	return error;
 }

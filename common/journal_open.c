@@ -229,12 +229,23 @@ static void set_aside(struct journal *journal, int directory, const char *name)
 	journal->counts.quarantined++;
 }
 
+static enum segment_head_state check_head(struct journal *journal, int directory, const char *name, uint64_t number,
+					  struct segment_head *head)
+{
+	enum segment_head_state state = segment_head_check(head);
+
+	if (state != SEGMENT_HEAD_BAD || !journal_mend_head(directory, name, number, head, journal->reader.window))
+		return state;
+	journal->counts.mended++;
+	return SEGMENT_HEAD_GOOD;
+}
+
 static int find_in_spool(struct journal *journal, struct found *found, const char *name, uint64_t number)
 {
 	struct segment_head head;
 	uint64_t size;
 	int error = read_head(journal->spool, name, &head, &size);
-	enum segment_head_state state = segment_head_check(&head);
+	enum segment_head_state state = error ? SEGMENT_HEAD_BAD : check_head(journal, journal->spool, name, number, &head);
 
 	if (error || state == SEGMENT_HEAD_BAD || (state == SEGMENT_HEAD_EMPTY && size > SEGMENT_HEAD_SIZE)) {
 		set_aside(journal, journal->spool, name);
@@ -269,7 +280,7 @@ static int find_in_front(struct journal *journal, struct found *found, const cha
 	struct segment_head head;
 	uint64_t size;
 	int error = read_head(journal->front, name, &head, &size);
-	enum segment_head_state state = segment_head_check(&head);
+	enum segment_head_state state = error ? SEGMENT_HEAD_BAD : check_head(journal, journal->front, name, number, &head);
 
 	if (!error && state == SEGMENT_HEAD_EMPTY) {
 		/* A spare: nothing is written before the head. */
@@ -361,6 +372,7 @@ static int measure(struct journal *journal, struct segment *segment)
 	segment->used = reader.offset < segment->used ? reader.offset : segment->used;
 	if (segment->last_counter < segment->first_counter)
 		segment->used = SEGMENT_HEAD_SIZE;
+	journal->counts.torn += reader.tail == SEGMENT_TAIL_TORN;
 	if (reader.tail == SEGMENT_TAIL_DAMAGED) {
 		/* The last entry: no later number will show that it is missing. */
 		journal->counts.damaged++;
@@ -432,7 +444,7 @@ static int make_list(struct journal *journal, struct found *found)
 		journal->front_used += segment->front_bytes;
 		journal->spool_used += segment->spool_bytes;
 	}
-	journal->next_number = found->biggest + 1;
+	journal->next_number = journal->first_segment = found->biggest + 1;
 	return 0;
 }
 
@@ -746,6 +758,7 @@ void journal_close(struct journal *journal)
 		journal->last->closed = true;
 	journal->is_closing = true;
 	(void)journal_keep(journal);
+	journal_remember_shipped(journal);
 	drop_spares(journal);
 	free_journal(journal);
 }

@@ -534,18 +534,36 @@ enum journal_position journal_seek(struct journal *journal, struct text incarnat
 
 /* A change of producer. */
 
+/* What is known to be shipped: in this run, or, as it says where the other holder has our numbers and the
+ * cursor is no help, as it was written down last. */
+static struct place known_shipped(struct journal *journal)
+{
+	const struct identity *identity = &journal->identity;
+	struct place known = journal->shipped;
+
+	for (const struct segment *segment = journal->first; segment; segment = segment->next) {
+		struct place before = place_behind(segment, identity->shipped_counter);
+
+		if (strcmp(segment->origin.incarnation, identity->shipped_incarnation) == 0 &&
+		    identity->shipped_counter + 1 >= segment->first_counter && before.index > known.index)
+			known = before;
+	}
+	return known;
+}
+
 /* Whether entries of a segment must be read under another name, and from which counter on. */
 static bool must_rename(struct journal *journal, const struct segment *segment, uint32_t foreign_epoch,
 			uint64_t *ret_from)
 {
 	pthread_mutex_lock(&journal->lock);
+	struct place shipped = known_shipped(journal);
 	uint64_t end = segment->first_index + (segment->last_counter + 1 - segment->first_counter);
-	bool is_unshipped = end > journal->shipped.index || !segment->closed;
+	bool is_unshipped = end > shipped.index || !segment->closed;
 	uint64_t from = first_read(segment);
 
 	if (from != UINT64_MAX && segment->origin.epoch < foreign_epoch &&
-	    segment->number == journal->shipped.number && journal->shipped.counter + 1 > from)
-		from = journal->shipped.counter + 1;
+	    segment->number == shipped.number && shipped.counter + 1 > from)
+		from = shipped.counter + 1;
 	pthread_mutex_unlock(&journal->lock);
 	*ret_from = from;
 	return from != UINT64_MAX && (segment->origin.epoch >= foreign_epoch || is_unshipped);
@@ -573,8 +591,13 @@ static int rename_lineage(struct journal *journal, struct identity *identity, co
 		/* The first segment of an incarnation decides for those behind it. */
 		if (!error && is_of(segment, old) &&
 		    !has_rename(identity, segment->origin.incarnation, new) &&
-		    must_rename(journal, segment, foreign_epoch, &from))
+		    must_rename(journal, segment, foreign_epoch, &from)) {
 			error = identity_add_rename(identity, segment->origin.incarnation, from, new);
+			/* The mark was of the old name: what is read again must not pass for shipped under the new one. */
+			if (from <= identity->shipped_counter &&
+			    strcmp(segment->origin.incarnation, identity->shipped_incarnation) == 0)
+				identity->shipped_incarnation[0] = '\0';
+		}
 	}
 	if (!error)
 		error = identity_add_fence(identity, old);

@@ -25,6 +25,7 @@ struct journal_scan {
 	size_t count, next;
 	int fd;				/* of the file before next; -1: not open */
 	bool is_head_good;
+	bool has_looked_again;		/* behind its end */
 	uint64_t first_counter;		/* as its head says */
 	struct segment_reader reader;
 	struct journal_origin origin;
@@ -155,6 +156,12 @@ static void start_reader(struct journal_scan *scan, const struct segment_head *h
 		scan->reader.other_crc = crc32c(0, head, offsetof(struct segment_head, crc));
 	segment_head_origin(head, &scan->origin);
 	scan->first_counter = scan->is_head_good ? head->first_counter : 0;
+	scan->has_looked_again = false;
+}
+
+static int open_file(const struct journal_scan *scan, const char *name)
+{
+	return openat(scan->directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 }
 
 /* Opens the next file that has begun. 1, or 0: none is left. */
@@ -165,8 +172,7 @@ static int open_next(struct journal_scan *scan)
 		struct scan_file *file = &scan->files[scan->next++];
 		struct stat status;
 
-		scan->fd =
-			openat(scan->directory, file->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+		scan->fd = open_file(scan, file->name);
 		if (scan->fd < 0 && errno == ENOENT) {
 			/* Its milter let it go meanwhile: no hole. */
 			scan->last_incarnation[0] = '\0';
@@ -193,6 +199,37 @@ static int open_next(struct journal_scan *scan)
 		return 1;
 	}
 	return 0;
+}
+
+static bool has_next_begun(const struct journal_scan *scan)
+{
+	bool has_begun = false;
+
+	for (size_t i = scan->next; i < scan->count && !has_begun; i++) {
+		struct segment_head head = { 0 };
+		int fd = open_file(scan, scan->files[i].name);
+
+		has_begun = fd >= 0 && pread(fd, &head, sizeof head, 0) > 0 && segment_head_check(&head) != SEGMENT_HEAD_EMPTY;
+		if (fd >= 0)
+			close(fd);
+	}
+	return has_begun;
+}
+
+/* Whether the end is to be looked for once more: a running milter may have appended behind it since it was read. Once the
+ * next file has begun, all of this one is there. */
+static bool look_again(struct journal_scan *scan)
+{
+	struct stat status;
+
+	if (scan->has_looked_again || (scan->reader.tail == SEGMENT_TAIL_CLEAN && !has_next_begun(scan)) ||
+	    fstat(scan->fd, &status) != 0)
+		return false;
+	scan->has_looked_again = true;
+	scan->reader.end = (uint64_t)status.st_size;
+	scan->reader.window_start = scan->reader.offset;
+	scan->reader.window_fill = 0;
+	return true;
 }
 
 /* How many entries a seq shows to be missing before it. */
@@ -237,7 +274,7 @@ static void take_entry(struct journal_scan *scan, const struct journal_entry *en
 	memcpy(scan->last_incarnation, scan->origin.incarnation, JOURNAL_NAME_SIZE);
 	scan->is_tail_missing = false;
 	*ret_entry = (struct journal_scan_entry){
-		.file = current(scan)->name, .offset = scan->reader.entry_offset, .seq = entry->seq,
+		.file = current(scan)->name, .segment = current(scan)->number, .offset = scan->reader.entry_offset, .seq = entry->seq,
 		.payload = entry->payload, .origin = &scan->origin,
 	};
 }
@@ -256,6 +293,8 @@ int journal_scan_next(struct journal_scan *scan, struct journal_scan_entry *ret_
 			take_entry(scan, &entry, ret_entry);
 			return 1;
 		}
+		if (result == 0 && look_again(scan))
+			continue;
 		if (result < 0)
 			note_damage(scan);
 		else if (scan->reader.tail == SEGMENT_TAIL_DAMAGED)

@@ -5,6 +5,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #define ALL 0xffffffffu
@@ -15,6 +16,7 @@ enum { HEAD_SIZE = 9, FIELD_HEAD_SIZE = 4 };
 enum { CUT_RESERVE = FIELD_HEAD_SIZE + 16 * 32 };
 
 _Static_assert(RECORD_SIZE_MAX <= UINT16_MAX, "offsets in a record are 16 bits");
+_Static_assert(RECORD_SMALL_SIZE > HEAD_SIZE + CUT_RESERVE, "what was cut can always be said");
 _Static_assert(RECORD_TEXT_MAX + FIELD_HEAD_SIZE + HEAD_SIZE + CUT_RESERVE < RECORD_SIZE_MAX,
 	       "one text fits");
 
@@ -162,11 +164,30 @@ static uint64_t get_64(const char *at)
 	return le64toh(little);
 }
 
-static size_t room(const struct record *record)
+static size_t room_of(const struct record *record)
 {
 	size_t used = (size_t)record->size + FIELD_HEAD_SIZE + CUT_RESERVE;
 
-	return used < RECORD_SIZE_MAX ? RECORD_SIZE_MAX - used : 0;
+	return used < record->room ? record->room - used : 0;
+}
+
+static void move_to_heap(struct record *record)
+{
+	unsigned char *bytes = malloc(RECORD_SIZE_MAX);
+
+	if (!bytes)
+		return;
+	memcpy(bytes, record->small, record->size);
+	record->bytes = bytes;
+	record->room = RECORD_SIZE_MAX;
+}
+
+/* Room for a further value: as much as is wanted, or what there can be. */
+static size_t make_room(struct record *record, size_t wanted)
+{
+	if (room_of(record) < wanted && record->bytes == record->small)
+		move_to_heap(record);
+	return room_of(record);
 }
 
 static enum stage stage_of(const struct record *record)
@@ -186,11 +207,20 @@ static void check_field(const struct record *record, enum field field, enum fiel
 
 void record_init(struct record *record, enum stage stage, uint64_t time_us)
 {
+	record->bytes = record->small;
+	record->room = sizeof record->small;
 	record->bytes[0] = (unsigned char)stage;
 	put_64(record->bytes + 1, time_us);
 	record->size = HEAD_SIZE;
 	record->last = 0;
 	record->cut_count = 0;
+}
+
+void record_done(struct record *record)
+{
+	if (record->bytes != record->small)
+		free(record->bytes);
+	record->bytes = record->small;
 }
 
 static unsigned char *add_field(struct record *record, enum field field, size_t length)
@@ -215,21 +245,19 @@ void record_note_cut(struct record *record, enum field field)
 
 static void add_text(struct record *record, enum field field, struct text text, size_t max)
 {
-	size_t free_bytes = room(record);
+	size_t most = max < RECORD_TEXT_MAX ? max : RECORD_TEXT_MAX, length = text.length < most ? text.length : most;
+	size_t free_bytes = make_room(record, length + 1);
 
-	if (max > RECORD_TEXT_MAX)
-		max = RECORD_TEXT_MAX;
-	if (max > free_bytes)
-		max = free_bytes;
-	if (text.length > max) {
+	if (length > free_bytes)
+		length = free_bytes;
+	if (length < text.length || free_bytes == 0)
 		record_note_cut(record, field);
-		text.length = max;
-		if (!max && free_bytes == 0)
-			return;
-	}
-	unsigned char *at = add_field(record, field, text.length);
-	if (text.length)
-		memcpy(at, text.start, text.length);
+	if (free_bytes == 0)
+		return;
+	unsigned char *at = add_field(record, field, length);
+
+	if (length)
+		memcpy(at, text.start, length);
 }
 
 void record_set_text_max(struct record *record, enum field field, struct text text, size_t max)
@@ -256,7 +284,7 @@ void record_set_string(struct record *record, enum field field, const char *stri
 static void set_integer(struct record *record, enum field field, enum field_type type, uint64_t value)
 {
 	check_field(record, field, type);
-	if (room(record) < 8) {
+	if (make_room(record, 8) < 8) {
 		record_note_cut(record, field);
 		return;
 	}
@@ -300,23 +328,22 @@ void record_add_item(struct record *record, enum field field, struct text item)
 	if (!item.start)
 		return;
 	if (!continues_list(record, field)) {
-		if (room(record) == 0) {
+		if (make_room(record, 1) == 0) {
 			record_note_cut(record, field);
 			return;
 		}
 		(void)add_field(record, field, 0);
 	}
-	unsigned char *head = record->bytes + record->last;
-	size_t length = get_16((const char *)head + 2);
+	size_t length = get_16((const char *)record->bytes + record->last + 2);
 	bool quoted = needs_quotes(item);
 	size_t worst = item.length * (quoted ? 2 : 1) + 4;
 
 	/* A list is never cut inside an item: a half name would be a wrong name. */
-	if (length + worst > RECORD_TEXT_MAX || worst > room(record)) {
+	if (length + worst > RECORD_TEXT_MAX || worst > make_room(record, worst)) {
 		record_note_cut(record, field);
 		return;
 	}
-	unsigned char *at = record->bytes + record->size;
+	unsigned char *head = record->bytes + record->last, *at = record->bytes + record->size;
 	if (length > 0) {
 		*at++ = ',';
 		*at++ = ' ';
@@ -494,21 +521,38 @@ static void put_digits(char *at, unsigned value, int digits)
 /* The last microsecond of the year 9999: beyond it the form has no room. */
 #define TIME_MAX_US UINT64_C(253402300799999999)
 
+enum { DAYS_TO_1970 = 719468 };		/* from 0000-03-01 */
+enum { DAYS_4_YEARS = 1461, DAYS_100_YEARS = 36524, DAYS_400_YEARS = 146097 };
+
+/* In years that begin in March, so that a leap day is the last of its year. gmtime_r takes a lock of the whole process
+ * and ten times as long. */
+static void put_date(char *at, unsigned days_since_1970)
+{
+	unsigned days = days_since_1970 + DAYS_TO_1970, era = days / DAYS_400_YEARS;
+
+	days %= DAYS_400_YEARS;
+	unsigned year = (days - days / (DAYS_4_YEARS - 1) + days / DAYS_100_YEARS - days / (DAYS_400_YEARS - 1)) / 365;
+
+	days -= 365 * year + year / 4 - year / 100;
+	/* March to July have 153 days, and so have the next five. */
+	unsigned month = (5 * days + 2) / 153, is_next_year = month >= 10;
+
+	put_digits(at, 400 * era + year + is_next_year, 4);
+	put_digits(at + 5, is_next_year ? month - 9 : month + 3, 2);
+	put_digits(at + 8, days - (153 * month + 2) / 5 + 1, 2);
+}
+
 void time_format(uint64_t time_us, char *ret_text)
 {
 	if (time_us > TIME_MAX_US)
 		time_us = TIME_MAX_US;
-	time_t seconds = (time_t)(time_us / 1000000);
-	struct tm parts = { 0 };
+	unsigned second = (unsigned)(time_us / 1000000 % 86400);
 
-	(void)gmtime_r(&seconds, &parts);
 	memcpy(ret_text, "0000-00-00T00:00:00.000000Z", TIME_TEXT_SIZE);
-	put_digits(ret_text, (unsigned)parts.tm_year + 1900, 4);
-	put_digits(ret_text + 5, (unsigned)parts.tm_mon + 1, 2);
-	put_digits(ret_text + 8, (unsigned)parts.tm_mday, 2);
-	put_digits(ret_text + 11, (unsigned)parts.tm_hour, 2);
-	put_digits(ret_text + 14, (unsigned)parts.tm_min, 2);
-	put_digits(ret_text + 17, (unsigned)parts.tm_sec, 2);
+	put_date(ret_text, (unsigned)(time_us / 1000000 / 86400));
+	put_digits(ret_text + 11, second / 3600, 2);
+	put_digits(ret_text + 14, second / 60 % 60, 2);
+	put_digits(ret_text + 17, second % 60, 2);
 	put_digits(ret_text + 20, (unsigned)(time_us % 1000000), 6);
 }
 

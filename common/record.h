@@ -7,10 +7,11 @@
  * over fields it does not know. The names, types and stages are record.def's.
  *
  * Threads: one owner at a time; the tables are constant.
- * Memory:  no allocation. Setters copy in; views lend from the bytes they were
- *          opened on, until those bytes change.
+ * Memory:  a record begins in RECORD_SMALL_SIZE bytes of its own and moves to the heap where
+ *          they do not suffice; record_done gives that back. Setters copy in; views lend from
+ *          the bytes they were opened on, until those bytes change.
  * Limits:  a text is cut at RECORD_TEXT_MAX or where the record is full
- *          (RECORD_SIZE_MAX); the field "cut" names each field that was.
+ *          (RECORD_SIZE_MAX, or no memory for it); the field "cut" names each field that was.
  * Errors:  setters do not fail. Setting a field that its stage does not carry is
  *          our own mistake and asserts. record_view_open gives -EBADMSG.
  */
@@ -26,6 +27,7 @@
 #define RECORD_SCHEMA 1			/* the value of the field "schema" */
 #define RECORD_TEXT_MAX 8192		/* bytes of one text or list */
 #define RECORD_SIZE_MAX 49152		/* bytes of an encoded record */
+#define RECORD_SMALL_SIZE 4096		/* bytes of nearly every one */
 #define RECORD_VALUE_TEXT_MAX 32	/* bytes that a number, time or flag needs as text */
 
 enum stage {
@@ -75,16 +77,22 @@ const struct field_info *field_by_name(struct text name);
 const char *field_type_name(enum field_type type);
 bool field_is_at(const struct field_info *info, enum stage stage);
 
-/* A record being written; about 48 KiB, fit for the stack. */
+/*
+ * A record being written; some 4 KiB, fit for the stack. With all of its room there a callback would touch pages
+ * 48 KiB down: libmilter begins and ends threads all the time, and each end gives such pages back to the kernel.
+ */
 struct record {
 	uint16_t size;			/* bytes used */
 	uint16_t last;			/* where the last field begins, for record_add_item */
 	uint16_t cut_count;
 	uint16_t cut[16];		/* numbers of the fields that were cut */
-	unsigned char bytes[RECORD_SIZE_MAX];
+	size_t room;			/* of bytes */
+	unsigned char *bytes;		/* small, or on the heap */
+	unsigned char small[RECORD_SMALL_SIZE];
 };
 
 void record_init(struct record *record, enum stage stage, uint64_t time_us);
+void record_done(struct record *record);
 /* An absent text (NULL start or NULL string) sets nothing. */
 void record_set_text(struct record *record, enum field field, struct text text);
 void record_set_string(struct record *record, enum field field, const char *string);

@@ -2,8 +2,11 @@
  * redis_link.h - one connection to Redis: address forms, authentication, reopening, and what an
  * error reply means.
  *
- * Addresses: unix:/path and tcp:HOST:PORT (tcp:[IPv6]:PORT). hiredis is included by redis_link.c
- * alone, which also hands out replies in the small form below.
+ * The forms of an address are redis_address.h's. With sentinels or a cluster the link finds whom to ask
+ * (redis_route.h): at each open the master that most sentinels name, whose role is looked at, and once a
+ * second, before a command, whether they still name it; of a cluster the node that holds the key of
+ * redis_link_for(), following MOVED and ASK, which say that nothing was done. hiredis is included by
+ * redis_link.c alone, which also hands out replies in the small form below.
  *
  * Threads: one owner at a time (hiredis' contexts are not thread-safe).
  * Memory:  a reply is the link's, valid until its next call; redis_link_close accepts NULL.
@@ -21,6 +24,7 @@
 #include <stdint.h>
 
 #include "problem.h"
+#include "redis_address.h"
 #include "text.h"
 
 struct redis_link;
@@ -29,6 +33,10 @@ struct redis_options {
 	const char *address;
 	const char *user;		/* ACL user; empty: none */
 	const char *password_file;	/* first line is the password; empty: none. Read at each connect */
+	const char *sentinel_user;	/* the same for the sentinels themselves; NULL: none */
+	const char *sentinel_password_file;
+	const char *tls_ca_file;	/* of all servers and sentinels by TLS; NULL or empty: what this machine trusts */
+	const char *tls_certificate_file, *tls_key_file;	/* our own; NULL or empty: none */
 	uint64_t connect_timeout_us;
 	uint64_t command_timeout_us;
 };
@@ -38,8 +46,9 @@ struct redis_options {
 enum redis_failure {
 	REDIS_OK = 0,
 	REDIS_RECONNECT,	/* link cut, timed out, or an unknown reply: connect again, read the cursor again */
-	REDIS_WAIT,		/* OOM MISCONF NOREPLICAS LOADING BUSY MASTERDOWN TRYAGAIN CLUSTERDOWN: back off */
-	REDIS_ELSEWHERE,	/* READONLY MOVED ASK: this is not (or no longer) the master for it */
+	REDIS_WAIT,		/* OOM MISCONF NOREPLICAS LOADING BUSY TRYAGAIN: back off */
+	REDIS_ELSEWHERE,	/* READONLY MASTERDOWN CLUSTERDOWN MOVED ASK, or so say the sentinels: this is not the master
+				 * for it; back off, and look for it anew */
 	REDIS_OPERATOR,		/* NOAUTH WRONGPASS NOPERM WRONGTYPE CROSSSLOT: only a person can mend it; retried slowly */
 	REDIS_NO_SCRIPT,	/* NOSCRIPT: send the body */
 };
@@ -58,9 +67,6 @@ struct redis_reply redis_reply_at(const struct redis_reply *array, size_t i);
 /* What an error reply means, by the table. */
 enum redis_failure redis_error_meaning(struct text error);
 
-/* Checks the form of an address without connecting. */
-int redis_address_check(const char *address, struct problem *problem);
-
 /* Copies the options. NULL: no memory. */
 struct redis_link *redis_link_new(const struct redis_options *options);
 void redis_link_free(struct redis_link *link);
@@ -68,6 +74,11 @@ void redis_link_free(struct redis_link *link);
 enum redis_failure redis_link_open(struct redis_link *link, struct problem *problem);
 void redis_link_close(struct redis_link *link);
 bool redis_link_is_open(const struct redis_link *link);
+/* What comes next is about this key: an open link to another node of a cluster is changed for one to the node
+ * that holds it; a closed link stays closed, and opens to it. */
+enum redis_failure redis_link_for(struct redis_link *link, const char *key, struct problem *problem);
+/* Whether keys of different braces may lie on different servers, and so in no command together. */
+bool redis_link_is_spread(const struct redis_link *link);
 /* One command, one reply. An error reply becomes its failure, its words in problem. */
 enum redis_failure redis_link_command(struct redis_link *link, size_t count, const struct text *words,
 				      struct redis_reply *ret_reply, struct problem *problem);

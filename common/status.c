@@ -16,7 +16,7 @@
 #include "record.h"
 #include "text.h"
 
-enum { FILE_MAX = 64 * 1024, NAME_WIDTH = 18 };
+enum { FILE_MAX = 64 * 1024, NAME_WIDTH = 20 };
 
 /* ---- the object ---- */
 

@@ -18,9 +18,9 @@
 
 /*
  * KEYS: records, cursor. ARGV: expected cursor, begin of the new ones, the counters of all records
- * with blanks between them, maximal length, host, instance, producer, partition; then for each record
- * its stage, its time, and its further names and values as MessagePack strings in one word. Each word
- * costs Redis an object and Lua a string: what all records share is sent once.
+ * with blanks between them, host, instance, producer, partition; then for each record its stage, its
+ * time, and its further names and values as MessagePack strings in one word. Each word costs Redis an
+ * object and Lua a string: what all records share is sent once.
  *
  * The cursor moves first: whatever may forbid this script to write (memory, disk, replicas, rights)
  * does so before a record is in. Should an XADD fail after all, the cursor goes back to where
@@ -38,20 +38,12 @@ static const char append_script[] =
 	"local goal = ARGV[2] .. string.match(ARGV[3], '%d+$')\n"
 	"local moved = redis.pcall('SET', KEYS[2], goal)\n"
 	"if moved.err then return moved end\n"
-	"local records, length, appended = KEYS[1], ARGV[4], 0\n"
-	"local host, instance, producer, partition = ARGV[5], ARGV[6], ARGV[7], ARGV[8]\n"
+	"local records, appended = KEYS[1], 0\n"
+	"local host, instance, producer, partition = ARGV[4], ARGV[5], ARGV[6], ARGV[7]\n"
 	"local function append()\n"
-	"  local last = #ARGV\n"
-	"  for at = 11, last, 3 do\n"
-	"    local id\n"
-	"    if at < last or length == '0' then\n"
-	"      id = redis.pcall('XADD', records, '*', 'stage', ARGV[at - 2], 'time', ARGV[at - 1], 'host', host,\n"
-	"        'instance', instance, 'producer', producer, 'partition', partition, cmsgpack.unpack(ARGV[at]))\n"
-	"    else\n"
-	"      id = redis.pcall('XADD', records, 'MAXLEN', '~', length, '*', 'stage', ARGV[at - 2], 'time',\n"
-	"        ARGV[at - 1], 'host', host, 'instance', instance, 'producer', producer, 'partition', partition,\n"
-	"        cmsgpack.unpack(ARGV[at]))\n"
-	"    end\n"
+	"  for at = 10, #ARGV, 3 do\n"
+	"    local id = redis.pcall('XADD', records, '*', 'stage', ARGV[at - 2], 'time', ARGV[at - 1], 'host', host,\n"
+	"      'instance', instance, 'producer', producer, 'partition', partition, cmsgpack.unpack(ARGV[at]))\n"
 	"    if type(id) == 'table' then return id end\n"
 	"    appended = appended + 1\n"
 	"  end\n"
@@ -83,6 +75,8 @@ void stream_names(struct stream_names *ret_names, const char *prefix, unsigned p
 		       partition);
 	(void)snprintf(ret_names->cursor, sizeof ret_names->cursor, "{%.*s:%u}:cursor:%s", STREAM_PREFIX_MAX, prefix,
 		       partition, producer);
+	(void)snprintf(ret_names->overtaken, sizeof ret_names->overtaken, "{%.*s:%u}:overtaken:%s", STREAM_PREFIX_MAX,
+		       prefix, partition, producer);
 }
 
 static bool take_number(struct text *text, uint64_t most, uint64_t *ret_number)
@@ -150,8 +144,11 @@ enum redis_failure stream_cursor_get(struct redis_link *link, const struct strea
 {
 	struct text words[] = { TEXT_LITERAL("GET"), text_of(names->cursor) };
 	struct redis_reply reply;
-	enum redis_failure failure = redis_link_command(link, 2, words, &reply, problem);
+	enum redis_failure failure = redis_link_for(link, names->cursor, problem);
 
+	if (failure)
+		return failure;
+	failure = redis_link_command(link, 2, words, &reply, problem);
 	if (failure == REDIS_OPERATOR && reply.type == REDIS_ERROR)
 		problem_set(problem, "redis key '%s': %.*s", names->cursor, TEXT_ARGS(reply.text));
 	if (failure)
@@ -165,11 +162,12 @@ enum { EARLY_FIELDS = sizeof early_fields / sizeof early_fields[0] };
 
 /* An entry on its way: its record, or the gap that stands for it where it is none. */
 struct outgoing {
-	struct record_view view;
 	bool is_record;
 	unsigned stage;
 	uint64_t time_us;
 	struct record_value early[EARLY_FIELDS];	/* number 0: absent */
+	size_t count;
+	struct record_value others[RECORD_FIELDS_MAX];
 };
 
 /* Fields that have their place before the others, or come from the journal and not from the record. */
@@ -185,21 +183,34 @@ static bool is_common(unsigned number)
 	}
 }
 
+/* Sorts a value; false: there are too many. */
+static bool take_value(struct outgoing *outgoing, const struct record_value *value)
+{
+	if (!is_common(value->number)) {
+		if (outgoing->count == RECORD_FIELDS_MAX)
+			return false;
+		outgoing->others[outgoing->count++] = *value;
+		return true;
+	}
+	for (size_t i = 0; i < EARLY_FIELDS; i++)
+		if (value->number == early_fields[i])
+			outgoing->early[i] = *value;
+	return true;
+}
+
 static bool read_record(struct outgoing *outgoing, struct text payload)
 {
-	struct record_view walk;
+	struct record_view view;
 	struct record_value value;
-	size_t fields = 0;
 
-	if (record_view_open(&outgoing->view, payload))
+	if (record_view_open(&view, payload))
 		return false;
-	outgoing->stage = outgoing->view.stage;
-	outgoing->time_us = outgoing->view.time_us;
-	for (walk = outgoing->view; record_view_next(&walk, &value); fields++)
-		for (size_t i = 0; i < EARLY_FIELDS; i++)
-			if (value.number == early_fields[i])
-				outgoing->early[i] = value;
-	return fields <= RECORD_FIELDS_MAX;
+	outgoing->stage = view.stage;
+	outgoing->time_us = view.time_us;
+	while (record_view_next(&view, &value))
+		if (!take_value(outgoing, &value))
+			return false;
+	return true;
 }
 
 /* What is whole by its checksum and no record all the same: a reader is told what it misses. */
@@ -207,7 +218,8 @@ static void look_through(struct outgoing *outgoing, struct text payload)
 {
 	struct timespec now;
 
-	memset(outgoing, 0, sizeof *outgoing);
+	memset(outgoing->early, 0, sizeof outgoing->early);
+	outgoing->count = 0;
 	outgoing->is_record = read_record(outgoing, payload);
 	if (outgoing->is_record)
 		return;
@@ -302,7 +314,6 @@ static void add_entry(struct redis_link *link, const struct journal_entry *entry
 {
 	char digits[RECORD_VALUE_TEXT_MAX];
 	struct outgoing outgoing;
-	struct record_value value;
 
 	look_through(&outgoing, entry->payload);
 	add_stage(link, outgoing.stage);
@@ -314,9 +325,8 @@ static void add_entry(struct redis_link *link, const struct journal_entry *entry
 			put_value(link, &outgoing.early[i]);
 	put_pair(link, FIELD_SCHEMA, number_text(RECORD_SCHEMA, digits + sizeof digits));
 	if (outgoing.is_record) {
-		while (record_view_next(&outgoing.view, &value))
-			if (!is_common(value.number))
-				put_value(link, &value);
+		for (size_t i = 0; i < outgoing.count; i++)
+			put_value(link, &outgoing.others[i]);
 	} else {
 		put_pair(link, FIELD_REASON, TEXT_LITERAL("damaged"));
 		put_pair(link, FIELD_COUNT, TEXT_LITERAL("1"));
@@ -339,7 +349,7 @@ static void add_counters(struct redis_link *link, const struct journal_batch *ba
 }
 
 static void add_batch(struct redis_link *link, const struct stream_names *names, const struct stream_cursor *cursor,
-		      const struct journal_batch *batch, uint64_t max_length)
+		      const struct journal_batch *batch)
 {
 	char begin[STREAM_CURSOR_SIZE];
 
@@ -350,7 +360,6 @@ static void add_batch(struct redis_link *link, const struct stream_names *names,
 	redis_link_add(link, text_of(cursor->exists ? cursor->text : ""));
 	redis_link_add(link, text_of(begin));
 	add_counters(link, batch);
-	add_number(link, max_length);
 	redis_link_add(link, text_of(batch->origin.host));
 	redis_link_add(link, text_of(batch->origin.instance));
 	redis_link_add(link, text_of(batch->origin.producer));
@@ -361,7 +370,7 @@ static void add_batch(struct redis_link *link, const struct stream_names *names,
 
 static enum redis_failure run_script(struct redis_link *link, const struct stream_names *names,
 				     const struct stream_cursor *cursor, const struct journal_batch *batch,
-				     uint64_t max_length, struct redis_reply *ret_reply, struct problem *problem)
+				     struct redis_reply *ret_reply, struct problem *problem)
 {
 	enum redis_failure failure = REDIS_NO_SCRIPT;
 
@@ -370,7 +379,7 @@ static enum redis_failure run_script(struct redis_link *link, const struct strea
 		redis_link_begin(link);
 		redis_link_add(link, with_body ? TEXT_LITERAL("EVAL") : TEXT_LITERAL("EVALSHA"));
 		redis_link_add(link, with_body ? TEXT_LITERAL(append_script) : text_of(script_sha1));
-		add_batch(link, names, cursor, batch, max_length);
+		add_batch(link, names, cursor, batch);
 		failure = redis_link_run(link, ret_reply, problem);
 		if (failure != REDIS_NO_SCRIPT || with_body)
 			return failure;
@@ -379,11 +388,13 @@ static enum redis_failure run_script(struct redis_link *link, const struct strea
 
 enum stream_outcome stream_append(struct redis_link *link, const struct stream_names *names,
 				  struct stream_cursor *cursor, const struct journal_batch *batch,
-				  uint64_t max_length, enum redis_failure *ret_failure,
-				  struct problem *problem)
+				  enum redis_failure *ret_failure, struct problem *problem)
 {
 	struct redis_reply reply;
-	enum redis_failure failure = run_script(link, names, cursor, batch, max_length, &reply, problem);
+	enum redis_failure failure = redis_link_for(link, names->records, problem);
+
+	if (!failure)
+		failure = run_script(link, names, cursor, batch, &reply, problem);
 
 	if (!failure) {
 		struct text word = redis_reply_at(&reply, 0).text, now = redis_reply_at(&reply, 1).text;

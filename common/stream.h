@@ -14,7 +14,8 @@
  * field or stage of a later version is named field_N, stage_N. What is no record becomes "gap"
  * with reason "damaged" under its seq.
  *
- * An ACL user needs the commands PING EVALSHA EVAL GET SET TYPE XADD on these keys.
+ * An ACL user needs the commands PING EVALSHA EVAL GET SET TYPE XADD on these keys, and those of
+ * stream_trim.h.
  *
  * Threads, memory: as redis_link.h, on which everything here works.
  */
@@ -31,6 +32,7 @@
 struct stream_names {
 	char records[STREAM_KEY_SIZE];
 	char cursor[STREAM_KEY_SIZE];
+	char overtaken[STREAM_KEY_SIZE];	/* see stream_trim.h */
 };
 /* prefix without braces, at most STREAM_PREFIX_MAX bytes. */
 void stream_names(struct stream_names *ret_names, const char *prefix, unsigned partition, const char *producer);
@@ -53,10 +55,9 @@ enum stream_outcome {
 	STREAM_MOVED_CURSOR,	/* nothing: the cursor is another; it is in *cursor */
 	STREAM_FAILED,		/* see the failure; whether it was stored must be asked of the cursor */
 };
-/* Appends a batch behind the expected cursor and trims to about max_length (0: never). */
+/* Appends a batch behind the expected cursor. */
 enum stream_outcome stream_append(struct redis_link *link, const struct stream_names *names,
 				  struct stream_cursor *cursor, const struct journal_batch *batch,
-				  uint64_t max_length, enum redis_failure *ret_failure,
-				  struct problem *problem);
+				  enum redis_failure *ret_failure, struct problem *problem);
 
 #endif

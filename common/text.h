@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -32,10 +33,53 @@ static inline bool text_equal(struct text a, struct text b)
 	return a.length == b.length && (a.length == 0 || memcmp(a.start, b.start, a.length) == 0);
 }
 
+/* Two words each from the start and from the end, which may overlap. */
+static inline bool text_same_words(const char *a, const char *b, size_t length)
+{
+	uint64_t first_a, first_b, last_a, last_b;
+
+	memcpy(&first_a, a, sizeof first_a);
+	memcpy(&first_b, b, sizeof first_b);
+	memcpy(&last_a, a + length - sizeof last_a, sizeof last_a);
+	memcpy(&last_b, b + length - sizeof last_b, sizeof last_b);
+	return ((first_a ^ first_b) | (last_a ^ last_b)) == 0;
+}
+
+/* As memcmp == 0: for what is short, and compared in each line of a log. */
+static inline bool text_same_bytes(const char *a, const char *b, size_t length)
+{
+	if (length > 4 * sizeof(uint64_t))
+		return memcmp(a, b, length) == 0;
+	if (length > 2 * sizeof(uint64_t))
+		return text_same_words(a, b, 2 * sizeof(uint64_t)) &&
+		       text_same_words(a + length - 2 * sizeof(uint64_t), b + length - 2 * sizeof(uint64_t), 2 * sizeof(uint64_t));
+	if (length >= sizeof(uint64_t))
+		return text_same_words(a, b, length);
+	if (length >= sizeof(uint32_t)) {
+		uint32_t first_a, first_b, last_a, last_b;
+
+		memcpy(&first_a, a, sizeof first_a);
+		memcpy(&first_b, b, sizeof first_b);
+		memcpy(&last_a, a + length - sizeof last_a, sizeof last_a);
+		memcpy(&last_b, b + length - sizeof last_b, sizeof last_b);
+		return ((first_a ^ first_b) | (last_a ^ last_b)) == 0;
+	}
+	return length == 0 || (a[0] == b[0] && a[length / 2] == b[length / 2] && a[length - 1] == b[length - 1]);
+}
+
 static inline bool text_equal_nocase(struct text a, struct text b)
 {
 	return a.length == b.length &&
 	       (a.length == 0 || strncasecmp(a.start, b.start, a.length) == 0);
+}
+
+/* The first place of wanted, which is not empty, in any letter case (ASCII); NULL: there is none. */
+static inline const char *text_find_nocase(struct text text, struct text wanted)
+{
+	for (size_t i = 0; i + wanted.length <= text.length; i++)
+		if (strncasecmp(text.start + i, wanted.start, wanted.length) == 0)
+			return text.start + i;
+	return NULL;
 }
 
 static inline bool text_is(struct text text, const char *string)

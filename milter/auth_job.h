@@ -30,8 +30,10 @@ struct auth_job {
 	enum config_origin origin;
 	struct spf_address client;
 	char *helo, *from;		/* their bytes are no NUL */
+	bool is_from_cut;		/* in front */
 	struct dkim_check *dkim;	/* NULL: not asked for */
 	uint64_t deadline_us;		/* by dns_now_us */
+	size_t bytes;			/* of memory, when it was handed over */
 
 	bool is_aborted;		/* SPF alone is wanted */
 	char queue_id[64];
@@ -39,9 +41,9 @@ struct auth_job {
 	char from_domain[DOMAIN_SIZE];
 };
 
-enum auth_outcome { AUTH_DONE, AUTH_DEADLINE, AUTH_SHUTDOWN };
+enum auth_outcome { AUTH_DONE, AUTH_LIMIT, AUTH_DEADLINE, AUTH_SHUTDOWN };
 
-/* Does the checks and writes their records; tells what came before the end of them. */
+/* Does the checks and writes their records; tells what came before the end of them, if anything. */
 enum auth_outcome auth_check(struct auth_tools *tools, struct auth_job *job);
 /* Writes the records of a message that was not checked, and why. */
 void auth_skip(struct auth_tools *tools, struct auth_job *job, const char *reason);

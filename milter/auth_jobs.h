@@ -3,13 +3,14 @@
  *
  * A job is begun at MAIL, fed as headers and body pass, and handed over at the end of the message; of one
  * that was aborted SPF alone is still done. Workers ask the DNS and write the records. Handing over
- * never waits: where the queue is full the message is not checked, its records say "overload", and it
+ * never waits: where the queue is full, by jobs or by bytes, the message is not checked, its records say "overload", and it
  * is counted. So are jobs that reach their deadline, or the stop of the milter.
  *
  * Threads: a job has one owner at a time: its session, then a worker. auth_job_submit, auth_job_abort and
- *          auth_jobs_statistics: any thread. A lock is held for a few instructions.
+ *          auth_jobs_statistics: any thread, and without a lock.
  * Memory:  a job is about 1 KiB, and holds what dkim.h says. It takes its own reference to the configuration.
- * Limits:  auth_queue jobs wait, auth_workers run; auth_deadline for each, from its hand-over.
+ * Limits:  auth_queue jobs of auth_queue_size bytes wait, at most half of them of messages that were aborted, which come
+ *          behind the others; auth_workers run; auth_deadline for each, from its hand-over.
  * Errors:  where memory is short a message is not checked, and its verdict is counted as lost.
  */
 #ifndef SMTPTRAIL_MILTER_AUTH_JOBS_H
@@ -37,13 +38,15 @@ struct auth_end {
 	const char *queue_id;		/* empty: none */
 	uint64_t size, recipients, recipients_rejected;
 	uint64_t from_count;		/* addresses in all From: fields */
-	struct text from_domain;	/* of the only one; absent: there is no telling */
+	struct text from_domain;	/* of all of them, in one field; absent: there is no telling */
 };
 
 struct auth_statistics {
 	uint64_t jobs;			/* handed over since the start */
 	uint64_t overload, deadline, shutdown;	/* of these: not checked, or not to the end, and why */
+	uint64_t limit;			/* of these: a limit kept a signature from being checked */
 	uint64_t waiting;		/* now */
+	uint64_t waiting_bytes;
 	struct dns_statistics dns;
 };
 

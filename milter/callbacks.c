@@ -9,11 +9,15 @@
 #include <unistd.h>
 
 #include "clock.h"
-
-#define ALWAYS_WANTED (SMFIP_RCPT_REJ | SMFIP_HDR_LEADSPC | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY)
-#define LOWEST_WANTED (SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_DATA | SMFIP_NR_UNKN)
+#include "negotiation.h"
 
 enum { STOP_PAUSES_MAX = 250 };	/* five seconds */
+/* A callback needs a tenth of it; ThreadSanitizer keeps more than that on each stack. */
+#ifdef __SANITIZE_THREAD__
+enum { STACK_SIZE = 2 * 1024 * 1024 };
+#else
+enum { STACK_SIZE = 256 * 1024 };
+#endif
 
 static struct sessions *all_sessions;
 static atomic_bool stopping;
@@ -88,29 +92,22 @@ static void begin_session(struct call *call, unsigned long no_reply)
 	config_release(config);
 }
 
+/*
+ * The event of a session that may not be there yet: after "quit, but a new connection follows" nothing
+ * is negotiated again, and a peer that is no MTA may leave out the connect.
+ */
+static void call_enter_event(struct call *call, SMFICTX *context)
+{
+	call_enter_timed(call, context);
+	if (call->is_entered && !call->session)
+		begin_session(call, atomic_load(&common_no_reply));
+}
+
 static void end_session(struct call *call)
 {
 	(void)smfi_setpriv(call->context, NULL);
 	session_free(call->session);
 	call->session = NULL;
-}
-
-/* A list replaces the MTA's default of its stage; that of end-of-headers comes with every header. */
-static void ask_macros(SMFICTX *context)
-{
-	static const struct { int stage; const char *names; } lists[] = {
-		{ SMFIM_CONNECT, "j {daemon_name} {daemon_addr} {daemon_port} v _ {client_addr} {client_name} {client_port}"
-				 " {client_ptr} {client_resolve} {client_connections} {if_name} {if_addr}" },
-		{ SMFIM_HELO, "{tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer} {verify}" },
-		{ SMFIM_ENVFROM, "i {auth_type} {auth_authen} {auth_author} {auth_ssf} {mail_addr} {mail_host} {mail_mailer}" },
-		{ SMFIM_ENVRCPT, "i {rcpt_addr} {rcpt_host} {rcpt_mailer}" },
-		{ SMFIM_DATA, "i" },
-		{ SMFIM_EOH, "i" },
-		{ SMFIM_EOM, "i {msg_id}" },
-	};
-
-	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
-		(void)smfi_setsymlist(context, lists[i].stage, (char *)lists[i].names);
 }
 
 static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned long protocol, unsigned long unused2,
@@ -126,7 +123,7 @@ static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned l
 	(void)unused3;
 	config_release(config);
 	if (actions & SMFIF_SETSYMLIST)
-		ask_macros(context);
+		negotiation_ask_macros(context);
 	*ret_actions = 0;
 	*ret_protocol = flags;
 	*ret_unused2 = *ret_unused3 = 0;
@@ -142,10 +139,7 @@ static sfsistat on_connect(SMFICTX *context, char *name, _SOCK_ADDR *address)
 {
 	struct call call;
 
-	call_enter_timed(&call, context);
-	/* After "quit, but a new connection follows" nothing is negotiated again. */
-	if (call.is_entered && !call.session)
-		begin_session(&call, atomic_load(&common_no_reply));
+	call_enter_event(&call, context);
 	if (call.session)
 		session_connect(call.session, call.now_us, name, address, &call.macros);
 	else
@@ -157,7 +151,7 @@ static sfsistat on_helo(SMFICTX *context, char *helo)
 {
 	struct call call;
 
-	call_enter_timed(&call, context);
+	call_enter_event(&call, context);
 	if (call.session)
 		session_helo(call.session, call.now_us, helo, &call.macros);
 	else
@@ -169,7 +163,7 @@ static sfsistat on_mail(SMFICTX *context, char **arguments)
 {
 	struct call call;
 
-	call_enter_timed(&call, context);
+	call_enter_event(&call, context);
 	if (call.session)
 		session_mail(call.session, call.now_us, arguments, &call.macros);
 	else
@@ -181,7 +175,7 @@ static sfsistat on_rcpt(SMFICTX *context, char **arguments)
 {
 	struct call call;
 
-	call_enter_timed(&call, context);
+	call_enter_event(&call, context);
 	if (call.session)
 		session_rcpt(call.session, call.now_us, arguments, &call.macros);
 	else
@@ -193,7 +187,7 @@ static sfsistat on_data(SMFICTX *context)
 {
 	struct call call;
 
-	call_enter_timed(&call, context);
+	call_enter_event(&call, context);
 	if (call.session)
 		session_data(call.session, call.now_us, &call.macros);
 	else
@@ -205,7 +199,7 @@ static sfsistat on_unknown(SMFICTX *context, const char *command)
 {
 	struct call call;
 
-	call_enter_timed(&call, context);
+	call_enter_event(&call, context);
 	if (call.session)
 		session_unknown(call.session, call.now_us, command);
 	else
@@ -227,7 +221,7 @@ static sfsistat on_end_of_header(SMFICTX *context)
 {
 	struct call call;
 
-	call_enter_timed(&call, context);
+	call_enter_event(&call, context);
 	if (call.session)
 		session_end_of_header(call.session, call.now_us, &call.macros);
 	else
@@ -249,7 +243,7 @@ static sfsistat on_eom(SMFICTX *context)
 {
 	struct call call;
 
-	call_enter_timed(&call, context);
+	call_enter_event(&call, context);
 	if (call.session)
 		session_eom(call.session, call.now_us, &call.macros);
 	else
@@ -385,6 +379,19 @@ static bool end_service(struct service *service, const struct socket_address *ad
 	return atomic_load(&service->has_ended);
 }
 
+/* libmilter begins and ends threads all the time, and takes the process' default for their stacks. glibc keeps 40 MiB of
+ * stacks for the next threads: five of the usual 8 MiB, 160 of these; all others are mapped and faulted in anew. */
+static void settle_stacks(void)
+{
+	pthread_attr_t attributes;
+
+	if (pthread_attr_init(&attributes) != 0)
+		return;
+	if (pthread_attr_setstacksize(&attributes, STACK_SIZE) == 0)
+		(void)pthread_setattr_default_np(&attributes);
+	(void)pthread_attr_destroy(&attributes);
+}
+
 /* smfi_main has a thread of its own, so that this one takes the signal: the kernel prefers the main
  * thread to libmilter's. */
 int callbacks_run(struct sessions *sessions, const struct socket_address *address)
@@ -397,6 +404,7 @@ int callbacks_run(struct sessions *sessions, const struct socket_address *addres
 
 	all_sessions = sessions;
 	service.waiter = pthread_self();
+	settle_stacks();
 	(void)sigemptyset(&signals);
 	(void)sigaddset(&signals, SIGTERM);
 	(void)sigaddset(&signals, SIGINT);

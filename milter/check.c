@@ -1,4 +1,4 @@
-/* check.c - "smtptrail-milter --check": configuration, socket and journal. */
+/* check.c - "smtptrail-milter --check": configuration, socket and journal; the rest in check_*.c. */
 #include "check.h"
 
 #include <dirent.h>
@@ -254,6 +254,7 @@ int check_run(const char *file)
 	check_front(config, as_root);
 	check_spool(config, as_root);
 	check_status_file(config, as_root);
+	check_dns(config);
 	check_redis(config);
 	if (errors || warnings)
 		printf("%u errors, %u warnings\n", errors, warnings);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/redis_link.h"
+#include "common/redis_tls.h"
 #include "common/stream.h"
 
 static const char subject[] = "redis";
@@ -64,7 +65,7 @@ static void check_commands(struct redis_link *link, const struct config *config)
 	struct stream_names names;
 
 	stream_names(&names, config->stream_prefix, 0, "check");
-	const struct text records = text_of(names.records), cursor = text_of(names.cursor);
+	const struct text records = text_of(names.records), cursor = text_of(names.cursor), overtaken = text_of(names.overtaken);
 	const struct { size_t count; struct text words[6]; } commands[] = {
 		{ 2, { TEXT_LITERAL("GET"), cursor } },
 		{ 4, { TEXT_LITERAL("SET"), cursor, TEXT_LITERAL("x"), TEXT_LITERAL("XX") } },
@@ -72,6 +73,14 @@ static void check_commands(struct redis_link *link, const struct config *config)
 		/* No entry may have this id: refused, after the user's rights were looked at. */
 		{ 6, { TEXT_LITERAL("XADD"), records, TEXT_LITERAL("NOMKSTREAM"), TEXT_LITERAL("0-0"), TEXT_LITERAL("x"), TEXT_LITERAL("x") } },
 		{ 4, { TEXT_LITERAL("EVAL"), TEXT_LITERAL("return 1"), TEXT_LITERAL("1"), records } },
+		{ 1, { TEXT_LITERAL("TIME") } },
+		{ 2, { TEXT_LITERAL("XLEN"), records } },
+		{ 6, { TEXT_LITERAL("XRANGE"), records, TEXT_LITERAL("-"), TEXT_LITERAL("+"), TEXT_LITERAL("COUNT"), TEXT_LITERAL("1") } },
+		/* Below this id there is none. */
+		{ 4, { TEXT_LITERAL("XTRIM"), records, TEXT_LITERAL("MINID"), TEXT_LITERAL("0-0") } },
+		{ 3, { TEXT_LITERAL("XINFO"), TEXT_LITERAL("GROUPS"), records } },
+		{ 3, { TEXT_LITERAL("XPENDING"), records, TEXT_LITERAL("check") } },
+		{ 3, { TEXT_LITERAL("INCRBY"), overtaken, TEXT_LITERAL("x") } },
 		{ 4, { TEXT_LITERAL("EVALSHA"), TEXT_LITERAL("0000000000000000000000000000000000000000"), TEXT_LITERAL("1"), records } },
 	};
 	unsigned denied = 0;
@@ -84,7 +93,7 @@ static void check_commands(struct redis_link *link, const struct config *config)
 			return;
 		if (redis_link_command(link, commands[i].count, commands[i].words, &reply, &problem) != REDIS_OPERATOR)
 			continue;
-		check_say(CHECK_ERROR, subject, "%.*s is refused: %s; allow it: ACL SETUSER %s ~{%s:* +get +set +type +xadd +eval +evalsha +ping",
+		check_say(CHECK_ERROR, subject, "%.*s is refused: %s; allow it: ACL SETUSER %s ~{%s:* +get +set +type +xadd +eval +evalsha +ping +time +xlen +xtrim +xrange +xinfo +xpending +incrby",
 			  TEXT_ARGS(commands[i].words[0]), problem.text, config->redis_user[0] ? config->redis_user : "default",
 			  config->stream_prefix);
 		denied++;
@@ -115,13 +124,21 @@ void check_redis(const struct config *config)
 {
 	const struct redis_options options = {
 		.address = config->redis_address, .user = config->redis_user, .password_file = config->redis_password_file,
+		.sentinel_user = config->redis_sentinel_user, .sentinel_password_file = config->redis_sentinel_password_file,
+		.tls_ca_file = config->redis_tls_ca_file,
+		.tls_certificate_file = config->redis_tls_certificate_file,
+		.tls_key_file = config->redis_tls_key_file,
 		.connect_timeout_us = config->redis_connect_timeout_us, .command_timeout_us = config->redis_command_timeout_us,
 	};
 	struct redis_link *link = redis_link_new(&options);
+	struct stream_names names;
 	struct problem problem;
 
 	if (!link)
 		return;
+	check_say(CHECK_OK, subject, redis_tls_is_built_in() ? "this build can speak TLS" : "this build cannot speak TLS");
+	stream_names(&names, config->stream_prefix, 0, "check");
+	(void)redis_link_for(link, names.records, NULL);
 	if (redis_link_open(link, &problem) != REDIS_OK) {
 		check_say(CHECK_ERROR, subject, "%s; until it is mended, records wait in the journal", problem.text);
 	} else {

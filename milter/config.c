@@ -51,6 +51,13 @@ static int check_dns_server(const char *text, struct problem *problem)
 	return -EINVAL;
 }
 
+static int check_network(const char *text, struct problem *problem)
+{
+	struct network network;
+
+	return network_parse(text, &network, problem);
+}
+
 #define ORIGINS "inbound authenticated local"
 
 /* clang-format off */
@@ -84,23 +91,53 @@ const struct conf_option config_options[] = {
 	  false, AT(idle_timeout_us), NULL },
 
 	{ "redis_address", CONF_TEXT, "tcp:127.0.0.1:6379", 1, 0, NULL, "Redis",
-	  "Address of Redis: unix:/PATH or tcp:HOST:PORT, an IPv6 address in brackets.",
+	  "Address of Redis: unix:/PATH or tcp:HOST:PORT, an IPv6 address in brackets; sentinel:HOST:PORT,HOST:PORT.../MASTER:"
+	  " the master that these sentinels name; cluster:HOST:PORT,HOST:PORT...: a cluster, by some of its nodes; tls:HOST:PORT,"
+	  " sentinel+tls:..., cluster+tls:...: the same by TLS.",
 	  false, AT(redis_address), redis_address_check },
 	{ "redis_user", CONF_TEXT, "", 0, 256, NULL, NULL,
 	  "User of Redis' access control; empty: its default user.", false, AT(redis_user), NULL },
 	{ "redis_password_file", CONF_PATH, "", 0, 0, NULL, NULL,
 	  "File whose first line is the password; empty: none. It is read at each connect.",
 	  false, AT(redis_password_file), NULL },
+	{ "redis_sentinel_user", CONF_TEXT, "", 0, 256, NULL, NULL,
+	  "User of the sentinels' own access control; empty: their default user.", false, AT(redis_sentinel_user), NULL },
+	{ "redis_sentinel_password_file", CONF_PATH, "", 0, 0, NULL, NULL,
+	  "File whose first line is the sentinels' own password; empty: none.",
+	  false, AT(redis_sentinel_password_file), NULL },
+	{ "redis_tls_ca_file", CONF_PATH, "", 0, 0, NULL, NULL,
+	  "Certificates (PEM) that may have signed those of the servers; empty: those that this machine trusts.",
+	  false, AT(redis_tls_ca_file), NULL },
+	{ "redis_tls_certificate_file", CONF_PATH, "", 0, 0, NULL, NULL,
+	  "Our own certificate (PEM, with its chain), where Redis asks for one (tls-auth-clients); empty: none.",
+	  false, AT(redis_tls_certificate_file), NULL },
+	{ "redis_tls_key_file", CONF_PATH, "", 0, 0, NULL, NULL,
+	  "Its key (PEM); empty: it is in the same file.", false, AT(redis_tls_key_file), NULL },
 	{ "redis_connect_timeout", CONF_DURATION, "1s", 10000, MINUTE, NULL, NULL,
 	  "How long a connect to Redis may take. No mail waits for it.", false, AT(redis_connect_timeout_us), NULL },
 	{ "redis_command_timeout", CONF_DURATION, "2s", 10000, MINUTE, NULL, NULL,
 	  "How long a reply of Redis may take. No mail waits for it.", false, AT(redis_command_timeout_us), NULL },
 	{ "stream_prefix", CONF_TEXT, "smtptrail", 1, STREAM_PREFIX_MAX, NULL, NULL,
 	  "Begin of the keys: the records go to the stream {PREFIX:0}:records.", false, AT(stream_prefix), conf_check_key },
+	{ "partitions", CONF_NUMBER, "1", 1, JOURNAL_PARTITIONS_MAX, NULL, NULL,
+	  "Streams that the sessions are spread over: {PREFIX:N}:records, N from 0. A session's records are in one, in"
+	  " order. Each has its own start, stop and gap records, and its own journal: the first in front_directory and"
+	  " spool_directory, number N in their partition-N. Where there are fewer than before, those left over are"
+	  " shipped on as long as their directories exist; let readers follow all until then.",
+	  false, AT(partitions), NULL },
 	{ "stream_max_length", CONF_NUMBER, "1000000", 0, 0, NULL, NULL,
-	  "Records that the stream keeps, about; older ones are trimmed. A million need about 240 MB of Redis' memory."
-	  " 0: never trim.",
+	  "Records that the stream keeps, about; older ones are trimmed, but none that a registered reader (a consumer"
+	  " group) has not done with. A million need about 240 MB of Redis' memory. 0: any number.",
 	  false, AT(stream_max_length), NULL },
+	{ "stream_max_age", CONF_DURATION, "0s", 0, 3650 * DAY, NULL, NULL,
+	  "How long the stream keeps a record, by Redis' own clock; readers hold it back as above. 0s: by number alone.",
+	  false, AT(stream_max_age_us), NULL },
+	{ "stream_hard_length", CONF_NUMBER, "2000000", 0, 0, NULL, NULL,
+	  "Records that the stream never exceeds for long: beyond it the oldest go, whoever has not read them; they are"
+	  " counted, and a gap record of the reason trimmed says how many. 0: a reader that stays away may fill Redis."
+	  " Where it is not set and stream_max_length is: twice that (0: as the default).",
+	  false, AT(stream_hard_length), NULL,
+	  .given_offset = offsetof(struct config, stream_hard_length_given) },
 
 	{ "front_directory", CONF_PATH, "/run/smtptrail/front", 1, 0, NULL, "The journal",
 	  "Where the callbacks write. On a tmpfs: then no mail ever waits for a disk.",
@@ -109,12 +146,13 @@ const struct conf_option config_options[] = {
 	  "Where the records are copied to, on a disk: what a power cut leaves. It also holds the identity of this"
 	  " producer.",
 	  false, AT(spool_directory), NULL },
-	{ "segment_size", CONF_SIZE, "1M", 256 * KIB, 64 * MIB, NULL, NULL,
-	  "Size of a file of the journal. Two or three of the front are in memory at a time.", false, AT(segment_size), NULL },
+	{ "segment_size", CONF_SIZE, "512K", 256 * KIB, 64 * MIB, NULL, NULL,
+	  "Size of a file of the journal. Two or three of the front are in memory at a time; more, up to 17, where records"
+	  " came faster than that.", false, AT(segment_size), NULL },
 	{ "front_size", CONF_SIZE, "64M", MIB, 16 * GIB, NULL, NULL,
-	  "Memory that the front takes, at least four segments.", false, AT(front_size), NULL },
+	  "Memory that the front takes, at least four segments a partition.", false, AT(front_size), NULL },
 	{ "spool_size", CONF_SIZE, "1G", MIB, TIB, NULL, NULL,
-	  "Disk that the spool takes, at least four segments. A full one refuses records, counts them, and a gap record"
+	  "Disk that the spool takes, at least four segments a partition. A full one refuses records, counts them, and a gap record"
 	  " follows.",
 	  false, AT(spool_size), NULL },
 	{ "spool_free_percent", CONF_NUMBER, "5", 0, 90, NULL, NULL,
@@ -166,9 +204,12 @@ const struct conf_option config_options[] = {
 
 	{ "auth", CONF_BOOL, "yes", 0, 0, NULL, "SPF, DKIM, DMARC: checked beside the mail, recorded, never acted upon",
 	  "Check messages at all. No mail waits for a check.", false, AT(auth), NULL },
+	{ "local_networks", CONF_LIST, "", 0, ITEMS_MAX, NULL, NULL,
+	  "Networks whose mail is local too, as that of this machine is: those that this MTA relays, and signs, for.",
+	  true, AT(local_networks), check_network },
 	{ "spf_origins", CONF_LIST, "inbound", 0, 3, ORIGINS, NULL,
-	  "Mail whose SPF is checked: inbound, authenticated (the client logged in), local (from this machine). An empty"
-	  " list: none.",
+	  "Mail whose SPF is checked: inbound, authenticated (the client logged in), local (from this machine and"
+	  " local_networks). An empty list: none.",
 	  true, AT(spf_origins), NULL },
 	{ "dkim_origins", CONF_LIST, "inbound", 0, 3, ORIGINS, NULL,
 	  "Mail whose DKIM signatures are checked. What this MTA signs, it signs after the milter has seen it.",
@@ -183,11 +224,14 @@ const struct conf_option config_options[] = {
 	{ "dkim_max_signatures", CONF_NUMBER, "10", 0, DKIM_CHECKED_MAX, NULL, NULL,
 	  "Signatures checked of a message; more are recorded as not checked.", true, AT(dkim_max_signatures), NULL },
 	{ "dkim_max_body_hashes", CONF_NUMBER, "3", 1, DKIM_CHECKED_MAX, NULL, NULL,
-	  "Ways in which a body is hashed (canonicalization, algorithm, l=). They cost CPU time in the mail's way.",
-	  true, AT(dkim_max_body_hashes), NULL },
+	  "Ways in which a body is hashed (canonicalization, algorithm, l=).", true, AT(dkim_max_body_hashes), NULL },
+	{ "dkim_body_kept", CONF_SIZE, "64K", 0, 4 * MIB, NULL, NULL,
+	  "Longest body that is copied, to be hashed beside the mail; a longer one of a signed message is hashed as it"
+	  " passes. Copies take memory: of each message that is under way, and in auth_queue_size.",
+	  true, AT(dkim_body_kept), NULL },
 	{ "dkim_max_body_bytes", CONF_SIZE, "4M", 0, GIB, NULL, NULL,
-	  "Longest body whose signatures are checked: about 4 ms a megabyte of CPU time in the mail's way, for each hash."
-	  " Signatures of longer ones have the result policy, with error=limit.",
+	  "Longest body whose signatures are checked: beyond dkim_body_kept about 4 ms a megabyte of CPU time in the"
+	  " mail's way, for each hash. Signatures of longer ones have the result policy, with error=limit.",
 	  true, AT(dkim_max_body_bytes), NULL },
 	{ "dmarc_tree_walk", CONF_BOOL, "no", 0, 0, NULL, NULL,
 	  "Find policy and organizational domain as RFC 9989 has it, by walking up the DNS; else as RFC 7489, by the"
@@ -208,9 +252,13 @@ const struct conf_option config_options[] = {
 	{ "auth_workers", CONF_NUMBER, "16", 1, 256, NULL, NULL,
 	  "Messages that are checked at a time. Nearly all of it is waiting for the DNS.", false, AT(auth_workers), NULL },
 	{ "auth_queue", CONF_NUMBER, "1000", 1, 1000000, NULL, NULL,
-	  "Messages that may wait for a check; beyond that they are recorded as not checked: overload. One takes about"
-	  " 30 KiB, at worst 300.",
+	  "Messages that may wait for a check; beyond that they are recorded as not checked: overload. Those that were"
+	  " aborted take at most half of it, and come behind the others.",
 	  false, AT(auth_queue), NULL },
+	{ "auth_queue_size", CONF_SIZE, "64M", MIB, TIB, NULL, NULL,
+	  "Memory that those may take; what finds no room is recorded as not checked: overload. One takes about 10 KiB"
+	  " and its body, if that is kept; at worst 500 KiB.",
+	  false, AT(auth_queue_size), NULL },
 	{ "auth_deadline", CONF_DURATION, "10s", 10000, 10 * MINUTE, NULL, NULL,
 	  "How long the checks of a message may take after its end, waiting included.", true, AT(auth_deadline_us), NULL },
 	{ "auth_stop_time", CONF_DURATION, "2s", 0, MINUTE, NULL, NULL,
@@ -235,12 +283,14 @@ static int check_sizes(const struct config *config, const char *file, struct pro
 	const struct { const char *name; uint64_t size; } rooms[] = {
 		{ "front_size", config->front_size }, { "spool_size", config->spool_size },
 	};
+	uint64_t segments = SEGMENTS_MIN * config->partitions;
 
 	for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++)
-		if (rooms[i].size / SEGMENTS_MIN < config->segment_size) {
-			problem_set(problem, "%.200s: %s is too small for %d segments; allowed: at least %lluK, %d times segment_size",
-				    file, rooms[i].name, SEGMENTS_MIN,
-				    (unsigned long long)(SEGMENTS_MIN * config->segment_size / KIB), SEGMENTS_MIN);
+		if (rooms[i].size / segments < config->segment_size) {
+			problem_set(problem, "%.200s: %s is too small for %d segments%s; allowed: at least %lluK, %llu times segment_size",
+				    file, rooms[i].name, SEGMENTS_MIN, config->partitions > 1 ? " of each partition" : "",
+				    (unsigned long long)(segments * config->segment_size / KIB),
+				    (unsigned long long)segments);
 			return -EINVAL;
 		}
 	if (config->keep_size > config->spool_size) {
@@ -263,12 +313,25 @@ static bool is_same_directory(const char *a, const char *b)
 	return a_length == b_length && memcmp(a, b, a_length) == 0;
 }
 
+/* Who only changes the one length is not stopped by the default of the other. */
+static void follow_max_length(struct config *config)
+{
+	if (!config->stream_hard_length_given && config->stream_max_length)
+		config->stream_hard_length = config->stream_max_length > UINT64_MAX / 2 ? UINT64_MAX :
+					     config->stream_max_length * 2;
+}
+
 static int check_together(const struct config *config, const char *file, struct problem *problem)
 {
 	int error = check_sizes(config, file, problem);
 
 	if (error)
 		return error;
+	if (config->stream_hard_length && config->stream_hard_length < config->stream_max_length) {
+		problem_set(problem, "%.200s: stream_hard_length is smaller than stream_max_length; allowed: at least %llu, or 0",
+			    file, (unsigned long long)config->stream_max_length);
+		return -EINVAL;
+	}
 	if (is_same_directory(config->front_directory, config->spool_directory)) {
 		problem_set(problem, "%.200s: front_directory and spool_directory are both '%.100s'; allowed: two directories",
 			    file, config->front_directory);
@@ -307,6 +370,21 @@ static int read_key(struct config *config, const char *file, struct problem *pro
 	return 0;
 }
 
+/* -ENOMEM; each was looked at before. */
+static int read_networks(struct config *config, struct problem *problem)
+{
+	size_t count = config->local_networks.count;
+
+	config->networks = count ? calloc(count, sizeof *config->networks) : NULL;
+	if (count && !config->networks) {
+		problem_set(problem, "cannot read the configuration: no memory");
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < count; i++)
+		(void)network_parse(config->local_networks.items[i], &config->networks[i], problem);
+	return 0;
+}
+
 int config_read(struct config **ret_config, const char *file, struct problem *problem)
 {
 	struct config *config = calloc(1, sizeof *config);
@@ -317,9 +395,12 @@ int config_read(struct config **ret_config, const char *file, struct problem *pr
 	error = conf_read(config_options, config, file, problem);
 	if (error)
 		goto free_config;
+	follow_max_length(config);
 	error = check_together(config, file ? file : "the defaults", problem);
 	if (!error)
 		error = read_key(config, file ? file : "the defaults", problem);
+	if (!error)
+		error = read_networks(config, problem);
 	if (error)
 		goto done_values;
 	config->file = file ? strdup(file) : NULL;
@@ -333,6 +414,7 @@ int config_read(struct config **ret_config, const char *file, struct problem *pr
 
 done_no_memory:
 	conf_done(config_options, config);
+	free(config->networks);
 	free(config);
 no_memory:
 	problem_set(problem, "cannot read the configuration: no memory");
@@ -354,6 +436,14 @@ bool config_has_origin(const struct conf_list *origins, enum config_origin origi
 	return false;
 }
 
+bool config_is_local(const struct config *config, const struct spf_address *address)
+{
+	for (size_t i = 0; i < config->local_networks.count; i++)
+		if (network_has(&config->networks[i], address))
+			return true;
+	return false;
+}
+
 struct config *config_take(struct config *config)
 {
 	atomic_fetch_add_explicit(&config->references, 1, memory_order_relaxed);
@@ -365,6 +455,7 @@ void config_release(struct config *config)
 	if (!config || atomic_fetch_sub_explicit(&config->references, 1, memory_order_acq_rel) != 1)
 		return;
 	conf_done(config_options, config);
+	free(config->networks);
 	free(config->file);
 	free(config);
 }

@@ -15,6 +15,7 @@
 
 #include "common/conf.h"
 #include "common/problem.h"
+#include "milter/network.h"
 
 #define CONFIG_KEY_MIN 16
 #define CONFIG_KEY_MAX 1024
@@ -41,10 +42,17 @@ struct config {
 	char *redis_address;
 	char *redis_user;
 	char *redis_password_file;
+	char *redis_sentinel_user;
+	char *redis_sentinel_password_file;
+	char *redis_tls_ca_file;
+	char *redis_tls_certificate_file;
+	char *redis_tls_key_file;
 	uint64_t redis_connect_timeout_us;
 	uint64_t redis_command_timeout_us;
 	char *stream_prefix;
-	uint64_t stream_max_length;
+	uint64_t stream_max_length, stream_max_age_us, stream_hard_length;
+	bool stream_hard_length_given;
+	uint64_t partitions;
 	/* the journal */
 	char *front_directory;
 	char *spool_directory;
@@ -67,15 +75,16 @@ struct config {
 	/* authentication */
 	bool auth;
 	struct conf_list spf_origins, dkim_origins, dmarc_origins;	/* names of enum config_origin */
+	struct conf_list local_networks;	/* as text; see networks */
 	struct conf_list spf_engines;	/* the first decides */
-	uint64_t dkim_max_signatures, dkim_max_body_hashes, dkim_max_body_bytes;
+	uint64_t dkim_max_signatures, dkim_max_body_hashes, dkim_max_body_bytes, dkim_body_kept;
 	bool dmarc_tree_walk;
 	char *public_suffix_list;	/* empty: the system's */
 	struct conf_list dns_servers;	/* none: those of resolv.conf */
 	uint64_t dns_timeout_us;
 	uint64_t dns_cache_entries;
 	char *dnssec_trust_anchor;	/* empty: no DNSSEC */
-	uint64_t auth_workers, auth_queue, auth_deadline_us, auth_stop_time_us;
+	uint64_t auth_workers, auth_queue, auth_queue_size, auth_deadline_us, auth_stop_time_us;
 	/* the operator's side */
 	int log;			/* enum log_target */
 	int log_level;			/* enum log_level */
@@ -86,6 +95,7 @@ struct config {
 	char *file;			/* where it was read from; NULL: defaults */
 	char digest[65];
 	uint64_t read_us;		/* when */
+	struct network *networks;	/* local_networks.count of them */
 	size_t hash_key_length;		/* the bytes of hash_key_file; 0: no header is hashed */
 	unsigned char hash_key[CONFIG_KEY_MAX];
 	atomic_uint references;
@@ -100,6 +110,8 @@ extern const struct conf_option config_options[];
 int config_read(struct config **ret_config, const char *file, struct problem *problem);
 /* Whether a list of origins names this one. */
 bool config_has_origin(const struct conf_list *origins, enum config_origin origin);
+/* Whether local_networks has this address. */
+bool config_is_local(const struct config *config, const struct spf_address *address);
 struct config *config_take(struct config *config);
 void config_release(struct config *config);	/* accepts NULL */
 

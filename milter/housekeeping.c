@@ -13,9 +13,12 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "common/behind.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "killed.h"
+#include "losses.h"
+#include "socket.h"
 
 /* A gap is written as soon as there is room again: looked for so often. */
 #define GAP_INTERVAL_US UINT64_C(500000)
@@ -24,15 +27,17 @@ struct housekeeping {
 	struct housekeeping_parts parts;
 	pthread_t thread;
 	int signal_fd, stop_fd;
+	struct losses losses;		/* as far as they are said */
 };
 
-static void close_killed(const struct housekeeping_parts *parts)
+static void close_killed(struct partitions *partitions, unsigned place)
 {
-	struct journal_origin origin = journal_origin(parts->journal);
+	const struct partition *row = &partitions->rows[place];
 	struct killed_total total;
 	struct problem problem;
 
-	if (killed_close(parts->boot_config, origin.incarnation, parts->recorder, clock_now_us(), &total, &problem)) {
+	if (killed_close(row->front, row->spool, journal_first_segment(row->journal), &partitions->recorder, place,
+			 clock_now_us(), &total, &problem)) {
 		log_warning("cannot look for sessions that the last run left open: %s; they stay without a close", problem.text);
 		return;
 	}
@@ -47,15 +52,18 @@ static void close_killed(const struct housekeeping_parts *parts)
 
 static void fill_journal(const struct housekeeping_parts *parts, struct status *status)
 {
-	struct journal_origin origin = journal_origin(parts->journal);
+	struct journal_origin origin = journal_origin(parts->partitions->rows[0].journal);
 	struct journal_stat journal;
 
-	journal_stat(parts->journal, &journal);
+	partitions_journal_stat(parts->partitions, &journal);
 	SET_TEXT(status, producer, origin.producer);
 	status->epoch = origin.epoch;
 	status->records_made = journal.appended;
-	status->records_dropped = journal.refused + recorder_lost_total(parts->recorder);
+	status->records_dropped = journal.refused + recorder_lost_total(&parts->partitions->recorder);
 	status->records_damaged = journal.damaged;
+	status->torn_tails = journal.torn;
+	status->files_quarantined = journal.quarantined;
+	status->files_mended = journal.mended;
 	status->backlog_records = journal.backlog;
 	status->backlog_bytes = journal.backlog_bytes;
 	status->backlog_oldest = journal.oldest_us;
@@ -76,14 +84,31 @@ static void fill_shipper(const struct housekeeping_parts *parts, struct status *
 {
 	struct shipper_status shipper;
 
-	shipper_status(parts->shipper, &shipper);
+	partitions_shipper_status(parts->partitions, &shipper);
+	status->partitions = parts->partitions->active;
+	partitions_behind(parts->partitions, status->partitions_behind, sizeof status->partitions_behind);
 	SET_TEXT(status, redis_address, parts->boot_config->redis_address);
 	SET_TEXT(status, redis_state, shipper.state);
 	status->redis_since = shipper.since_us;
 	status->records_shipped = shipper.shipped;
 	status->redis_resyncs = shipper.resyncs;
 	status->redis_went_back = shipper.went_back;
+	status->redis_resent = shipper.resent;
+	status->redis_not_kept = shipper.not_kept;
+	status->redis_fenced = shipper.fenced;
 	status->redis_errors = shipper.errors;
+	status->redis_cut = shipper.refused[REDIS_RECONNECT];
+	status->redis_busy = shipper.refused[REDIS_WAIT];
+	status->redis_not_master = shipper.refused[REDIS_ELSEWHERE];
+	status->redis_denied = shipper.refused[REDIS_OPERATOR];
+	status->stream_records = shipper.stream.length;
+	status->stream_hard_length = parts->boot_config->stream_hard_length;
+	status->stream_readers = shipper.stream.readers;
+	SET_TEXT(status, stream_slowest, shipper.stream.slowest);
+	status->stream_unread = shipper.stream.unread;
+	status->stream_trimmed = shipper.trimmed;
+	status->stream_overtaken = shipper.overtaken;
+	status->stream_trim_errors = shipper.trim_failed;
 	/* An error of the journal that stands now is worse than one of Redis that was. */
 	if (status->journal_error[0]) {
 		SET_TEXT(status, last_error, status->journal_error);
@@ -103,13 +128,24 @@ static void fill_auth(struct auth_jobs *jobs, struct status *status)
 	auth_jobs_statistics(jobs, &auth);
 	status->auth_jobs = auth.jobs;
 	status->auth_waiting = auth.waiting;
+	status->auth_queue_bytes = auth.waiting_bytes;
 	status->auth_overload = auth.overload;
 	status->auth_deadline = auth.deadline;
+	status->auth_limit = auth.limit;
 	status->dns_questions = auth.dns.questions;
 	status->dns_cache_hits = auth.dns.cache_hits;
 	status->dns_cache_entries = auth.dns.cache_entries;
 	status->dns_cache_bytes = auth.dns.cache_bytes;
 	status->dns_timeouts = auth.dns.timeouts;
+}
+
+static void fill_socket(const struct config *config, struct status *status)
+{
+	struct socket_address address;
+	struct problem problem;
+
+	if (socket_parse(&address, config->socket, &problem) == 0)
+		SET_TEXT(status, socket, address.postfix);
 }
 
 static void write_status(const struct housekeeping_parts *parts, const struct config *config)
@@ -121,6 +157,7 @@ static void write_status(const struct housekeeping_parts *parts, const struct co
 		return;
 	SET_TEXT(status, version, PACKAGE_VERSION);
 	SET_TEXT(status, config_file, config->file ? config->file : "");
+	fill_socket(parts->boot_config, status);
 	SET_TEXT(status, config_digest, config->digest);
 	status->pid = (uint64_t)getpid();
 	status->started = parts->started_us;
@@ -138,6 +175,23 @@ static void write_status(const struct housekeeping_parts *parts, const struct co
 		log_warning("cannot write status file '%s': %s; 'smtptrail status' shows old figures",
 			    parts->boot_config->status_file, strerror(-error));
 	free(status);
+}
+
+static void look_for_losses(struct housekeeping *housekeeping)
+{
+	struct partitions *partitions = housekeeping->parts.partitions;
+	struct journal_stat journal;
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	partitions_journal_stat(partitions, &journal);
+	const uint64_t counts[LOSSES] = {
+		[LOSS_DROPPED] = journal.refused + recorder_lost_total(&partitions->recorder),
+		[LOSS_DAMAGED] = journal.damaged, [LOSS_QUARANTINED] = journal.quarantined,
+		[LOSS_MENDED] = journal.mended, [LOSS_TORN] = journal.torn,
+	};
+
+	losses_look(&housekeeping->losses, counts, (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
 }
 
 /* Names of the options that differ and were reloaded. */
@@ -223,8 +277,9 @@ static void *run(void *context)
 	bool has_status = parts->boot_config->status_file[0] != '\0', want_reload = false;
 	uint64_t next_gap_us = 0, next_status_us = has_status ? 0 : UINT64_MAX;
 
-	(void)pthread_setname_np(pthread_self(), "housekeeping");
-	close_killed(parts);
+	behind_begin("housekeeping");
+	for (unsigned place = 0; place < parts->partitions->count; place++)
+		close_killed(parts->partitions, place);
 	do {
 		uint64_t now_us = clock_now_us();
 
@@ -233,7 +288,8 @@ static void *run(void *context)
 		struct config *config = config_take_current();
 
 		if (now_us >= next_gap_us || next_gap_us > now_us + GAP_INTERVAL_US) {
-			recorder_write_gaps(parts->recorder, now_us);
+			recorder_write_gaps(&parts->partitions->recorder, now_us);
+			look_for_losses(housekeeping);
 			next_gap_us = now_us + GAP_INTERVAL_US;
 		}
 		if (has_status &&

@@ -9,17 +9,15 @@
 #ifndef SMTPTRAIL_MILTER_HOUSEKEEPING_H
 #define SMTPTRAIL_MILTER_HOUSEKEEPING_H
 
+#include "partitions.h"
 #include "session.h"
-#include "shipper.h"
 
 struct housekeeping;
 
 struct housekeeping_parts {
-	struct journal *journal;
-	struct recorder *recorder;
+	struct partitions *partitions;
 	struct sessions *sessions;
 	struct auth_jobs *auth;		/* NULL: nothing is checked */
-	struct shipper *shipper;
 	const struct config *boot_config;	/* in force since the start: what a reload cannot change */
 	uint64_t started_us;
 };

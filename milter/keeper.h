@@ -16,8 +16,8 @@
 
 struct keeper;
 
-/* sync_interval_us: how much a power cut may cost, at most. */
-int keeper_start(struct keeper **ret_keeper, struct journal *journal, uint64_t sync_interval_us);
+/* sync_interval_us: how much a power cut may cost, at most. name: begins each line in the log, lives as long as the keeper. */
+int keeper_start(struct keeper **ret_keeper, struct journal *journal, uint64_t sync_interval_us, const char *name);
 /* Ends both threads; what was appended is copied once more. */
 void keeper_stop(struct keeper *keeper);
 

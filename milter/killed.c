@@ -53,7 +53,7 @@ static bool read_name(struct text name, uint64_t *ret_begun_us, uint32_t *ret_ep
 	return epoch <= UINT32_MAX;
 }
 
-static struct seen *place(const struct table *table, uint64_t begun_us, uint32_t epoch)
+static struct seen *row_of(const struct table *table, uint64_t begun_us, uint32_t epoch)
 {
 	size_t at = (size_t)((begun_us ^ (uint64_t)epoch << 40) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 
@@ -74,7 +74,7 @@ static bool grow(struct table *table)
 		return false;
 	for (size_t i = 0; i < table->size; i++)
 		if (table->rows[i].begun_us)
-			*place(&larger, table->rows[i].begun_us, table->rows[i].epoch) = table->rows[i];
+			*row_of(&larger, table->rows[i].begun_us, table->rows[i].epoch) = table->rows[i];
 	free(table->rows);
 	table->rows = larger.rows;
 	table->size = larger.size;
@@ -84,7 +84,7 @@ static bool grow(struct table *table)
 /* The row of a session, made where it is new; NULL: no room. */
 static struct seen *find_or_add(struct table *table, uint64_t begun_us, uint32_t epoch)
 {
-	struct seen *row = table->size ? place(table, begun_us, epoch) : NULL;
+	struct seen *row = table->size ? row_of(table, begun_us, epoch) : NULL;
 
 	if (row && row->begun_us)
 		return row;
@@ -92,7 +92,7 @@ static struct seen *find_or_add(struct table *table, uint64_t begun_us, uint32_t
 		table->left_out++;
 		return NULL;
 	}
-	row = place(table, begun_us, epoch);
+	row = row_of(table, begun_us, epoch);
 	*row = (struct seen){ .begun_us = begun_us, .epoch = epoch };
 	table->count++;
 	return row;
@@ -126,7 +126,7 @@ static void see(struct table *table, struct text payload, bool is_front)
 	row->is_in_front |= is_front;
 }
 
-static int scan(struct table *table, const char *directory, const char *incarnation, bool is_front,
+static int scan(struct table *table, const char *directory, uint64_t first_segment, bool is_front,
 		struct problem *problem)
 {
 	struct journal_scan_entry entry;
@@ -136,13 +136,13 @@ static int scan(struct table *table, const char *directory, const char *incarnat
 	if (error)
 		return error;
 	while (journal_scan_next(walk, &entry) == 1)
-		if (strcmp(entry.origin->incarnation, incarnation) != 0)
+		if (entry.segment < first_segment)
 			see(table, entry.payload, is_front);
 	journal_scan_close(walk);
 	return 0;
 }
 
-static void close_all(const struct table *table, struct recorder *recorder, uint64_t now_us,
+static void close_all(const struct table *table, struct recorder *recorder, unsigned place, uint64_t now_us,
 		      struct killed_total *total)
 {
 	for (size_t i = 0; i < table->size; i++) {
@@ -152,23 +152,23 @@ static void close_all(const struct table *table, struct recorder *recorder, uint
 		if (!row->begun_us || row->is_closed)
 			continue;
 		(void)snprintf(name, sizeof name, "%014" PRIx64 ".%" PRIx32, row->begun_us & 0xffffffffffffff, row->epoch);
-		sessions_put_killed(recorder, now_us, text_of(name), (enum stage)row->last_stage);
+		sessions_put_killed(recorder, place, now_us, text_of(name), (enum stage)row->last_stage);
 		total->closed++;
 	}
 }
 
-int killed_close(const struct config *config, const char *incarnation, struct recorder *recorder,
-		 uint64_t now_us, struct killed_total *ret_total, struct problem *problem)
+int killed_close(const char *front, const char *spool, uint64_t first_segment, struct recorder *recorder,
+		 unsigned place, uint64_t now_us, struct killed_total *ret_total, struct problem *problem)
 {
 	struct table table = { .rows = NULL };
 	struct killed_total total = { 0, 0 };
 	/* The front first: what moves from there to the spool meanwhile is then seen twice, not never. */
-	int error = scan(&table, config->front_directory, incarnation, true, problem);
+	int error = scan(&table, front, first_segment, true, problem);
 
 	if (!error)
-		error = scan(&table, config->spool_directory, incarnation, false, problem);
+		error = scan(&table, spool, first_segment, false, problem);
 	if (!error) {
-		close_all(&table, recorder, now_us, &total);
+		close_all(&table, recorder, place, now_us, &total);
 		total.left_out = table.left_out;
 		*ret_total = total;
 	}

@@ -11,7 +11,6 @@
 #ifndef SMTPTRAIL_MILTER_KILLED_H
 #define SMTPTRAIL_MILTER_KILLED_H
 
-#include "config.h"
 #include "recorder.h"
 
 #define KILLED_SESSIONS_MAX (1u << 20)
@@ -21,8 +20,10 @@ struct killed_total {
 	uint64_t left_out;	/* records of sessions beyond the limit */
 };
 
-/* incarnation: of this start, whose sessions are alive. 0, or why a directory could not be read. */
-int killed_close(const struct config *config, const char *incarnation, struct recorder *recorder,
-		 uint64_t now_us, struct killed_total *ret_total, struct problem *problem);
+/* The directories of one partition. first_segment: of this start, whose sessions are alive (by number, since a fenced
+ * start goes on under another producer and incarnation). place: the recorder's of that partition, where the close goes
+ * too, even if sessions of its id would go elsewhere now. 0, or why a directory could not be read. */
+int killed_close(const char *front, const char *spool, uint64_t first_segment, struct recorder *recorder,
+		 unsigned place, uint64_t now_us, struct killed_total *ret_total, struct problem *problem);
 
 #endif

@@ -16,7 +16,7 @@
 #include "common/escape.h"
 #include "common/log.h"
 #include "housekeeping.h"
-#include "keeper.h"
+#include "partitions.h"
 #include "privileges.h"
 
 enum { EXIT_USAGE = 2, FILES_WANTED = 65536, CALLBACKS_TIMEOUT_MS = 2000 };
@@ -28,12 +28,9 @@ struct daemon {
 	struct socket_address address;
 	char host[JOURNAL_NAME_SIZE];
 	uint64_t started_us;
-	struct journal *journal;
-	struct recorder recorder;
+	struct partitions partitions;
 	struct sessions sessions;
 	struct auth_jobs *auth;		/* NULL: nothing is checked */
-	struct keeper *keeper;
-	struct shipper *shipper;
 	struct housekeeping *housekeeping;
 };
 
@@ -43,7 +40,7 @@ static void print_help(FILE *out)
 	      "Records every SMTP transaction that the MTA tells it of, and ships the records into Redis.\n"
 	      "Stays in the foreground; SIGTERM stops it, SIGUSR1 reads the configuration again.\n\n"
 	      "  -c, --config FILE   configuration (default: " CONFIG_FILE ", where it exists)\n"
-	      "      --check         say what is wrong with configuration, socket, journal and Redis, and how to\n"
+	      "      --check         say what is wrong with configuration, socket, journal, DNS and Redis, and how to\n"
 	      "                      mend it; exit 0, or 2 where there is an error\n"
 	      "      --version       print the version\n"
 	      "      --help          print this\n", out);
@@ -79,6 +76,7 @@ static void block_signals(void)
 	(void)sigaddset(&signals, SIGHUP);
 	(void)sigaddset(&signals, SIGUSR1);
 	(void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	journal_guard();
 }
 
 /* Left to itself, glibc counts the processors by reading /sys when a thread first finds all heaps in use: in
@@ -110,44 +108,22 @@ static int prepare(struct daemon *daemon, struct problem *problem)
 	return error;
 }
 
-static int open_journal(struct daemon *daemon, struct problem *problem)
+static int open_partitions(struct daemon *daemon, struct problem *problem)
 {
 	const struct config *config = daemon->config;
-	const struct journal_options options = {
-		.front_directory = config->front_directory,
-		.spool_directory = config->spool_directory,
-		.host = daemon->host,
-		.instance = config->instance,
-		.segment_bytes = config->segment_size,
-		.front_bytes = config->front_size,
-		.spool_bytes = config->spool_size,
-		.free_percent = (unsigned)config->spool_free_percent,
-		.keep_us = config->keep_time_us,
-		.keep_bytes = config->keep_size,
-		.sync = (enum journal_sync)config->sync,
-	};
 
 	if (config->host[0])
 		(void)snprintf(daemon->host, sizeof daemon->host, "%s", config->host);
 	else if (gethostname(daemon->host, sizeof daemon->host) != 0)
 		daemon->host[0] = '\0';
 	daemon->host[sizeof daemon->host - 1] = '\0';
-	return journal_open(&daemon->journal, &options, problem);
-}
-
-static void on_fenced(void *context)
-{
-	struct daemon *daemon = context;
-	struct config *config = config_take_current();
-
-	recorder_put_start(&daemon->recorder, clock_now_us(), config->digest);
-	config_release(config);
+	return partitions_open(&daemon->partitions, config, daemon->host, problem);
 }
 
 static int start_auth(struct daemon *daemon, struct problem *problem)
 {
 	const struct config *config = daemon->config;
-	int error = config->auth ? auth_jobs_start(&daemon->auth, config, &daemon->recorder, daemon->host, problem) : 0;
+	int error = config->auth ? auth_jobs_start(&daemon->auth, config, &daemon->partitions.recorder, daemon->host, problem) : 0;
 
 	daemon->sessions.auth = daemon->auth;
 	return error;
@@ -156,28 +132,15 @@ static int start_auth(struct daemon *daemon, struct problem *problem)
 static int start_threads(struct daemon *daemon, struct problem *problem)
 {
 	const struct config *config = daemon->config;
-	const struct shipper_options options = {
-		.journal = daemon->journal,
-		.redis = { .address = config->redis_address, .user = config->redis_user,
-			   .password_file = config->redis_password_file,
-			   .connect_timeout_us = config->redis_connect_timeout_us,
-			   .command_timeout_us = config->redis_command_timeout_us },
-		.prefix = config->stream_prefix,
-		.max_length = config->stream_max_length,
-		.fenced = on_fenced,
-		.context = daemon,
-	};
 	struct housekeeping_parts parts = {
-		.journal = daemon->journal, .recorder = &daemon->recorder, .sessions = &daemon->sessions,
+		.partitions = &daemon->partitions, .sessions = &daemon->sessions,
 		.auth = daemon->auth, .boot_config = config, .started_us = daemon->started_us,
 	};
-	int error = keeper_start(&daemon->keeper, daemon->journal, config->sync_interval_us);
+	int error = partitions_start(&daemon->partitions, problem);
 
-	if (!error)
-		error = shipper_start(&daemon->shipper, &options);
-	parts.shipper = daemon->shipper;
-	if (!error)
-		error = housekeeping_start(&daemon->housekeeping, &parts);
+	if (error)
+		return error;
+	error = housekeeping_start(&daemon->housekeeping, &parts);
 	if (error)
 		problem_set(problem, "cannot start a thread: %s", strerror(-error));
 	return error;
@@ -193,19 +156,17 @@ static void stop(struct daemon *daemon, const char *reason)
 	sessions_shutdown(&daemon->sessions, clock_now_us());
 	if (daemon->auth)
 		auth_jobs_stop(daemon->auth, daemon->config->auth_stop_time_us);
-	recorder_write_gaps(&daemon->recorder, clock_now_us());
-	recorder_put_stop(&daemon->recorder, clock_now_us(), reason);
-	shipper_stop(daemon->shipper, DRAIN_TIMEOUT_US);
-	keeper_stop(daemon->keeper);
+	recorder_write_gaps(&daemon->partitions.recorder, clock_now_us());
+	recorder_put_stop(&daemon->partitions.recorder, clock_now_us(), reason);
+	partitions_stop(&daemon->partitions, DRAIN_TIMEOUT_US);
 	if (!is_quiet) {
 		/* Its memory must stay; what it appended is in the front, and the next start finds it there. */
 		log_error("a callback did not end; leaving without waiting for it");
 		return;
 	}
 	auth_jobs_free(daemon->auth);
-	journal_close(daemon->journal);
+	partitions_close(&daemon->partitions);
 	sessions_done(&daemon->sessions);
-	recorder_done(&daemon->recorder);
 }
 
 /* Serves until it is told to stop; the exit status. */
@@ -214,22 +175,24 @@ static int serve(struct config *config)
 	struct daemon daemon = { .config = config, .started_us = clock_now_us() };
 	struct problem problem = { .text = "" };
 	int error = prepare(&daemon, &problem);
+	uint32_t epoch;
 
 	if (!error)
-		error = open_journal(&daemon, &problem);
+		error = open_partitions(&daemon, &problem);
 	if (error) {
 		log_error("%s; not starting", problem.text[0] ? problem.text : strerror(-error));
 		return EXIT_FAILURE;
 	}
-	recorder_init(&daemon.recorder, daemon.journal);
-	sessions_init(&daemon.sessions, &daemon.recorder, journal_birth(daemon.journal).epoch);
-	recorder_put_start(&daemon.recorder, daemon.started_us, config->digest);
+	epoch = journal_birth(daemon.partitions.journals[0]).epoch;
+	sessions_init(&daemon.sessions, &daemon.partitions.recorder, epoch);
+	for (unsigned place = 0; place < daemon.partitions.count; place++)
+		recorder_put_start(&daemon.partitions.recorder, place, daemon.started_us, config->digest);
 	error = start_auth(&daemon, &problem);
 	if (!error)
 		error = start_threads(&daemon, &problem);
 	if (!error) {
 		log_info("smtptrail-milter " PACKAGE_VERSION " records at %s; epoch %u, records go to %s", config->socket,
-			 journal_birth(daemon.journal).epoch, config->redis_address);
+			 epoch, config->redis_address);
 		(void)sd_notify(0, "READY=1");
 		error = callbacks_run(&daemon.sessions, &daemon.address);
 		if (error)

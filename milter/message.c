@@ -7,7 +7,6 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "address.h"
 #include "mime.h"
 
 /* Header fields that have a field of their own in the record; the first value of each goes there,
@@ -29,7 +28,7 @@ static const struct named_header {
 	{ "authentication-results", FIELD_AUTHENTICATION_RESULTS, true },
 };
 
-enum { NAMED_COUNT = sizeof named_headers / sizeof named_headers[0] };
+enum { NAMED_COUNT = sizeof named_headers / sizeof named_headers[0], OTHER_NAME_MAX = 126 };
 
 struct value {
 	struct value *next;
@@ -98,20 +97,28 @@ static bool is_blank(char byte)
 	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
-/* The value without the blanks around it and without the line ends of its folds: copied where it has any. */
-static struct text unfold(struct text value, char *buffer, size_t size, bool *ret_cut)
+static struct text without_blanks(struct text value)
 {
-	size_t length = 0;
-
 	while (value.length && is_blank(value.start[0])) {
 		value.start++;
 		value.length--;
 	}
 	while (value.length && is_blank(value.start[value.length - 1]))
 		value.length--;
-	if (value.length && value.length <= size && !memchr(value.start, '\n', value.length) &&
-	    !memchr(value.start, '\r', value.length))
-		return value;
+	return value;
+}
+
+/* Copies the value without the line ends of its folds; how long it is then. */
+static size_t unfold(struct text value, char *buffer, size_t size, bool *ret_cut)
+{
+	size_t length = 0;
+
+	if (value.length == 0)
+		return 0;
+	if (value.length <= size && !memchr(value.start, '\n', value.length) && !memchr(value.start, '\r', value.length)) {
+		memcpy(buffer, value.start, value.length);
+		return value.length;
+	}
 	for (size_t i = 0; i < value.length; i++) {
 		if (value.start[i] == '\r' || value.start[i] == '\n')
 			continue;
@@ -121,13 +128,13 @@ static struct text unfold(struct text value, char *buffer, size_t size, bool *re
 		}
 		buffer[length++] = value.start[i];
 	}
-	return (struct text){ buffer, length };
+	return length;
 }
 
 #define HASH_PREFIX "hmac-sha256:"
 #define HASH_TEXT_SIZE (sizeof HASH_PREFIX - 1 + 32)
 
-/* Half of the digest: enough to tell values apart. Empty where it cannot be computed. */
+/* Half of the digest: enough to tell values apart. Empty where it cannot be computed. buffer may be the value's own. */
 static struct text hash(const struct config *config, struct text value, char *buffer)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -170,25 +177,33 @@ static enum choice choose(const struct config *config, struct text name)
 	return is_in(&config->header_keep, name) ? CHOICE_KEEP : CHOICE_NONE;
 }
 
-static void add_value(struct message *message, struct values *values, struct text prefix, struct text text)
+/* Adds a value, behind the name where that is told too, straight into the memory of the message. */
+static void add_value(struct message *message, struct values *values, struct text name, struct text value, bool is_hashed)
 {
-	struct value *value = arena_alloc(&message->arena, sizeof *value);
-	char *bytes = arena_alloc(&message->arena, prefix.length + text.length);
+	size_t max = message->config->max_header_value, head = name.length ? name.length + 2 : 0;
+	size_t most = value.length < max ? value.length : max;
+	size_t room = is_hashed && most < HASH_TEXT_SIZE ? HASH_TEXT_SIZE : most;
+	struct value *row = arena_alloc(&message->arena, sizeof *row);
+	char *bytes = arena_alloc(&message->arena, head + room);
 
-	if (!value || !bytes) {
+	if (!row || !bytes) {
 		values->cut = true;
 		return;
 	}
-	if (prefix.length)
-		memcpy(bytes, prefix.start, prefix.length);
-	if (text.length)
-		memcpy(bytes + prefix.length, text.start, text.length);
-	*value = (struct value){ .text = { bytes, prefix.length + text.length } };
+	if (head) {
+		memcpy(bytes, name.start, name.length);
+		memcpy(bytes + name.length, ": ", 2);
+	}
+	struct text kept = { bytes + head, unfold(value, bytes + head, most, &values->cut) };
+
+	if (is_hashed)
+		kept = hash(message->config, kept, bytes + head);
+	*row = (struct value){ .text = { bytes, head + kept.length } };
 	if (values->last)
-		values->last->next = value;
+		values->last->next = row;
 	else
-		values->first = value;
-	values->last = value;
+		values->first = row;
+	values->last = row;
 }
 
 static int named_index(struct text name)
@@ -202,28 +217,14 @@ static int named_index(struct text name)
 static void record_value(struct message *message, struct text name, struct text value)
 {
 	enum choice choice = choose(message->config, name);
-	char buffer[RECORD_TEXT_MAX], hashed[HASH_TEXT_SIZE];
-	char prefix[128];
-	struct text prefix_text = TEXT_NONE;
-	size_t max = message->config->max_header_value;
 	int index = named_index(name);
 	struct values *values = index < 0 ? &message->other : &message->named[index];
+	bool is_other = index < 0;
 
-	if (choice == CHOICE_NONE || (index >= 0 && !named_headers[index].is_list && values->first))
+	if (choice == CHOICE_NONE || (!is_other && !named_headers[index].is_list && values->first) ||
+	    (is_other && name.length > OTHER_NAME_MAX))
 		return;
-	if (max > sizeof buffer)
-		max = sizeof buffer;
-	value = unfold(value, buffer, max, &values->cut);
-	if (choice == CHOICE_HASH)
-		value = hash(message->config, value, hashed);
-	if (index < 0) {
-		if (name.length > sizeof prefix - 2)
-			return;
-		memcpy(prefix, name.start, name.length);
-		memcpy(prefix + name.length, ": ", 2);
-		prefix_text = (struct text){ prefix, name.length + 2 };
-	}
-	add_value(message, values, prefix_text, value);
+	add_value(message, values, is_other ? name : TEXT_NONE, without_blanks(value), choice == CHOICE_HASH);
 }
 
 enum { LANES = 16 };
@@ -385,4 +386,14 @@ void message_fill_eom(struct message *message, struct record *record)
 		record_add_item(record, FIELD_LIMITS, TEXT_LITERAL("max_parts"));
 	if (mime->attachments_limited)
 		record_add_item(record, FIELD_LIMITS, TEXT_LITERAL("max_attachments"));
+}
+
+void message_name(struct message *message, struct text message_id, struct record *record)
+{
+	const struct values *values = &message->named[named_index(TEXT_LITERAL("message-id"))];
+
+	if (!message_id.length || values->first)
+		return;
+	record_value(message, TEXT_LITERAL("message-id"), message_id);
+	fill_values(values, record, FIELD_MESSAGE_ID, false);
 }

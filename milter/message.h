@@ -14,7 +14,7 @@
 #ifndef SMTPTRAIL_MILTER_MESSAGE_H
 #define SMTPTRAIL_MILTER_MESSAGE_H
 
-#include "address.h"
+#include "common/address.h"
 #include "common/record.h"
 #include "config.h"
 
@@ -35,5 +35,7 @@ const struct address_list *message_from(const struct message *message);
 /* The fields of a header record, and of an eom record; the latter ends the message. */
 void message_fill_header(const struct message *message, struct record *record);
 void message_fill_eom(struct message *message, struct record *record);
+/* The Message-ID that the MTA gave a message which came without one; absent: it tells none. */
+void message_name(struct message *message, struct text message_id, struct record *record);
 
 #endif

@@ -125,64 +125,13 @@ static void begin_in_message(struct session *session, struct record *record, enu
 	record_set_number(record, FIELD_MSG, session->messages);
 	if (session->queue_id[0])
 		record_set_string(record, FIELD_QUEUE_ID, session->queue_id);
+	if (session->queue_id[0] && session->is_queue_id_cut)
+		record_note_cut(record, FIELD_QUEUE_ID);
 }
 
 static void put(struct session *session, struct record *record)
 {
 	(void)recorder_put(session->sessions->recorder, record);
-}
-
-static struct text macro(const struct macros *macros, const char *name)
-{
-	return text_of(macros->get(macros->context, name));
-}
-
-static bool read_number(struct text text, uint64_t *ret_number)
-{
-	uint64_t number = 0;
-
-	if (text.length == 0 || text.length > 19)
-		return false;
-	for (size_t i = 0; i < text.length; i++) {
-		if (text.start[i] < '0' || text.start[i] > '9')
-			return false;
-		number = number * 10 + (uint64_t)(text.start[i] - '0');
-	}
-	*ret_number = number;
-	return true;
-}
-
-static void set_macro(struct record *record, enum field field, const struct macros *macros, const char *name)
-{
-	record_set_text(record, field, macro(macros, name));
-}
-
-static void set_number_macro(struct record *record, enum field field, const struct macros *macros,
-			     const char *name)
-{
-	uint64_t number;
-
-	if (read_number(macro(macros, name), &number))
-		record_set_number(record, field, number);
-}
-
-/* A name that the MTA knows: both MTAs write an unknown one as a word or as the address in brackets. */
-static struct text known_name(struct text name)
-{
-	if (name.length == 0 || name.start[0] == '[' || text_equal_nocase(name, TEXT_LITERAL("unknown")))
-		return TEXT_NONE;
-	return name;
-}
-
-static void set_resolve(struct record *record, struct text value)
-{
-	char lower[16];
-
-	if (!value.length || value.length > sizeof lower)
-		return;
-	for (size_t i = 0; i < value.length; i++)
-		lower[i] = value.start[i] >= 'A' && value.start[i] <= 'Z' ? (char)(value.start[i] + 32) : value.start[i];
-	record_set_text(record, FIELD_CLIENT_RESOLVE, (struct text){ lower, value.length });
 }
 
 /* Address, port and family. The port is 0 where mail was not handed in through a network. */
@@ -191,7 +140,7 @@ static void set_address(struct record *record, const struct sockaddr *address, c
 	const char *family = "unknown";
 	char text[INET6_ADDRSTRLEN];
 	uint64_t port = 0;
-	bool has_port = read_number(macro(macros, "{client_port}"), &port);
+	bool has_port = macro_read_number(macro(macros, "{client_port}"), &port);
 
 	if (address && address->sa_family == AF_INET) {
 		const struct sockaddr_in *inet = (const struct sockaddr_in *)(const void *)address;
@@ -214,7 +163,7 @@ static void set_address(struct record *record, const struct sockaddr *address, c
 		record_set_text(record, FIELD_CLIENT_ADDR,
 				(struct text){ local->sun_path, strnlen(local->sun_path, sizeof local->sun_path) });
 	} else {
-		record_set_text(record, FIELD_CLIENT_ADDR, known_name(macro(macros, "{client_addr}")));
+		record_set_text(record, FIELD_CLIENT_ADDR, macro_known_name(macro(macros, "{client_addr}")));
 	}
 	record_set_string(record, FIELD_FAMILY, family);
 	if (has_port)
@@ -232,26 +181,26 @@ static bool is_local(const struct spf_address *client)
 void session_connect(struct session *session, uint64_t now_us, const char *name,
 		     const struct sockaddr *address, const struct macros *macros)
 {
-	struct text daemon_addr = macro(macros, "{daemon_addr}");
+	struct text id = macro(macros, "i");
 	struct record record;
 
 	if (session->is_connected)
 		return;
 	if (address)
 		session->client = spf_address_of(address);
-	session->is_local = is_local(&session->client);
+	session->is_local = is_local(&session->client) || config_is_local(session->config, &session->client);
+	session->is_sendmail = macro_is_sendmail(macros);
 	begin(session, &record, STAGE_CONNECT, now_us);
+	if (id.length)
+		record_set_text_max(&record, FIELD_QUEUE_ID, id, SESSION_QUEUE_ID_SIZE - 1);
 	set_address(&record, address, macros);
-	record_set_text(&record, FIELD_CLIENT_NAME, known_name(text_of(name)));
-	record_set_text(&record, FIELD_CLIENT_PTR, known_name(macro(macros, "{client_ptr}")));
-	set_resolve(&record, macro(macros, "{client_resolve}"));
-	set_macro(&record, FIELD_DAEMON_NAME, macros, "{daemon_name}");
-	/* Sendmail, listening on all addresses, tells the one that was connected to as if_addr. */
-	record_set_text(&record, FIELD_DAEMON_ADDR, daemon_addr.start ? daemon_addr : macro(macros, "{if_addr}"));
-	set_number_macro(&record, FIELD_DAEMON_PORT, macros, "{daemon_port}");
-	set_macro(&record, FIELD_MTA_HOST, macros, "j");
-	set_macro(&record, FIELD_MTA_VERSION, macros, "v");
-	set_number_macro(&record, FIELD_CLIENT_CONNECTIONS, macros, "{client_connections}");
+	record_set_text(&record, FIELD_CLIENT_NAME, macro_known_name(text_of(name)));
+	record_set_text(&record, FIELD_CLIENT_PTR, macro_known_name(macro(macros, "{client_ptr}")));
+	macro_set_word(&record, FIELD_CLIENT_RESOLVE, macros, "{client_resolve}");
+	macro_set_daemon(&record, macros);
+	macro_set(&record, FIELD_MTA_HOST, macros, "j");
+	macro_set_version(&record, macros);
+	macro_set_number(&record, FIELD_CLIENT_CONNECTIONS, macros, "{client_connections}");
 	put(session, &record);
 }
 
@@ -264,12 +213,10 @@ void session_helo(struct session *session, uint64_t now_us, const char *helo, co
 	free(session->helo);
 	session->helo = helo ? strndup(helo, HELO_MAX) : NULL;
 	record_set_string(&record, FIELD_HELO, helo);
-	set_macro(&record, FIELD_PROTOCOL, macros, "r");
-	set_macro(&record, FIELD_TLS_VERSION, macros, "{tls_version}");
-	set_macro(&record, FIELD_CIPHER, macros, "{cipher}");
-	set_number_macro(&record, FIELD_CIPHER_BITS, macros, "{cipher_bits}");
-	set_macro(&record, FIELD_CERT_SUBJECT, macros, "{cert_subject}");
-	set_macro(&record, FIELD_CERT_ISSUER, macros, "{cert_issuer}");
+	macro_set(&record, FIELD_TLS_VERSION, macros, "{tls_version}");
+	macro_set(&record, FIELD_CIPHER, macros, "{cipher}");
+	macro_set_number(&record, FIELD_CIPHER_BITS, macros, "{cipher_bits}");
+	macro_set_certificate(&record, macros);
 	put(session, &record);
 }
 
@@ -308,7 +255,7 @@ static bool set_parameter(struct record *record, const struct parameter *paramet
 		value = (struct text){ equals + 1, argument.length - (size_t)(equals + 1 - argument.start) };
 	switch (parameter->type) {
 	case FIELD_TYPE_NUMBER:
-		if (!read_number(value, &number))
+		if (!macro_read_number(value, &number))
 			return false;
 		record_set_number(record, parameter->field, number);
 		return true;
@@ -390,7 +337,8 @@ static void read_queue_id(struct session *session, const struct macros *macros)
 
 	if (!id.length)
 		return;
-	if (id.length >= sizeof session->queue_id)
+	session->is_queue_id_cut = id.length >= sizeof session->queue_id;
+	if (session->is_queue_id_cut)
 		id.length = sizeof session->queue_id - 1;
 	memcpy(session->queue_id, id.start, id.length);
 	session->queue_id[id.length] = '\0';
@@ -425,7 +373,7 @@ void session_mail(struct session *session, uint64_t now_us, char **arguments, co
 	session->in_message = true;
 	session->messages++;
 	atomic_fetch_add_explicit(&session->sessions->messages, 1, memory_order_relaxed);
-	session->message_recipients = session->message_rejected = 0;
+	session->message_recipients = session->message_rejected = session->message_commands = 0;
 	session->recipients_limited = session->header_recorded = session->message_lost = false;
 	session->queue_id[0] = '\0';
 	read_queue_id(session, macros);
@@ -433,65 +381,23 @@ void session_mail(struct session *session, uint64_t now_us, char **arguments, co
 	record_set_text(&record, FIELD_FROM, address_of(arguments[0]));
 	if (arguments[0])
 		set_parameters(&record, mail_parameters, arguments + 1);
-	set_macro(&record, FIELD_AUTH_TYPE, macros, "{auth_type}");
-	set_macro(&record, FIELD_AUTH_AUTHEN, macros, "{auth_authen}");
-	set_macro(&record, FIELD_AUTH_AUTHOR, macros, "{auth_author}");
-	set_macro(&record, FIELD_MAIL_MAILER, macros, "{mail_mailer}");
-	set_macro(&record, FIELD_MAIL_HOST, macros, "{mail_host}");
-	set_macro(&record, FIELD_MAIL_ADDR, macros, "{mail_addr}");
+	macro_set(&record, FIELD_PROTOCOL, macros, "r");
+	macro_set(&record, FIELD_AUTH_TYPE, macros, "{auth_type}");
+	macro_set(&record, FIELD_AUTH_AUTHEN, macros, "{auth_authen}");
+	macro_set(&record, FIELD_AUTH_AUTHOR, macros, "{auth_author}");
+	macro_set(&record, FIELD_MAIL_MAILER, macros, "{mail_mailer}");
+	macro_set_host(&record, FIELD_MAIL_HOST, macros, "{mail_host}");
+	macro_set(&record, FIELD_MAIL_ADDR, macros, "{mail_addr}");
 	put(session, &record);
 	begin_auth(session, address_of(arguments[0]), macro(macros, "{auth_type}"));
-}
-
-static bool is_status_code(struct text text)
-{
-	unsigned dots = 0;
-	bool after_digit = false;
-
-	for (size_t i = 0; i < text.length; i++) {
-		if (text.start[i] == '.') {
-			if (!after_digit)
-				return false;
-			dots++;
-		} else if (text.start[i] < '0' || text.start[i] > '9') {
-			return false;
-		}
-		after_digit = text.start[i] != '.';
-	}
-	return dots == 2 && after_digit && text.length <= 10 && text.start[0] >= '2' && text.start[0] <= '5' &&
-	       text.start[1] == '.';
-}
-
-/* What the MTA says of a recipient. */
-struct rcpt_macros {
-	struct text mailer, host, address;
-};
-
-struct rejection {
-	bool is_one;
-	struct text dsn, reason;	/* dsn: absent where the MTA gave another word */
-};
-
-/* With RCPT_REJ a rejected recipient comes with the mailer "error", the status code as its host and
- * the reason as its address. The recipient's own address there is a transport of that name. */
-static struct rejection read_rejection(struct text recipient, const struct rcpt_macros *told)
-{
-	struct text host = told->host;
-
-	if (!text_is(told->mailer, "error"))
-		return (struct rejection){ .is_one = false };
-	if (host.length && host.start[host.length - 1] == '.')
-		host.length--;
-	if (!is_status_code(host))
-		host = TEXT_NONE;
-	return (struct rejection){ .is_one = host.start || !text_equal_nocase(told->address, recipient),
-				   .dsn = host, .reason = told->address };
 }
 
 static void set_outcome(struct record *record, const struct rejection *rejection, const struct rcpt_macros *told)
 {
 	if (rejection->is_one) {
 		record_set_string(record, FIELD_OUTCOME, "rejected");
+		if (rejection->code)
+			record_set_number(record, FIELD_REJECT_CODE, rejection->code);
 		record_set_text(record, FIELD_DSN, rejection->dsn);
 		record_set_text(record, FIELD_REJECT_TEXT, rejection->reason);
 		return;
@@ -502,6 +408,18 @@ static void set_outcome(struct record *record, const struct rejection *rejection
 	record_set_text(record, FIELD_RCPT_ADDR, told->address);
 }
 
+/* Sendmail's own count has also those of which it tells nothing: recipients that check_rcpt or a later milter refused. */
+static void take_count(const struct session *session, const struct macros *macros, const char *name, uint64_t *count,
+		       uint64_t *session_count)
+{
+	uint64_t told;
+
+	if (!session->is_sendmail || !macro_read_number(macro(macros, name), &told))
+		return;
+	*session_count += told - *count;
+	*count = told;
+}
+
 void session_rcpt(struct session *session, uint64_t now_us, char **arguments, const struct macros *macros)
 {
 	struct text recipient = address_of(arguments[0]);
@@ -509,15 +427,14 @@ void session_rcpt(struct session *session, uint64_t now_us, char **arguments, co
 
 	if (!session->in_message)
 		return;
-	struct rcpt_macros told = {
-		macro(macros, "{rcpt_mailer}"), macro(macros, "{rcpt_host}"), macro(macros, "{rcpt_addr}"),
-	};
-	struct rejection rejection = read_rejection(recipient, &told);
+	struct rcpt_macros told = macro_read_rcpt(macros);
+	struct rejection rejection = macro_read_rejection(recipient, &told);
 
 	*(rejection.is_one ? &session->message_rejected : &session->message_recipients) += 1;
 	*(rejection.is_one ? &session->recipients_rejected : &session->recipients) += 1;
+	take_count(session, macros, "{nbadrcpts}", &session->message_rejected, &session->recipients_rejected);
 	read_queue_id(session, macros);
-	if (session->message_recipients + session->message_rejected > session->config->max_recipients) {
+	if (++session->message_commands > session->config->max_recipients) {
 		session->recipients_limited = true;
 		return;
 	}
@@ -544,6 +461,8 @@ void session_data(struct session *session, uint64_t now_us, const struct macros 
 	if (!session->in_message)
 		return;
 	read_queue_id(session, macros);
+	take_count(session, macros, "{nrcpts}", &session->message_recipients, &session->recipients);
+	take_count(session, macros, "{nbadrcpts}", &session->message_rejected, &session->recipients_rejected);
 	begin_in_message(session, &record, STAGE_DATA, now_us);
 	set_recipients(session, &record);
 	put(session, &record);
@@ -553,8 +472,17 @@ void session_unknown(struct session *session, uint64_t now_us, const char *comma
 {
 	struct record record;
 
+	struct text verb = text_of(command), argument = TEXT_NONE;
+	const char *blank = verb.length ? memchr(verb.start, ' ', verb.length) : NULL;
+
+	/* Postfix tells the verb alone, Sendmail the line. */
+	if (blank) {
+		argument = text_of(blank + 1);
+		verb.length = (size_t)(blank - verb.start);
+	}
 	begin_in_message(session, &record, STAGE_UNKNOWN, now_us);
-	record_set_text_max(&record, FIELD_COMMAND, text_of(command), COMMAND_MAX);
+	record_set_text_max(&record, FIELD_COMMAND, verb, COMMAND_MAX);
+	record_set_text_max(&record, FIELD_ARGUMENT, argument, COMMAND_MAX);
 	put(session, &record);
 }
 
@@ -610,7 +538,7 @@ void session_body(struct session *session, struct text chunk)
 	auth_job_body(session->auth, chunk);
 }
 
-static void submit_auth(struct session *session)
+static void submit_auth(struct session *session, uint64_t now_us)
 {
 	struct auth_end end = {
 		.queue_id = session->queue_id, .recipients = session->message_recipients,
@@ -622,6 +550,9 @@ static void submit_auth(struct session *session)
 		end.from_count = address_list_count(message_from(session->message));
 		end.from_domain = address_list_domain(message_from(session->message));
 	}
+	/* There was no memory for it at MAIL. */
+	if (session->sessions->auth && !session->auth)
+		recorder_lost(session->sessions->recorder, now_us);
 	auth_job_submit(session->auth, &end);
 	session->auth = NULL;
 }
@@ -638,11 +569,13 @@ void session_eom(struct session *session, uint64_t now_us, const struct macros *
 	if (session->message) {
 		begin_in_message(session, &record, STAGE_EOM, now_us);
 		message_fill_eom(session->message, &record);
+		if (session->is_sendmail)
+			message_name(session->message, macro(macros, "{msg_id}"), &record);
 		put(session, &record);
 	} else {
 		recorder_lost(session->sessions->recorder, now_us);
 	}
-	submit_auth(session);
+	submit_auth(session, now_us);
 	end_message(session);
 }
 
@@ -712,7 +645,7 @@ void sessions_shutdown(struct sessions *sessions, uint64_t now_us)
 	}
 }
 
-void sessions_put_killed(struct recorder *recorder, uint64_t now_us, struct text id, enum stage last_stage)
+void sessions_put_killed(struct recorder *recorder, unsigned place, uint64_t now_us, struct text id, enum stage last_stage)
 {
 	struct record record;
 
@@ -720,5 +653,5 @@ void sessions_put_killed(struct recorder *recorder, uint64_t now_us, struct text
 	record_set_text(&record, FIELD_SESSION, id);
 	record_set_string(&record, FIELD_LAST_STAGE, stage_name(last_stage));
 	record_set_string(&record, FIELD_CAUSE, "killed");
-	(void)recorder_put(recorder, &record);
+	(void)recorder_put_at(recorder, place, &record);
 }

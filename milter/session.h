@@ -22,6 +22,7 @@
 
 #include "auth_jobs.h"
 #include "config.h"
+#include "macros.h"
 #include "message.h"
 #include "recorder.h"
 
@@ -50,23 +51,19 @@ struct session {
 	uint64_t begun_us;
 	struct spf_address client;	/* family 0: none that a network has */
 	bool is_local;			/* from this machine */
+	bool is_sendmail;		/* which tells what Postfix has no macros for */
 	char *helo;			/* NULL: none yet */
 	enum stage last_stage;
 	uint64_t messages, recipients, recipients_rejected;
 
 	bool in_message;
 	char queue_id[SESSION_QUEUE_ID_SIZE];	/* empty: not known */
+	bool is_queue_id_cut;
 	enum stage message_stage;		/* the last one of this message */
-	uint64_t message_recipients, message_rejected;
+	uint64_t message_recipients, message_rejected, message_commands;	/* the last: RCPT that we were told of */
 	bool recipients_limited, header_recorded, message_lost;
 	struct message *message;		/* from its first header on */
 	struct auth_job *auth;			/* NULL: nothing is checked */
-};
-
-/* Where the macros of a stage are asked for; NULL: not known. */
-struct macros {
-	const char *(*get)(void *context, const char *name);
-	void *context;
 };
 
 void sessions_init(struct sessions *sessions, struct recorder *recorder, uint32_t epoch);
@@ -75,7 +72,7 @@ uint64_t sessions_count(struct sessions *sessions);
 /* Ends all sessions that no callback is inside of, saying that the milter stopped. */
 void sessions_shutdown(struct sessions *sessions, uint64_t now_us);
 /* The close of a session of an earlier start that never got one. */
-void sessions_put_killed(struct recorder *recorder, uint64_t now_us, struct text id, enum stage last_stage);
+void sessions_put_killed(struct recorder *recorder, unsigned place, uint64_t now_us, struct text id, enum stage last_stage);
 
 /* Takes its own reference to the configuration. NULL: no memory. */
 struct session *session_new(struct sessions *sessions, struct config *config);

@@ -11,8 +11,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/behind.h"
 #include "common/log.h"
 #include "common/stream.h"
+#include "trimmer.h"
 
 enum {
 	LINGER_US = 20000,
@@ -31,16 +33,19 @@ static const char *const state_names[STATES] = { "connecting", "shipping", "wait
 struct shipper {
 	struct shipper_options options;		/* strings: prefix is ours, those of redis are the link's */
 	char *prefix;
+	const char *name;			/* begins each line in the log; not NULL */
 	pthread_t thread;
 
 	/* the thread only */
 	struct redis_link *link;
+	struct trimmer trimmer;
 	struct journal_batch batch;
 	char producer[JOURNAL_NAME_SIZE];	/* whose entries are read; empty: not known yet */
 	struct stream_names names;
 	struct stream_cursor cursor;		/* as Redis has it, as far as we know */
 	bool in_place;				/* the journal is read on from the cursor */
 	uint64_t taken_seq;			/* last one of this producer that Redis said it has */
+	uint64_t tried_seq;			/* end of the last batch that was sent */
 	bool batch_open;			/* sent, and no word from Redis */
 	uint64_t checked_us;			/* when Redis last said something */
 	uint64_t back_off_us;
@@ -123,16 +128,18 @@ static void say_well(struct shipper *shipper)
 		return;
 	shipper->said_failed = false;
 	shipper->said_us[STATE_SHIPPING] = clock_us(CLOCK_MONOTONIC);
-	log_info("redis '%s' takes records%s; %" PRIu64 " wait for it", shipper->options.redis.address,
+	log_info("%sredis '%s' takes records%s; %" PRIu64 " wait for it", shipper->name, shipper->options.redis.address,
 		 is_first ? "" : " again", backlog(shipper));
 }
 
-static void say_failed(struct shipper *shipper, enum state state, const struct problem *problem)
+static void say_failed(struct shipper *shipper, enum redis_failure failure, const struct problem *problem)
 {
+	enum state state = failure == REDIS_OPERATOR ? STATE_OPERATOR : STATE_WAITING;
 	uint64_t now = clock_us(CLOCK_MONOTONIC);
 
 	pthread_mutex_lock(&shipper->lock);
 	shipper->status.errors++;
+	shipper->status.refused[failure]++;
 	shipper->status.last_error = *problem;
 	shipper->status.last_error_us = clock_us(CLOCK_REALTIME);
 	pthread_mutex_unlock(&shipper->lock);
@@ -141,10 +148,11 @@ static void say_failed(struct shipper *shipper, enum state state, const struct p
 	shipper->said_us[state] = now;
 	shipper->said_failed = true;
 	if (state == STATE_WAITING)
-		log_warning("%s; keeping %" PRIu64 " records in the journal", problem->text, backlog(shipper));
+		log_warning("%s%s; keeping %" PRIu64 " records in the journal", shipper->name, problem->text,
+			    backlog(shipper));
 	else
-		log_error("%s; keeping %" PRIu64 " records in the journal until it is mended", problem->text,
-			  backlog(shipper));
+		log_error("%s%s; keeping %" PRIu64 " records in the journal until it is mended", shipper->name,
+			  problem->text, backlog(shipper));
 }
 
 static void count(struct shipper *shipper, uint64_t *counter, uint64_t more)
@@ -184,9 +192,10 @@ static enum redis_failure change_producer(struct shipper *shipper, struct proble
 		return REDIS_OPERATOR;
 	struct journal_origin now = journal_origin(journal);
 
+	count(shipper, &shipper->status.fenced, 1);
 	(void)enter_state(shipper, STATE_FENCED);
-	log_error("another milter writes as producer %s too (was this machine copied?); going on as %s",
-		  shipper->producer, now.producer);
+	log_error("%sanother milter wrote as producer %s too (was this machine copied, or an older journal put back?);"
+		  " going on as %s", shipper->name, shipper->producer, now.producer);
 	shipper->producer[0] = '\0';
 	if (shipper->options.fenced && strcmp(before.producer, now.producer) != 0)
 		shipper->options.fenced(shipper->options.context);
@@ -197,8 +206,8 @@ static void note_went_back(struct shipper *shipper)
 {
 	if (cursor_seq(&shipper->cursor) >= shipper->taken_seq)
 		return;
-	log_warning("redis '%s' lost records that it had taken: its cursor is '%s', it was at seq %" PRIu64
-		    "; sending them again", shipper->options.redis.address, shipper->cursor.text, shipper->taken_seq);
+	log_warning("%sredis '%s' lost records that it had taken: its cursor is '%s', it was at seq %" PRIu64
+		    "; sending them again", shipper->name, shipper->options.redis.address, shipper->cursor.text, shipper->taken_seq);
 }
 
 /* Reads the journal on from the cursor. */
@@ -212,8 +221,9 @@ static enum redis_failure follow_cursor(struct shipper *shipper, struct problem 
 	case JOURNAL_FOREIGN:
 		return change_producer(shipper, problem);
 	case JOURNAL_AFTER_KEPT:
-		log_error("redis '%s' has records up to '%s' and the journal no longer keeps those that follow; "
-			  "the gap is recorded", shipper->options.redis.address, cursor->text);
+		count(shipper, &shipper->status.not_kept, 1);
+		log_error("%sredis '%s' has records up to '%s' and the journal no longer keeps those that follow; "
+			  "the gap is recorded", shipper->name, shipper->options.redis.address, cursor->text);
 		break;
 	case JOURNAL_AT_CURSOR:
 		break;
@@ -252,11 +262,29 @@ static void read_other_producer(struct shipper *shipper)
 	stream_names(&shipper->names, shipper->prefix, shipper->options.partition, shipper->producer);
 	shipper->cursor = (struct stream_cursor){ .exists = false };
 	shipper->taken_seq = 0;
+	shipper->tried_seq = 0;
 	shipper->batch_open = false;
 	shipper->in_place = false;
 }
 
 /* One turn. */
+
+static void trim(struct shipper *shipper, uint64_t appended)
+{
+	struct trimmer *trimmer = &shipper->trimmer;
+
+	bool is_done = trimmer_turn(trimmer, shipper->link, &shipper->names, appended);
+
+	pthread_mutex_lock(&shipper->lock);
+	shipper->status.trimmed = trimmer->trimmed;
+	shipper->status.overtaken = trimmer->overtaken;
+	shipper->status.trim_failed = trimmer->failed;
+	shipper->status.stream = trimmer->last;
+	pthread_mutex_unlock(&shipper->lock);
+	if (is_done && trimmer->last.overtaken)
+		journal_gap_return(shipper->options.journal, &(struct journal_gap){
+			trimmer->last.overtaken, trimmer->last.from_us, trimmer->last.to_us, "trimmed" });
+}
 
 enum step {
 	STEP_AGAIN,		/* at once */
@@ -280,14 +308,20 @@ static enum step taken(struct shipper *shipper)
 	count(shipper, &shipper->status.shipped, batch->count - again);
 	count(shipper, &shipper->status.went_back, again);
 	say_well(shipper);
+	trim(shipper, batch->count);
 	return batch->count < JOURNAL_BATCH_ENTRIES / 2 ? STEP_LINGER : STEP_AGAIN;
 }
 
 static enum step send_batch(struct shipper *shipper, enum redis_failure *ret_failure, struct problem *problem)
 {
+	uint64_t last = shipper->batch.entries[shipper->batch.count - 1].seq;
+
+	if (last <= shipper->tried_seq)
+		count(shipper, &shipper->status.resent, 1);
+	shipper->tried_seq = last;
 	shipper->batch_open = true;
 	switch (stream_append(shipper->link, &shipper->names, &shipper->cursor, &shipper->batch,
-			      shipper->options.max_length, ret_failure, problem)) {
+			      ret_failure, problem)) {
 	case STREAM_APPENDED:
 		return taken(shipper);
 	case STREAM_MOVED_CURSOR:
@@ -312,6 +346,8 @@ static enum step idle(struct shipper *shipper, enum redis_failure *ret_failure, 
 			return STEP_FAILED;
 	}
 	say_well(shipper);
+	if (shipper->producer[0] && redis_link_is_open(shipper->link))
+		trim(shipper, 0);
 	return STEP_IDLE;
 }
 
@@ -343,7 +379,7 @@ static void back_off(struct shipper *shipper, enum redis_failure failure, const 
 	uint64_t most_us = failure == REDIS_OPERATOR ? BACK_OFF_OPERATOR_MAX_US : BACK_OFF_MAX_US;
 	uint64_t pause_us = shipper->back_off_us ? shipper->back_off_us * 2 : BACK_OFF_FIRST_US;
 
-	say_failed(shipper, failure == REDIS_OPERATOR ? STATE_OPERATOR : STATE_WAITING, problem);
+	say_failed(shipper, failure, problem);
 	if (pause_us > most_us)
 		pause_us = most_us;
 	shipper->back_off_us = pause_us;
@@ -364,7 +400,7 @@ static void *ship(void *context)
 {
 	struct shipper *shipper = context;
 
-	(void)pthread_setname_np(pthread_self(), "ship");
+	behind_begin("ship");
 	while (may_go_on(shipper)) {
 		enum redis_failure failure = REDIS_OK;
 		struct problem problem = { "" };
@@ -425,6 +461,9 @@ int shipper_start(struct shipper **ret_shipper, const struct shipper_options *op
 	shipper->options.redis.address = strdup(options->redis.address);
 	shipper->prefix = strdup(options->prefix);
 	shipper->link = redis_link_new(&options->redis);
+	shipper->name = options->name ? options->name : "";
+	shipper->trimmer.rule = options->trim;
+	shipper->trimmer.name = shipper->name;
 	shipper->state = STATE_CONNECTING;
 	shipper->status.state = state_names[STATE_CONNECTING];
 	shipper->status.since_us = clock_us(CLOCK_REALTIME);
@@ -439,16 +478,24 @@ int shipper_start(struct shipper **ret_shipper, const struct shipper_options *op
 	return 0;
 }
 
-void shipper_stop(struct shipper *shipper, uint64_t drain_timeout_us)
+void shipper_finish(struct shipper *shipper, uint64_t drain_timeout_us)
 {
 	if (!shipper)
 		return;
 	pthread_mutex_lock(&shipper->lock);
+	if (!shipper->stopping)
+		shipper->drain_until_us = clock_us(CLOCK_MONOTONIC) + drain_timeout_us;
 	shipper->stopping = true;
-	shipper->drain_until_us = clock_us(CLOCK_MONOTONIC) + drain_timeout_us;
 	pthread_cond_signal(&shipper->wake);
 	pthread_mutex_unlock(&shipper->lock);
 	journal_wake(shipper->options.journal);
+}
+
+void shipper_stop(struct shipper *shipper, uint64_t drain_timeout_us)
+{
+	if (!shipper)
+		return;
+	shipper_finish(shipper, drain_timeout_us);
 	(void)pthread_join(shipper->thread, NULL);
 	pthread_cond_destroy(&shipper->wake);
 	pthread_mutex_destroy(&shipper->lock);

@@ -1,3 +1,3 @@
 # scripts/local.mk - what people run.
-EXTRA_DIST += scripts/README.md scripts/check scripts/demo scripts/fuzz scripts/lib/build.sh scripts/lib/packages.sh .ci/run
-EXTRA_DIST += scripts/bench scripts/check scripts/demo scripts/lib/build.sh scripts/lib/packages.sh .ci/run
+EXTRA_DIST += scripts/README.md scripts/bench scripts/check scripts/demo scripts/faults scripts/fuzz .ci/run \
+	scripts/lib/build.sh scripts/lib/failures.sh scripts/lib/packages.sh

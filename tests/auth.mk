@@ -26,7 +26,7 @@ tests_unit_test_spf_suite_SOURCES = tests/unit/test_spf_suite.c $(DNS_TABLE)
 tests_unit_test_spf_suite_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS)
 tests_unit_test_spf_suite_LDADD = $(AUTH_TEST_LIBS) $(YAML_LIBS)
 
-LIVE_TEST_FILES += tests/live/test_dns.py tests/live/test_auth.py tests/live/test_dkim.py tests/live/test_spf_differential.py
+LIVE_TEST_FILES += tests/live/test_dns.py tests/live/test_auth.py tests/live/test_check_auth.py tests/live/test_large_mail.py tests/live/test_dkim.py tests/live/test_spf_differential.py
 EXTRA_DIST += tests/live/dns_lab.py tests/live/auth_messages.py
 check_PROGRAMS += tests/live/auth_probe
 tests_live_auth_probe_SOURCES = tests/live/auth_probe.c
@@ -42,8 +42,7 @@ tests_fuzz_fuzz_dmarc_SOURCES = tests/fuzz/fuzz_dmarc.c $(FUZZ_COMMON)
 tests_fuzz_fuzz_dmarc_LDADD = $(AUTH_TEST_LIBS)
 tests_fuzz_fuzz_dmarc_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
-EXTRA_PROGRAMS += tests/bench/bench_spf
-CLEANFILES += tests/bench/bench_spf
-tests_bench_bench_spf_SOURCES = tests/bench/bench_spf.c $(DNS_TABLE)
+check_PROGRAMS += tests/bench/bench_spf
+tests_bench_bench_spf_SOURCES = tests/bench/bench_spf.c tests/bench/figures.h $(DNS_TABLE)
 tests_bench_bench_spf_LDADD = $(AUTH_TEST_LIBS)
 EXTRA_DIST += tests/bench/bench_spf.py

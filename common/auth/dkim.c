@@ -16,6 +16,7 @@
 #include "common/auth/dkim.h"
 
 #include <opendkim/dkim.h>
+#include <malloc.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +55,7 @@ struct dkim_check {
 	struct dkim_limits limits;
 	uint64_t now_s;
 
-	char *bytes;			/* the headers, until their end */
+	char *bytes;			/* the headers, until libopendkim has them */
 	size_t length, size;
 	struct header *headers;
 	size_t header_count, header_room;
@@ -69,27 +70,37 @@ struct dkim_check {
 	size_t hash_count, feed_count;
 	bool has_withheld;		/* a signature that libopendkim does not see */
 
-	DKIM *dkim;
+	char *body;			/* its begin, until libopendkim has it */
+	size_t body_length, body_size;
+	DKIM *dkim;			/* NULL until the body outgrows its room, or a key has come */
+	size_t library_bytes;		/* that libopendkim holds for it */
 	struct fed *fed;
 	uint64_t body_bytes, line_bytes;
 	char last[2];			/* bytes of the body that were fed */
 	const char *body_limited;	/* why the body was not hashed to its end; NULL: it was */
 	bool body_done;
 	uint64_t asked_us;
-	struct dns *dns;
 };
 
 /* ---- the library ---- */
 
+/* The closure is the check, or NULL for what the library itself holds. */
 static void *allocate(void *closure, size_t size)
 {
-	(void)closure;
-	return malloc(size + ROOM_BEHIND);
+	struct dkim_check *check = closure;
+	void *memory = malloc(size + ROOM_BEHIND);
+
+	if (check)
+		check->library_bytes += malloc_usable_size(memory);
+	return memory;
 }
 
 static void release(void *closure, void *memory)
 {
-	(void)closure;
+	struct dkim_check *check = closure;
+
+	if (check)
+		check->library_bytes -= malloc_usable_size(memory);
 	free(memory);
 }
 
@@ -159,6 +170,13 @@ static void free_headers(struct dkim_check *check)
 	check->header_count = check->length = 0;
 }
 
+static void free_body(struct dkim_check *check)
+{
+	free(check->body);
+	check->body = NULL;
+	check->body_length = check->body_size = 0;
+}
+
 static void free_dkim(struct dkim_check *check)
 {
 	for (size_t i = 0; check->fed && i < check->feed_count; i++)
@@ -177,8 +195,17 @@ void dkim_check_free(struct dkim_check *check)
 		return;
 	free_dkim(check);
 	free_headers(check);
+	free_body(check);
 	free(check->signatures);
 	free(check);
+}
+
+size_t dkim_check_bytes(const struct dkim_check *check)
+{
+	return sizeof *check + check->size * (check->bytes != NULL) +
+	       check->header_room * sizeof *check->headers * (check->headers != NULL) +
+	       check->count * sizeof *check->signatures + check->body_size +
+	       check->feed_count * sizeof *check->fed * (check->fed != NULL) + check->library_bytes;
 }
 
 static void set_trouble(struct dkim_check *check, const char *trouble, bool is_limit)
@@ -296,18 +323,34 @@ static int add_signature(struct dkim_check *check, struct text value)
 	return (int)check->count++;
 }
 
-/* Folds are CR LF here, whatever the MTA gave. */
+/* Folds are CR LF here, whatever the MTA gave: at most a byte more for each LF. */
 static size_t copy_value(char *to, struct text value)
 {
-	size_t length = 0;
-	char before = '\0';
+	const char *at = value.start, *end = at + value.length, *newline;
+	char *begin = to;
 
-	for (size_t i = 0; i < value.length; i++) {
-		if (value.start[i] == '\n' && before != '\r')
-			to[length++] = '\r';
-		to[length++] = before = value.start[i];
+	for (; at < end && (newline = memchr(at, '\n', (size_t)(end - at))); at = newline + 1) {
+		size_t length = (size_t)(newline - at);
+
+		memcpy(to, at, length);
+		to += length;
+		if (newline == value.start || newline[-1] != '\r')
+			*to++ = '\r';
+		*to++ = '\n';
 	}
-	return length;
+	if (at < end)
+		memcpy(to, at, (size_t)(end - at));
+	return (size_t)(to - begin) + (size_t)(end - at);
+}
+
+static size_t count_lines(struct text text)
+{
+	const char *at = text.start, *end = at + text.length;
+	size_t count = 0;
+
+	for (; at < end && (at = memchr(at, '\n', (size_t)(end - at))); at++)
+		count++;
+	return count;
 }
 
 void dkim_check_header(struct dkim_check *check, struct text name, struct text value)
@@ -315,7 +358,6 @@ void dkim_check_header(struct dkim_check *check, struct text name, struct text v
 	struct header *header;
 	int signature = -1;
 	bool is_signature = is_signature_name(name);
-	size_t folds = 0;
 
 	if (name.length == 0 || check->headers_ended)
 		return;
@@ -325,9 +367,7 @@ void dkim_check_header(struct dkim_check *check, struct text name, struct text v
 		check->has_withheld = true;
 		return;
 	}
-	for (size_t i = 0; i < value.length; i++)
-		folds += value.start[i] == '\n';
-	if (check->trouble || !has_room(check, name.length + 1 + value.length + folds))
+	if (check->trouble || !has_room(check, name.length + 1 + value.length + count_lines(value)))
 		return;
 	header = &check->headers[check->header_count++];
 	*header = (struct header){ .start = check->length, .signature = signature };
@@ -339,29 +379,43 @@ void dkim_check_header(struct dkim_check *check, struct text name, struct text v
 
 /* ---- to libopendkim ---- */
 
+/* What is wrong with the key counts more, whichever was found first. */
 static void fail_early(struct fed *fed, const char *reason)
 {
 	fed->is_ready = false;
+	if (fed->signature->error[0])
+		return;
 	fed->signature->result = DKIM_NEUTRAL;
 	(void)snprintf(fed->signature->error, sizeof fed->signature->error, "libopendkim: %s",
 		       reason && *reason ? reason : "it cannot read the signature");
 }
 
+static void list_fed(struct dkim_check *check)
+{
+	size_t count = 0;
+
+	if (check->fed)
+		return;
+	check->fed = calloc(check->feed_count, sizeof *check->fed);
+	if (!check->fed) {
+		set_trouble(check, "no memory", false);
+		return;
+	}
+	for (size_t i = 0; i < check->count; i++)
+		if (check->to_feed[i])
+			check->fed[count++] = (struct fed){ .signature = &check->signatures[i], .is_ready = true };
+}
+
 static void feed_headers(struct dkim_check *check)
 {
-	size_t fed_count = 0;
+	struct fed *next = check->fed;
 
 	for (size_t i = 0; i < check->header_count; i++) {
 		const struct header *header = &check->headers[i];
 		DKIM_STAT status = dkim_header(check->dkim, (unsigned char *)check->bytes + header->start, header->length);
-		struct fed *fed;
+		struct fed *fed = header->signature < 0 ? NULL : next++;
 
-		if (header->signature < 0)
-			continue;
-		fed = &check->fed[fed_count++];
-		fed->signature = &check->signatures[header->signature];
-		fed->is_ready = true;
-		if (status != DKIM_STAT_OK)
+		if (fed && status != DKIM_STAT_OK)
 			fail_early(fed, dkim_geterror(check->dkim));
 	}
 }
@@ -394,18 +448,28 @@ static bool is_any_ready(const struct dkim_check *check)
 	return false;
 }
 
+/* Anything that libopendkim could verify? */
+static bool is_wanted(const struct dkim_check *check)
+{
+	return check->feed_count > 0 && !check->trouble && !check->body_limited;
+}
+
 void dkim_check_end_of_header(struct dkim_check *check)
+{
+	check->headers_ended = true;
+	if (!is_wanted(check))
+		free_headers(check);
+}
+
+static void open_dkim(struct dkim_check *check)
 {
 	DKIM_STAT status = DKIM_STAT_NORESOURCE;
 
-	check->headers_ended = true;
-	if (check->feed_count == 0 || check->trouble || check->dkim)
-		goto free_headers;
-	check->fed = calloc(check->feed_count, sizeof *check->fed);
-	check->dkim = check->fed ? dkim_verify(check->library->library, (const unsigned char *)"check", NULL, &status) : NULL;
+	list_fed(check);
+	check->dkim = check->fed ? dkim_verify(check->library->library, (const unsigned char *)"check", check, &status) : NULL;
 	if (!check->dkim) {
 		set_trouble(check, "no memory", false);
-		goto free_headers;
+		return;
 	}
 	(void)dkim_set_user_context(check->dkim, check);
 	feed_headers(check);
@@ -413,8 +477,6 @@ void dkim_check_end_of_header(struct dkim_check *check)
 		set_trouble(check, "libopendkim does not take the headers", false);
 		free_dkim(check);
 	}
-free_headers:
-	free_headers(check);
 }
 
 static bool has_relaxed_hash(const struct dkim_check *check)
@@ -453,17 +515,66 @@ static void feed_body(struct dkim_check *check, struct text chunk)
 	check->last[1] = chunk.start[chunk.length - 1];
 }
 
+/* False: there is no room, or no memory. */
+static bool keep_body(struct dkim_check *check, struct text chunk)
+{
+	size_t wanted = check->body_length + chunk.length;
+
+	if (wanted > check->limits.body_kept)
+		return false;
+	if (wanted > check->body_size) {
+		/* Postfix gives a body that has room here in one piece. */
+		size_t size = check->body ? check->limits.body_kept : wanted;
+		char *body = realloc(check->body, size);
+
+		if (!body)
+			return false;
+		check->body = body;
+		check->body_size = size;
+	}
+	memcpy(check->body + check->body_length, chunk.start, chunk.length);
+	check->body_length = wanted;
+	return true;
+}
+
+/* Gives libopendkim the headers. False: there is nothing that it could verify. */
+static bool begin(struct dkim_check *check)
+{
+	if (!check->dkim && is_wanted(check))
+		open_dkim(check);
+	free_headers(check);
+	return check->dkim && is_any_ready(check);
+}
+
+/* And the body that was kept. */
+static void feed_kept(struct dkim_check *check)
+{
+	if (check->body_length > 0 && check->dkim && is_any_ready(check))
+		feed_body(check, (struct text){ check->body, check->body_length });
+	free_body(check);
+}
+
 void dkim_check_body(struct dkim_check *check, struct text chunk)
 {
-	if (!check->dkim || check->body_limited || check->body_done || chunk.length == 0)
+	if (!is_wanted(check) || check->body_done || chunk.length == 0)
 		return;
-	if (!is_any_ready(check) || dkim_minbody(check->dkim) == 0) {
+	bool is_long = has_long_line(check, chunk) && has_relaxed_hash(check);
+	bool is_too_much = check->body_bytes + chunk.length > check->limits.body_bytes;
+
+	if (!check->dkim && !is_long && !is_too_much && keep_body(check, chunk)) {
+		check->body_bytes += chunk.length;
+		return;
+	}
+	bool has_begun = begin(check);
+
+	feed_kept(check);
+	if (!has_begun || dkim_minbody(check->dkim) == 0) {
 		check->body_done = true;
 		return;
 	}
-	if (check->body_bytes + chunk.length > check->limits.body_bytes)
+	if (is_too_much)
 		check->body_limited = "limit: the body is longer than is hashed";
-	else if (has_long_line(check, chunk) && has_relaxed_hash(check))
+	else if (is_long)
 		check->body_limited = "limit: a line of the body is longer than 64 KiB";
 	if (check->body_limited)
 		return;
@@ -476,12 +587,13 @@ void dkim_check_body(struct dkim_check *check, struct text chunk)
 void dkim_check_ask(struct dkim_check *check, struct dns *dns, struct dns_job *job)
 {
 	check->asked_us = dns_now_us();
-	check->dns = dns;
-	for (size_t i = 0; check->dkim && !check->body_limited && i < check->feed_count; i++) {
+	if (is_wanted(check))
+		list_fed(check);
+	for (size_t i = 0; is_wanted(check) && i < check->feed_count; i++) {
 		struct fed *fed = &check->fed[i];
 		char name[2 * DOMAIN_SIZE + 16];
 
-		if (!fed->is_ready || fed->future)
+		if (fed->future)
 			continue;
 		(void)snprintf(name, sizeof name, "%s._domainkey.%s", fed->signature->selector, fed->signature->domain);
 		fed->future = dns_begin(dns, job, text_of(name), DNS_TXT);
@@ -499,8 +611,6 @@ static void take_key(struct dkim_check *check, struct fed *fed)
 	else if (check->library->validates && answer->status != DNS_TEMPORARY && answer->status != DNS_BAD_NAME)
 		fed->signature->dnssec = answer->secure ? "secure" : "insecure";
 	dns_answer_free(answer);
-	if (!fed->has_record)
-		dkim_sig_ignore(fed->info);
 }
 
 static void set_result(struct dkim_signature *signature, enum dkim_result result, const char *error)
@@ -602,37 +712,52 @@ static void judge_all(struct dkim_check *check, const char *error, bool is_limit
 		}
 }
 
-static void verify(struct dkim_check *check)
+static bool take_keys(struct dkim_check *check)
 {
-	bool is_any_keyed = false;
-	DKIM_STAT status;
+	bool is_any_there = false;
 
 	for (size_t i = 0; i < check->feed_count; i++)
 		if (check->fed[i].future) {
 			take_key(check, &check->fed[i]);
-			is_any_keyed |= check->fed[i].has_record;
+			is_any_there |= check->fed[i].has_record;
 		}
-	if (!is_any_keyed)
+	return is_any_there;
+}
+
+/* Nothing is hashed for which no key came. */
+static void verify(struct dkim_check *check)
+{
+	DKIM_STAT status;
+
+	if (!take_keys(check) || !begin(check))
 		return;
-	if (check->last[1] && (check->last[0] != '\r' || check->last[1] != '\n'))
+	feed_kept(check);
+	if (check->trouble)
+		return;
+	for (size_t i = 0; i < check->feed_count; i++)
+		if (!check->fed[i].has_record)
+			dkim_sig_ignore(check->fed[i].info);
+	if (check->body_bytes > 0 && (check->last[0] != '\r' || check->last[1] != '\n'))
 		(void)dkim_body(check->dkim, (unsigned char *)"\r\n", 2);
 	status = dkim_eom(check->dkim, NULL);
 	for (size_t i = 0; i < check->feed_count; i++)
-		if (check->fed[i].has_record)
+		if (check->fed[i].has_record && check->fed[i].is_ready)
 			judge(check, &check->fed[i], status);
 }
 
 void dkim_check_finish(struct dkim_check *check)
 {
+	if (check->fed && is_wanted(check))
+		verify(check);
 	if (check->trouble)
 		judge_all(check, check->trouble, check->trouble_is_limit);
 	else if (check->body_limited)
 		judge_all(check, check->body_limited, true);
-	else if (check->dkim)
-		verify(check);
 	for (size_t i = 0; i < check->count; i++)
 		check->signatures[i].time_us = dns_now_us() - check->asked_us;
 	free_dkim(check);
+	free_headers(check);
+	free_body(check);
 }
 
 /* ---- what came out ---- */

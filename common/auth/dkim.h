@@ -1,15 +1,17 @@
 /*
  * dkim.h - the DKIM signatures of a message, each with a result and the reason in words.
  *
- * In two halves. The feeder takes headers and body as they pass: it computes, within stated
- * bounds, and never asks the DNS. The finisher fetches the keys and verifies. libopendkim does the
+ * In two halves. The feeder takes headers and body as they pass, and only copies them, as long as they are
+ * small: a body beyond dkim_limits.body_kept is hashed as it passes, within stated bounds. It never asks the
+ * DNS. The finisher fetches the keys and, if any came, hashes what was copied and verifies. libopendkim does the
  * canonicalization and the cryptography; everything it is known to get wrong, or to leave out, is done
  * here or kept away from it (dkim.c and dkim_key.c say what).
  *
  * Threads: a library is shared; a check belongs to one thread at a time, and may go from the
  *          feeding to the finishing one. dkim_check_ask and dkim_check_finish wait for DNS, so never
  *          in a milter callback.
- * Memory:  a check without a signature holds the headers alone; one with signatures about 25 KiB more.
+ * Memory:  a check without a signature holds the headers, until their end; one with signatures the body that
+ *          is kept too, and from then on that libopendkim has it about 25 KiB instead of both.
  *          Results are lent until dkim_check_free.
  * Limits:  dkim_limits; DKIM_HEADER_BYTES_MAX of headers, DKIM_HEADERS_MAX of them, and DKIM_NAMES_MAX
  *          names in an h=. What a limit kept from being checked has the result "policy" and an error that
@@ -78,6 +80,7 @@ struct dkim_limits {
 	unsigned signatures;	/* checked; at most DKIM_CHECKED_MAX */
 	unsigned body_hashes;	/* distinct ones */
 	uint64_t body_bytes;	/* of body read */
+	size_t body_kept;	/* of these: copied, for the finisher to hash */
 };
 
 struct dkim_library;
@@ -99,6 +102,9 @@ void dkim_check_free(struct dkim_check *check);
 void dkim_check_header(struct dkim_check *check, struct text name, struct text value);
 void dkim_check_end_of_header(struct dkim_check *check);
 void dkim_check_body(struct dkim_check *check, struct text chunk);
+
+/* Memory that the check holds, libopendkim's part of it included; the contexts of OpenSSL are not. */
+size_t dkim_check_bytes(const struct dkim_check *check);
 
 /* ---- the finisher ---- */
 

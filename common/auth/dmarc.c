@@ -309,17 +309,24 @@ static int choose_record(struct evaluation *evaluation, const struct dns_answer 
 	return 1;
 }
 
+enum { POLICY_NAME_SIZE = DOMAIN_SIZE + 8 };
+
+/* Where the record of a domain is. */
+static struct text policy_name(struct text domain, char scratch[static POLICY_NAME_SIZE])
+{
+	return (struct text){ scratch, (size_t)snprintf(scratch, POLICY_NAME_SIZE, "_dmarc.%.*s", TEXT_ARGS(domain)) };
+}
+
 /* 0: no DMARC record at this domain, 1: there is one (found->is_found: and it can be used),
  * 2: several, -EAGAIN: the DNS failed. */
 static int fetch(struct evaluation *evaluation, struct text domain, struct found *found)
 {
-	char name[DOMAIN_SIZE + 8];
-	int length = snprintf(name, sizeof name, "_dmarc.%.*s", TEXT_ARGS(domain));
+	char name[POLICY_NAME_SIZE];
 	int records = 0;
 
 	*found = (struct found){ .domain = domain };
 	const struct dns_answer *answer = dns_lookup(evaluation->input->dns, evaluation->input->job,
-						     (struct text){ name, (size_t)length }, DNS_TXT);
+						     policy_name(domain, name), DNS_TXT);
 
 	if (answer->status == DNS_DATA) {
 		records = choose_record(evaluation, answer, found);
@@ -519,6 +526,8 @@ static bool judge_dkim(struct evaluation *evaluation, bool *ret_undecided)
 		bool aligned = is_aligned(evaluation, dkim->domain, outcome->tags.adkim);
 
 		outcome->aligned_dkim = outcome->aligned_dkim || aligned;
+		if (aligned && i < 32)
+			outcome->aligned_signatures |= UINT32_C(1) << i;
 		has_pass = has_pass || dkim->check == DMARC_CHECK_PASS;
 		passes = passes || (dkim->check == DMARC_CHECK_PASS && aligned);
 		*ret_undecided = *ret_undecided || (dkim->check == DMARC_CHECK_TEMPORARY && aligned);
@@ -613,6 +622,38 @@ static void evaluate(struct evaluation *evaluation)
 		memcpy(outcome->record, found.text, sizeof outcome->record);
 		judge(evaluation);
 	}
+}
+
+void dmarc_refuse(bool has_several, struct dmarc_outcome *ret_outcome)
+{
+	*ret_outcome = (struct dmarc_outcome){
+		.result = DMARC_PERMERROR, .disposition = DMARC_POLICY_NONE,
+		.why = why_bit(has_several ? DMARC_WHY_MULTIPLE_FROM : DMARC_WHY_NO_FROM),
+	};
+	(void)snprintf(ret_outcome->error, sizeof ret_outcome->error, "%s",
+		       has_several ? "From: names several addresses, not of one domain or not in one field"
+				   : "From: names no address, or none without doubt");
+}
+
+static void ask_for_policy(const struct dmarc_input *input, struct text domain)
+{
+	char name[POLICY_NAME_SIZE];
+
+	dns_advance(input->dns, input->job, policy_name(domain, name), DNS_TXT);
+}
+
+void dmarc_ask(const struct dmarc_input *input)
+{
+	char domain[DOMAIN_SIZE];
+
+	if (input->from_count == 0 || domain_normalize(input->from_domains[0], domain) || domain_is_address(text_of(domain)))
+		return;
+	ask_for_policy(input, text_of(domain));
+	if (!input->walks_tree)
+		ask_for_policy(input, dmarc_organization(input->suffixes, domain));
+	for (struct text above = parent_of(text_of(domain)); input->walks_tree && above.length > 0; above = parent_of(above))
+		if (domain_labels(above) < WALK_LABELS)
+			ask_for_policy(input, above);
 }
 
 void dmarc_evaluate(const struct dmarc_input *input, struct dmarc_outcome *ret_outcome)

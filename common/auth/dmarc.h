@@ -2,7 +2,8 @@
  * dmarc.h - what the From: domain's published policy says of a message.
  *
  * The rules of RFC 7489 (organizational domain by the public suffix list, pct=) or, as an option, those
- * of RFC 9989 (tree walk, psd=, t=). np= counts in both, with NXDOMAIN as the meaning of "does
+ * of RFC 9989 (tree walk, psd=, t=). Of a From: with several addresses RFC 7489 6.6.1 asks for each domain;
+ * here they must be of one, or it is an error. np= counts in both, with NXDOMAIN as the meaning of "does
  * not exist". Given what SPF and DKIM found; asks the DNS for policy records only. Nothing is sampled:
  * disposition is what the policy asks for, pct stands beside it.
  *
@@ -91,6 +92,7 @@ struct dmarc_outcome {
 	struct dmarc_record tags;
 	const char *policy_tag;			/* p, sp or np: which one was used; NULL: none */
 	bool aligned_spf, aligned_dkim;		/* apart from their results */
+	uint32_t aligned_signatures;		/* bit 1 << index in the input, of the first 32 */
 	enum dmarc_policy disposition;		/* never ABSENT */
 	char error[DMARC_ERROR_SIZE];
 	uint64_t time_us;
@@ -100,6 +102,12 @@ const char *dmarc_result_name(enum dmarc_result result);
 const char *dmarc_policy_name(enum dmarc_policy policy);	/* NULL where absent */
 const char *dmarc_why_name(enum dmarc_why why);
 
+/* The outcome where it is not known whose policy to ask for: From: names several domains, or none without
+ * doubt. */
+void dmarc_refuse(bool has_several, struct dmarc_outcome *ret_outcome);
+/* Asks for the records that dmarc_evaluate may look for, as far as its job takes it, without waiting for them. What
+ * SPF and DKIM found need not be there yet. */
+void dmarc_ask(const struct dmarc_input *input);
 void dmarc_evaluate(const struct dmarc_input *input, struct dmarc_outcome *ret_outcome);
 
 /* 0, or -EINVAL where it is no DMARC record, with words. Tags it does not know and values that are none

@@ -193,7 +193,7 @@ static void future_answered(void *context, const struct dns_answer *answer)
 	future_let_go(future);
 }
 
-struct dns_future *dns_begin(struct dns *dns, struct dns_job *job, struct text name, enum dns_type type)
+static struct dns_future *ask_for(struct dns *dns, struct dns_job *job, struct text name, enum dns_type type)
 {
 	struct dns_future *future = future_new(job->deadline_us);
 
@@ -209,6 +209,58 @@ struct dns_future *dns_begin(struct dns *dns, struct dns_job *job, struct text n
 		dns_ask(dns, &(struct dns_question){ name, type, job->deadline_us, future_answered, future });
 	}
 	return future;
+}
+
+/* NULL: it was not asked in advance, or has been taken. */
+static struct dns_advance *find_advance(struct dns_job *job, struct text name, enum dns_type type)
+{
+	for (unsigned i = 0; i < job->advance_count; i++) {
+		struct dns_advance *advance = &job->advances[i];
+
+		if (advance->future && advance->type == type && text_equal_nocase(text_of(advance->name), name))
+			return advance;
+	}
+	return NULL;
+}
+
+void dns_advance(struct dns *dns, struct dns_job *job, struct text name, enum dns_type type)
+{
+	struct dns_advance *advance = &job->advances[job->advance_count];
+
+	if (job->advance_count == DNS_ADVANCES_MAX || name.length >= sizeof advance->name ||
+	    find_advance(job, name, type))
+		return;
+	job->advance_count++;
+	*advance = (struct dns_advance){ .future = ask_for(dns, job, name, type), .type = type };
+	memcpy(advance->name, name.start, name.length);
+}
+
+struct dns_future *dns_begin(struct dns *dns, struct dns_job *job, struct text name, enum dns_type type)
+{
+	struct dns_advance *advance = find_advance(job, name, type);
+
+	if (!advance)
+		return ask_for(dns, job, name, type);
+	struct dns_future *future = advance->future;
+
+	advance->future = NULL;
+	return future;
+}
+
+static void future_forget(struct dns_future *future)
+{
+	if (future == &no_future)
+		return;
+	pthread_mutex_lock(&future->lock);
+	future_let_go(future);
+}
+
+void dns_job_done(struct dns_job *job)
+{
+	for (unsigned i = 0; i < job->advance_count; i++)
+		if (job->advances[i].future)
+			future_forget(job->advances[i].future);
+	job->advance_count = 0;
 }
 
 const struct dns_answer *dns_await(struct dns_future *future)

@@ -26,6 +26,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/auth/domain.h"
 #include "common/problem.h"
 #include "common/text.h"
 
@@ -34,6 +35,7 @@
 #define DNS_PENDING_MAX 4096
 #define DNS_JOB_QUESTIONS 200		/* what RFC 7208 allows for one record at most is below this */
 #define DNS_JOB_TIME_US 10000000
+#define DNS_ADVANCES_MAX 4
 
 enum dns_type {
 	DNS_A = 1,
@@ -89,11 +91,17 @@ struct dns {
 	const struct dns_methods *methods;
 };
 
-/* What one message may cost. */
+/* What one message may cost, and what was asked for it in advance. */
 struct dns_job {
 	uint64_t deadline_us;
 	unsigned questions_left;
 	unsigned questions;	/* asked so far */
+	struct dns_advance {
+		struct dns_future *future;
+		enum dns_type type;
+		char name[DOMAIN_SIZE];
+	} advances[DNS_ADVANCES_MAX];
+	unsigned advance_count;
 };
 
 uint64_t dns_now_us(void);
@@ -101,6 +109,8 @@ const char *dns_type_name(enum dns_type type);
 const char *dns_status_name(enum dns_status status);
 
 void dns_job_init(struct dns_job *job, uint64_t time_us, unsigned questions);
+/* Forgets what was asked in advance and not for good. */
+void dns_job_done(struct dns_job *job);
 
 /* Asks, and calls back. A name that cannot be asked is answered at once. */
 void dns_ask(struct dns *dns, const struct dns_question *question);
@@ -109,6 +119,9 @@ void dns_ask(struct dns *dns, const struct dns_question *question);
  * is awaited once. dns_await gives the answer to the caller and frees the future. */
 struct dns_future *dns_begin(struct dns *dns, struct dns_job *job, struct text name, enum dns_type type);
 const struct dns_answer *dns_await(struct dns_future *future);
+/* Asks for what dns_begin will ask for in this job: it then finds it on its way, or there. What is too long for
+ * that, and more than DNS_ADVANCES_MAX of them, are left to dns_begin. */
+void dns_advance(struct dns *dns, struct dns_job *job, struct text name, enum dns_type type);
 /* Both in one. */
 const struct dns_answer *dns_lookup(struct dns *dns, struct dns_job *job, struct text name, enum dns_type type);
 

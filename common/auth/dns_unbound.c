@@ -20,6 +20,7 @@
 
 #include "common/auth/dns_cache.h"
 #include "common/auth/domain.h"
+#include "common/behind.h"
 
 #define QUESTION_TIME_US 3000000
 #define CACHE_ENTRIES 8192
@@ -311,7 +312,8 @@ static void *resolver_run(void *argument)
 	uint64_t count;
 	sigset_t all;
 
-	/* Signals are the program's business; libunbound's own thread inherits this. */
+	/* Signals are the program's business; libunbound's own thread inherits this, and the name. */
+	behind_begin("dns");
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	while (!stopping) {
@@ -398,7 +400,9 @@ static const struct {
 	const char *value;
 } options[] = {
 	{ "do-not-query-localhost:", "no" },
-	{ "outbound-msg-retry:", "2" },
+	/* Each waits longer than the one before. With fewer a server that answers at once from its cache would have no
+	 * time, of a question's own, to ask for what is not there. */
+	{ "outbound-msg-retry:", "5" },
 	/* A server that was away is asked again at once, not in two minutes. */
 	{ "infra-host-ttl:", "10" },
 	{ "infra-keep-probing:", "yes" },

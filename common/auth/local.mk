@@ -8,6 +8,7 @@ libauth_a_SOURCES = \
 	common/auth/dns.c common/auth/dns.h common/auth/dns_unbound.c \
 	common/auth/dns_cache.c common/auth/dns_cache.h \
 	common/auth/domain.c common/auth/domain.h \
+	common/auth/findings.c common/auth/findings.h \
 	common/auth/spf.c common/auth/spf.h common/auth/spf_macro.c common/auth/spf_macro.h \
 	common/auth/spf_syntax.c common/auth/spf_syntax.h common/auth/spf_libspf2.c
 libauth_a_CFLAGS = $(AM_CFLAGS) $(PSL_CFLAGS) $(IDN2_CFLAGS) $(CRYPTO_CFLAGS)

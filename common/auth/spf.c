@@ -595,6 +595,15 @@ static bool prepare(const struct spf_request *request, struct spf_outcome *outco
 	return !wrong;
 }
 
+void spf_ask(const struct spf_request *request)
+{
+	struct spf_outcome outcome;
+	struct text local;
+
+	if (prepare(request, &outcome, &local))
+		dns_advance(request->dns, request->job, text_of(outcome.domain), DNS_TXT);
+}
+
 void spf_check(const struct spf_request *request, struct spf_outcome *ret_outcome)
 {
 	uint64_t begun_us = dns_now_us();

@@ -95,6 +95,8 @@ int spf_address_parse(const char *string, struct spf_address *ret_address);
 /* Family 0 where it is neither IPv4 nor IPv6. */
 struct spf_address spf_address_of(const struct sockaddr *address);
 
+/* Asks for the record that a check by either engine begins with, without waiting for it. */
+void spf_ask(const struct spf_request *request);
 void spf_check(const struct spf_request *request, struct spf_outcome *ret_outcome);
 void spf_check_libspf2(const struct spf_request *request, struct spf_outcome *ret_outcome);
 

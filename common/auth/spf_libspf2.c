@@ -8,7 +8,9 @@
  *  - names grow without bound: dns.h refuses them at 253 octets, and long terms are not given to it;
  *  - what is past 255 mechanisms is lost in silence: such records are not given to it;
  *  - a NULL from a lookup, or a success without data, ends the process: neither happens;
- *  - an IPv4-mapped client is no IPv4 client to it: spf_address is one already.
+ *  - an IPv4-mapped client is no IPv4 client to it: spf_address is one already;
+ *  - a name that is not ASCII has no record to it: it gets the A-labels;
+ *  - a client on loopback passes unasked: the outcome names "localhost" as the term, as libspf2 does.
  * Without memory it still ends the process.
  */
 #include "common/auth/spf.h"
@@ -197,6 +199,8 @@ static void read_response(SPF_response_t *response, const struct layer *layer, s
 {
 	outcome->result = result_of(response);
 	outcome->void_lookups = layer->voids;
+	if (SPF_response_reason(response) == SPF_REASON_LOCALHOST)
+		(void)snprintf(outcome->term, sizeof outcome->term, "localhost");
 	if (outcome->result == SPF_TEMPERROR || outcome->result == SPF_PERMERROR)
 		(void)snprintf(outcome->error, sizeof outcome->error, "%s",
 			       SPF_strerror(SPF_response_errcode(response)));

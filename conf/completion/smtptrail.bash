@@ -13,14 +13,32 @@ _smtptrail() {
 		mapfile -t COMPREPLY < <(compgen -W "$(smtptrail fields 2> /dev/null |
 			sed -n 's/^| `\([a-z]*\)` | [^|]* |$/\1/p')" -- "$word")
 		return ;;
-	--file | --config)
+	--file | --config | --log | --position | --reasons | --html | --to)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return ;;
+	--store | --journal)
+		mapfile -t COMPREPLY < <(compgen -d -- "$word")
+		return ;;
+	--as)
+		mapfile -t COMPREPLY < <(compgen -W "ndjson csv sql" -- "$word")
+		return ;;
+	--severity)
+		mapfile -t COMPREPLY < <(compgen -W "notice warning critical" -- "$word")
 		return ;;
 	esac
 	case $verb:$word in
 	*:-*)
 		mapfile -t COMPREPLY < <(compgen -W "--help $(smtptrail "$verb" --help 2> /dev/null |
 			grep -oE -- '(^| |\[|;)--[a-z][a-z-]*' | tr -d '[; ' | sort -u)" -- "$word") ;;
+	report:* | audit:*)
+		mapfile -t COMPREPLY < <(compgen -W "$(smtptrail "$verb" --list 2> /dev/null | sed -n 's/^\([a-z]*\)  .*/\1/p')" -- "$word"
+			compgen -f -- "$word") ;;
+	search:* | trace:* | export:* | explain:* | watch:*)
+		compopt -o nospace 2> /dev/null
+		mapfile -t COMPREPLY < <(compgen -S : -W "$(smtptrail fields --query 2> /dev/null | sed -n 's/^\([a-z_]*\)  .*/\1/p')" -- "$word"
+			compgen -f -- "$word") ;;
+	store:*)
+		mapfile -t COMPREPLY < <(compgen -W "stat check prune forget" -- "$word") ;;
 	journal:*)
 		if [ "$COMP_CWORD" -eq 2 ]; then
 			mapfile -t COMPREPLY < <(compgen -W "dump verify stat" -- "$word")

@@ -3,6 +3,8 @@
 #   packages_install NAME...   installs those that are missing, removes none, starts and enables no service
 #   packages_postfix           makes a Postfix available without replacing another MTA; sets and
 #                              exports SMTPTRAIL_POSTFIX_ROOT (empty: the system's own)
+#   packages_sendmail          unpacks a Sendmail, which no machine can have beside Postfix; sets and exports
+#                              SMTPTRAIL_SENDMAIL_ROOT (empty: it cannot be had, which is said)
 #
 # What is installed is said on standard output. While packages are unpacked, a temporary policy-rc.d
 # forbids their services to start; what was there before comes back, also after an interruption. A
@@ -12,12 +14,12 @@
 # shellcheck disable=SC2034
 {
 PACKAGES_BUILD="gcc libc6-dev make autoconf automake pkg-config libmilter-dev libhiredis-dev
-	libconfuse-dev libjansson-dev libssl-dev libsystemd-dev libunbound-dev libpsl-dev libidn2-dev
-	libspf2-dev libopendkim-dev libyaml-dev publicsuffix xz-utils
+	libconfuse-dev libcsv-dev libjansson-dev libssl-dev libsystemd-dev libunbound-dev libpsl-dev libidn2-dev
+	libspf2-dev libopendkim-dev libpcre2-dev libsqlite3-dev libyaml-dev publicsuffix xz-utils
 	zlib1g-dev libbz2-dev liblzma-dev libzstd-dev"
-PACKAGES_LIVE="ldnsutils nsd python3 python3-dkim python3-dns python3-nacl python3-spf redis-server redis-tools openssl
-	sasl2-bin libsasl2-modules"
-PACKAGES_CHECK="clang libclang-rt-14-dev strace valgrind"
+PACKAGES_LIVE="ldnsutils nsd python3 python3-dkim python3-dns python3-nacl python3-spf redis-server redis-tools sqlite3 openssl stunnel4
+	sasl2-bin libsasl2-modules iproute2 m4"
+PACKAGES_CHECK="chromium chromium-driver clang fonts-dejavu-core libclang-rt-14-dev strace systemd-journal-remote valgrind"
 }
 
 packages_lock=/run/smtptrail-packages.lock
@@ -186,10 +188,10 @@ packages_mta()
 		sed -n 's/^installed \([^ ]*\) \(.*, \)\?mail-transport-agent\(,.*\| .*\)\?$/\1/p' | head -n 1
 }
 
-# Packages of libraries that Postfix needs and this machine lacks.
-packages_postfix_libraries()
+# Packages of libraries that a package needs and this machine lacks.
+packages_libraries()
 {
-	local queue=(postfix) seen=' ' name
+	local queue=("$1") seen=' ' name
 
 	while [ "${#queue[@]}" -gt 0 ]; do
 		for name in $(apt-cache depends --important "${queue[0]}" |
@@ -204,17 +206,21 @@ packages_postfix_libraries()
 	done
 }
 
-# Unpacks Postfix beside the system, for where another MTA is installed. Prints nothing but its folder.
-packages_postfix_extract()
+# Unpacks packages beside the system: the first one's program is wanted, the others go with it. Prints nothing
+# but the folder, which is NAME-VERSION.
+packages_extract()
 (
-	version=$(apt-cache show --no-all-versions postfix 2>/dev/null | sed -n 's/^Version: //p')
+	name=$1
+	shift
+	version=$(apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n 's/^Version: //p')
 	if [ -z "$version" ]; then
 		packages_update >&2 || exit 1
-		version=$(apt-cache show --no-all-versions postfix | sed -n 's/^Version: //p')
+		version=$(apt-cache show --no-all-versions "$1" | sed -n 's/^Version: //p')
 	fi
-	# Postfix' processes run as another user: each folder on the way must be open to all.
+	[ -n "$version" ] || exit 1
+	# Some of an MTA's processes run as another user: each folder on the way must be open to all.
 	umask 022
-	folder=/var/cache/smtptrail/postfix-$version
+	folder=/var/cache/smtptrail/$name-$version
 	exec 9>"$packages_lock"
 	flock -w "$packages_wait_seconds" 9 || exit 1
 	if [ ! -d "$folder" ]; then
@@ -225,10 +231,10 @@ packages_postfix_extract()
 		trap 'exit 143' TERM
 		mkdir "$work/root" && cd "$work" || exit 1
 		chmod 755 "$work" "$work/root"
-		mapfile -t libraries < <(packages_postfix_libraries)
-		packages_say "another MTA stays as it is: unpacking postfix ${libraries[*]} into $folder" >&2
-		if ! packages_apt_get download postfix "${libraries[@]}" >log 2>&1 &&
-		   ! { packages_update >&2 && packages_apt_get download postfix "${libraries[@]}" >log 2>&1; }; then
+		mapfile -t libraries < <(packages_libraries "$1")
+		packages_say "unpacking $* ${libraries[*]} into $folder; nothing is installed" >&2
+		if ! packages_apt_get download "$@" "${libraries[@]}" >log 2>&1 &&
+		   ! { packages_update >&2 && packages_apt_get download "$@" "${libraries[@]}" >log 2>&1; }; then
 			cat log >&2
 			exit 1
 		fi
@@ -248,7 +254,7 @@ packages_postfix()
 	mta=$(packages_mta)
 	if [ "${SMTPTRAIL_POSTFIX:-}" = extract ] || { [ -n "$mta" ] && [ "$mta" != postfix ]; }; then
 		packages_need_root || return 1
-		SMTPTRAIL_POSTFIX_ROOT=$(packages_postfix_extract) || return 1
+		SMTPTRAIL_POSTFIX_ROOT=$(packages_extract postfix postfix) || return 1
 		packages_say "using Postfix from $SMTPTRAIL_POSTFIX_ROOT"
 	elif ! packages_is_installed postfix; then
 		packages_need_root || return 1
@@ -256,4 +262,13 @@ packages_postfix()
 		packages_install_locked 'postfix postfix/main_mailer_type select No configuration' postfix || return 1
 	fi
 	export SMTPTRAIL_POSTFIX_ROOT
+}
+
+packages_sendmail()
+{
+	SMTPTRAIL_SENDMAIL_ROOT=
+	packages_need_root || return 1
+	SMTPTRAIL_SENDMAIL_ROOT=$(packages_extract sendmail sendmail-bin sendmail-cf) ||
+		packages_say "no Sendmail can be had: its tests are skipped"
+	export SMTPTRAIL_SENDMAIL_ROOT
 }

@@ -21,16 +21,20 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from lab import Lab, run_test, wait_until  # noqa: E402
-from pairs import cpu_seconds, median_of, print_head, print_row, ratio_cell  # noqa: E402
+from milter_load import NO_REDIS, run_load, start_milter  # noqa: E402
+from pairs import cpu_seconds, median_of, print_head, print_row, ratio_cell, with_interval  # noqa: E402
 
 EVENTS_PER_MESSAGE = 16
-CONNECTIONS = (1, 10, 100, 1000)
+CONNECTIONS = (1, 10, 100, 1000, 5000)
+REPLIES = ("p50", "p99", "p99.9", "max")
 MESSAGES = 12000			# of one run, over all connections
 PAIRS, QUICK_PAIRS, QUICK_MESSAGES = 15, 3, 2000
 PACE, PACED_MESSAGES = 2000, 500	# events a second
 IDLE_SESSIONS, IDLE_SECONDS = 1000, 4
 THREADS_BEHIND = ("prepare", "keep", "ship", "housekeeping")
 GOAL_RATIO, GOAL_IDLE_MIB = 0.85, 16
+MIB = 1 << 20
+FRONT_MIB, SPOOL_MIB, QUICK_SPOOL_MIB = 8, 128, 32	# of the milter whose Redis is down
 
 
 def behind_seconds(pid):
@@ -47,9 +51,9 @@ def behind_seconds(pid):
     return total
 
 
-def resident_mib(pid):
+def resident_mib(pid, name="VmRSS"):
     with open("/proc/%d/status" % pid, encoding="ascii", errors="replace") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:")) / 1024
+        return next(int(line.split()[1]) for line in file if line.startswith(name + ":")) / 1024
 
 
 def start_milters(lab, **options):
@@ -104,8 +108,7 @@ class Bench:
         behind = (behind_seconds(pid) - behind_before) * 1e6 / events
         return {"cpu": cpu, "behind": behind, "callbacks": cpu - behind,
                 "redis": (cpu_seconds(redis) - redis_before) * 1e6 / events,
-                "rate": events / report["seconds"], "p50": report["replies_all"]["p50"],
-                "p99": report["replies_all"]["p99"]}
+                "rate": events / report["seconds"], **{each: report["replies_all"][each] for each in REPLIES}}
 
     def pair(self, number, connections, messages):
         names = ("null", "milter") if number % 2 == 0 else ("milter", "null")
@@ -116,7 +119,7 @@ def bench_load(bench, arguments):
     print("\nmtadrive, CPU us an event, medians of %d pairs; goal: ratio of the whole process at least %.2f" % (
         arguments.pairs, GOAL_RATIO))
     print_head(("connections", "null", "ours", "= callbacks", "+ behind", "Redis", "null / ours", "null / callbacks",
-                "null events/s", "ours events/s", "null p50 / p99 us", "ours p50 / p99 us"))
+                "null events/s", "ours events/s", "us to a reply, null: " + " / ".join(REPLIES), "ours"))
     for connections in arguments.connections:
         bench.pair(0, connections, arguments.messages // 4)		# warm up
         pairs = [bench.pair(number, connections, arguments.messages) for number in range(arguments.pairs)]
@@ -124,22 +127,27 @@ def bench_load(bench, arguments):
         callbacks = [{"null": {"cpu": pair["null"]["cpu"]}, "milter": {"cpu": pair["milter"]["callbacks"]}} for pair in pairs]
         print_row(str(connections), null["cpu"], ours["cpu"], ours["callbacks"], ours["behind"], ours["redis"],
                   ratio_cell(pairs, "cpu", "null", "milter"), ratio_cell(callbacks, "cpu", "null", "milter"),
-                  "%.0f" % null["rate"], "%.0f" % ours["rate"], "%.0f / %.0f" % (null["p50"], null["p99"]),
-                  "%.0f / %.0f" % (ours["p50"], ours["p99"]))
+                  "%.0f" % null["rate"], "%.0f" % ours["rate"], *(" / ".join("%.0f" % figures[each] for each in REPLIES)
+                                                                        for figures in (null, ours)))
 
 
 def bench_paced(bench, arguments):
     """What a callback adds to a reply, where nothing else waits."""
-    print("\nmtadrive, one connection, %d events a second: us to a reply" % PACE)
-    print_head(("reply to", "null p50", "ours p50", "null p99", "ours p99"))
-    runs = {"null": [], "milter": []}
-    for _ in range(arguments.pairs):
-        for name, all_of_it in runs.items():
-            all_of_it.append(bench.drive(name, "--messages", arguments.paced_messages, "--pace", PACE, "--body", 4000))
+    print("\nmtadrive, one connection, %d events a second: us to a reply, medians of %d pairs" % (PACE, arguments.pairs))
+    print_head(("reply to", "null p50", "ours p50", "ours less null", "null p99", "ours p99", "ours less null"))
+    pairs = []
+    for number in range(arguments.pairs):
+        names = ("null", "milter") if number % 2 == 0 else ("milter", "null")
+        pairs.append({name: bench.drive(name, "--messages", arguments.paced_messages, "--pace", PACE, "--body", 4000)
+                      for name in names})
     for key, meaning in (("replies_M", "MAIL"), ("replies_R", "RCPT"), ("replies_T", "DATA"),
                          ("replies_E", "end of message, with all since DATA"), ("replies_all", "all")):
-        print_row(meaning, *("%.1f" % statistics.median(run[key][quantile] for run in runs[name])
-                             for quantile in ("p50", "p99") for name in ("null", "milter")))
+        cells = []
+        for quantile in ("p50", "p99"):
+            cells += ["%.1f" % statistics.median(pair[name][key][quantile] for pair in pairs) for name in ("null", "milter")]
+            cells.append(with_interval(pairs, lambda drawn, key=key, quantile=quantile: statistics.median(
+                pair["milter"][key][quantile] - pair["null"][key][quantile] for pair in drawn), 1))
+        print_row(meaning, *cells)
 
 
 def bench_idle(bench):
@@ -159,6 +167,30 @@ def bench_idle(bench):
             load.wait()
 
 
+def bench_redis_down(lab, arguments):
+    """Mail until the journal is full, and beyond."""
+    spool = QUICK_SPOOL_MIB if arguments.quick else SPOOL_MIB
+    lab.write_config(redis_address=NO_REDIS, segment_size=None, front_size="%dM" % FRONT_MIB, spool_size="%dM" % spool,
+                     keep_size=0, log_level="error")
+    start_milter(lab)
+    pid, number, quarters, full = lab.children["milter"].pid, 1, 0, 0
+    print("\nRedis down, a front of %d MiB and a spool of %d MiB: MiB resident; goal: anonymous memory stays as it is while the"
+          " journal fills" % (FRONT_MIB, spool))
+    print_head(("MiB in the journal", "records refused", "resident", "= anonymous", "+ files and front"))
+    while full < 3:			# three looks after it was full
+        number += int(run_load(lab, 20, messages=50, sessions=20 * spool // QUICK_SPOOL_MIB, recipients=5, headers=20, body=2000,
+                               first=number)["sessions_begun"])
+        written = lab.status()["written"]
+        wait_until("the status is of now", lambda written=written: lab.status()["written"] != written)
+        status = lab.status()
+        kept, refused = status["backlog_bytes"] / MIB, status["records_dropped"]
+        full += refused > 0
+        if refused or kept >= quarters * spool / 4:
+            quarters = int(kept * 4 / spool) + 1
+            resident, anonymous = resident_mib(pid), resident_mib(pid, "RssAnon")
+            print_row("%.0f" % kept, str(refused), resident, anonymous, resident - anonymous)
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--quick", action="store_true")
@@ -174,6 +206,8 @@ def main():
         bench_paced(bench, arguments)
     with Lab() as lab:				# milters that had no work yet
         bench_idle(Bench(lab, segment_size=None, front_size=None, spool_size=None))
+    with Lab() as lab:
+        bench_redis_down(lab, arguments)
     return 0
 
 

@@ -14,6 +14,7 @@ Environment: as lab.py.
 """
 import argparse
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -25,10 +26,11 @@ from bench_mail import start_milters, wait_shipped  # noqa: E402
 from lab import Lab, run_test, wait_until  # noqa: E402
 from pairs import cpu_seconds, median_of, print_head, print_row, ratio_cell, with_interval  # noqa: E402
 
-MESSAGES = {10: 600, 1: 250}		# of one run, by sessions at a time
+MESSAGES = {10: 1500, 1: 500}		# of one run, by sessions at a time
 ROUNDS, QUICK_ROUNDS = 15, 3
 MESSAGE_BYTES = 4000
 GOAL_RATE, GOAL_ADDED = 0.95, 1.15
+NAMES = (("none", "no milter"), ("null", "null milter"), ("milter", "smtptrail-milter"))
 LISTENER = "127.0.0.1:%d inet n - n - 200 smtpd -o { smtpd_milters = { unix:%s, default_action=accept } }\n"
 LONG_LIVED = {"in_flow_delay": "0", "max_use": "1000000", "max_idle": "1h", "smtpd_milters": "", "non_smtpd_milters": ""}
 
@@ -39,62 +41,94 @@ def numbers_of(pid):
         return file.read().rpartition(")")[2].split()
 
 
+def sum_of_family(pid, figure):
+    """figure(pid) of a process and its children."""
+    total = figure(pid)
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if int(numbers_of(int(name))[1]) == pid:
+                total += figure(int(name))
+        except OSError:
+            pass			# gone meanwhile
+    return total
+
+
+def family_seconds(pid):
+    """CPU time of a process and its children, those that have ended too."""
+    dead = numbers_of(pid)
+    return sum_of_family(pid, cpu_seconds) + (int(dead[13]) + int(dead[14])) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_end(child, seconds):
+    """Whether the child ended in time. Popen.wait(timeout) looks each 50 ms, which would be in every time measured."""
+    descriptor = os.pidfd_open(child.pid)
+    try:
+        return bool(select.select([descriptor], [], [], seconds)[0])
+    finally:
+        os.close(descriptor)
+
+
 class Bench:
-    def __init__(self, lab, spool):
-        self.lab = lab
-        null_socket = start_milters(lab, spool_directory=spool)
-        os.chmod(null_socket, 0o666)
-        null_port, milter_port = live.free_ports(2)
-        lab.start_postfix(LISTENER % (null_port, null_socket) + LISTENER % (milter_port, lab.milter_socket), **LONG_LIVED)
-        self.ports = {"none": lab.port, "null": null_port, "milter": milter_port}
+    """A listener of Postfix for each milter; "none" is the one without.
+
+    milters: name: its process in the lab and its socket. shipping: those that write records; names, or a dict by name.
+    content: smtp-source's options for what it sends.
+    """
+
+    sender = "sender@load.test"
+
+    def __init__(self, lab, milters, shipping=("milter",), content=("-l", str(MESSAGE_BYTES)), more_services=""):
+        self.lab, self.shipping, self.content = lab, shipping, content
+        self.children = {name: child for name, (child, _socket) in milters.items()}
+        ports = dict(zip(milters, live.free_ports(len(milters))))
+        lab.start_postfix("".join(LISTENER % (ports[name], socket) for name, (_child, socket) in milters.items()) +
+                          more_services, **LONG_LIVED)
+        self.ports = {"none": lab.port, **ports}
         with open(lab.path("postfix", "spool", "pid", "master.pid"), encoding="ascii") as file:
             self.master = int(file.read())
         for name in self.ports:
-            wait_until("Postfix takes mail at the listener " + name, lambda: self.send(name, 1, 1, 5) is not None)
+            wait_until("Postfix takes mail at the listener " + name, lambda name=name: self.send(name, 1, 1, 5) is not None)
 
     def postfix_seconds(self):
-        """CPU time of master and its children, those that have ended too."""
-        dead = numbers_of(self.master)
-        total = cpu_seconds(self.master) + (int(dead[13]) + int(dead[14])) / os.sysconf("SC_CLK_TCK")
-        for name in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                if int(numbers_of(int(name))[1]) == self.master:
-                    total += cpu_seconds(int(name))
-            except OSError:
-                pass			# gone meanwhile
-        return total
+        return family_seconds(self.master)
 
     def send(self, name, sessions, messages, timeout=120):
         """Seconds that smtp-source took; None: it failed."""
         state = self.lab.state["postfix"]
         begin = time.monotonic()
         words = [os.path.join(os.path.dirname(state["command"][0]), "smtp-source"), "-s", str(sessions), "-m", str(messages),
-                 "-l", str(MESSAGE_BYTES), "-M", "client.lab.test", "-f", "sender@load.test", "-t", "joe@" + live.DOMAIN,
+                 *self.content, "-M", "client.lab.test", "-f", self.sender, "-t", "joe@" + live.DOMAIN,
                  "127.0.0.1:%d" % self.ports[name]]
-        try:
-            done = subprocess.run(words, env=state["environment"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL, check=False, timeout=timeout)
-        except subprocess.TimeoutExpired:
-            return None
-        return time.monotonic() - begin if done.returncode == 0 else None
+        with subprocess.Popen(words, env=state["environment"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as child:
+            ended = wait_end(child, timeout)
+            seconds = time.monotonic() - begin
+            if not ended:
+                child.kill()
+        return seconds if ended and child.returncode == 0 else None
 
     def is_delivered(self):
         spool = self.lab.path("postfix", "spool")
         return not any(os.listdir(os.path.join(spool, queue)) for queue in ("incoming", "active"))
 
+    def wait_recorded(self, _name):
+        wait_shipped(self.lab)
+
     def run(self, name, sessions, messages):
-        pids = {"milter": self.lab.children["milter" if name == "milter" else "null"].pid,
-                "redis": self.lab.children["redis"].pid}
-        before = {key: cpu_seconds(pid) for key, pid in pids.items()}
+        pids = {"redis": self.lab.children["redis"].pid}
+        if name in self.children:
+            pids["milter"] = self.lab.children[self.children[name]].pid
+        before = {key: family_seconds(pid) for key, pid in pids.items()}
         postfix_before = self.postfix_seconds()
         seconds = self.send(name, sessions, messages)
         if seconds is None:
             raise live.LabError("smtp-source failed at the listener " + name)
         wait_until("all is delivered", self.is_delivered)
         postfix = self.postfix_seconds() - postfix_before
-        if name == "milter":
-            wait_shipped(self.lab)
-        took = {key: (cpu_seconds(pid) - before[key]) * 1e6 / messages for key, pid in pids.items()}
+        if name in self.shipping:
+            self.wait_recorded(name)
+        took = {key: (family_seconds(pid) - before[key]) * 1e6 / messages for key, pid in pids.items()}
+        took.setdefault("milter", 0.0)
         postfix *= 1e6 / messages
         return {"cpu": postfix + took["milter"], "postfix": postfix, **took, "rate": messages / seconds,
                 "time": seconds * 1e6 / messages}
@@ -104,17 +138,17 @@ class Bench:
         return {name: self.run(name, sessions, messages) for name in (names if number % 2 == 0 else reversed(names))}
 
 
-def added_ratio(rounds):
+def added_ratio(rounds, reference="null"):
     without = median_of(rounds, "none", "time")
-    null = median_of(rounds, "null", "time") - without
-    return (median_of(rounds, "milter", "time") - without) / null if null else 0.0
+    added = median_of(rounds, reference, "time") - without
+    return (median_of(rounds, "milter", "time") - without) / added if added else 0.0
 
 
-def bench_sessions(bench, sessions, arguments):
-    messages = MESSAGES.get(sessions, 500) // (4 if arguments.quick else 1)
+def bench_sessions(bench, sessions, arguments, names=NAMES, messages_of=MESSAGES):
+    messages = messages_of.get(sessions, 500) // (4 if arguments.quick else 1)
     bench.round(0, sessions, max(sessions, messages // 4))		# warm up
     rounds = [bench.round(number, sessions, messages) for number in range(arguments.rounds)]
-    for name, words in (("none", "no milter"), ("null", "null milter"), ("milter", "smtptrail-milter")):
+    for name, words in names:
         figures = {key: median_of(rounds, name, key) for key in rounds[0][name]}
         print_row(str(sessions), words, *("%.0f" % figures[key] for key in ("cpu", "postfix", "milter", "redis")),
                   "%.1f" % figures["rate"], "%.0f" % figures["time"],
@@ -132,7 +166,9 @@ def main():
     disk = tempfile.gettempdir()
     tempfile.tempdir = "/dev/shm"			# the lab with Postfix' queue
     with tempfile.TemporaryDirectory(prefix="smtptrail-bench-", dir=disk) as spool, Lab() as lab:
-        bench = Bench(lab, spool)
+        null_socket = start_milters(lab, spool_directory=spool)
+        os.chmod(null_socket, 0o666)
+        bench = Bench(lab, {"null": ("null", null_socket), "milter": ("milter", lab.milter_socket)})
         print("\nsmtp-source through Postfix, %d bytes, medians of %d rounds; CPU and time in us a message" % (
             MESSAGE_BYTES, arguments.rounds))
         print_head(("sessions", "milter", "CPU", "= Postfix", "+ milter", "Redis", "messages/s", "time", "added"))

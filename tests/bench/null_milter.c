@@ -2,7 +2,7 @@
  * null_milter.c - the empty libmilter program that the benches measure smtptrail-milter against.
  *
  * It negotiates what smtptrail-milter negotiates (latency = live): the same flags, the same macro
- * lists, the same callbacks, and does nothing in them. What is left is libmilter's own cost.
+ * lists (milter/negotiation.h), the same callbacks, and does nothing in them. What is left is libmilter's own cost.
  *
  * null_milter SOCKET: SOCKET as libmilter writes it, unix:/path or inet:port@host.
  */
@@ -10,34 +10,19 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "milter/negotiation.h"
+
 #define MAX_PACKET (1024 * 1024)
 #define BACKLOG 1024
-
-static const struct {
-	int place;
-	const char *macros;
-} macro_lists[] = {
-	{ SMFIM_CONNECT, "j {daemon_name} {daemon_addr} {daemon_port} v _ {client_addr} {client_name} "
-			 "{client_port} {client_ptr} {client_resolve} {client_connections} {if_name} "
-			 "{if_addr}" },
-	{ SMFIM_HELO, "{tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer} {verify}" },
-	{ SMFIM_ENVFROM, "i {auth_type} {auth_authen} {auth_author} {auth_ssf} {mail_addr} {mail_host} "
-			 "{mail_mailer}" },
-	{ SMFIM_ENVRCPT, "i {rcpt_addr} {rcpt_host} {rcpt_mailer}" },
-	{ SMFIM_DATA, "i" },
-	{ SMFIM_EOH, "i" },
-	{ SMFIM_EOM, "i {msg_id}" },
-};
 
 static sfsistat negotiate(SMFICTX *context, unsigned long actions, unsigned long steps, unsigned long unused2,
 			  unsigned long unused3, unsigned long *ret_actions, unsigned long *ret_steps,
 			  unsigned long *ret_unused2, unsigned long *ret_unused3)
 {
 	(void)actions, (void)unused2, (void)unused3;
-	for (size_t i = 0; i < sizeof(macro_lists) / sizeof(macro_lists[0]); i++)
-		(void)smfi_setsymlist(context, macro_lists[i].place, (char *)(size_t)macro_lists[i].macros);
+	negotiation_ask_macros(context);
 	*ret_actions = 0;
-	*ret_steps = steps & (SMFIP_RCPT_REJ | SMFIP_HDR_LEADSPC | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY);
+	*ret_steps = steps & ALWAYS_WANTED;
 	*ret_unused2 = *ret_unused3 = 0;
 	return SMFIS_CONTINUE;
 }

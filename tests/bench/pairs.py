@@ -17,11 +17,12 @@ def ratio(pairs, key, over, under):
     return median_of(pairs, over, key) / median_of(pairs, under, key)
 
 
-def with_interval(pairs, figure):
+def with_interval(pairs, figure, digits=3):
     """figure(pairs), and what holds 95 % of it when the pairs are drawn again (bootstrap): a table's cell."""
     draw = random.Random(1)
     drawn = sorted(figure(draw.choices(pairs, k=len(pairs))) for _ in range(DRAWS))
-    return "%.3f (%.3f .. %.3f)" % (figure(pairs), drawn[int(DRAWS * 0.025)], drawn[int(DRAWS * 0.975)])
+    values = figure(pairs), drawn[int(DRAWS * 0.025)], drawn[int(DRAWS * 0.975)]
+    return "{0:.{3}f} ({1:.{3}f} .. {2:.{3}f})".format(*values, digits)
 
 
 def ratio_cell(pairs, key, over, under):

@@ -8,3 +8,8 @@ tests_driver_mtadrive_SOURCES = tests/driver/main.c \
 	tests/driver/mta.c tests/driver/mta.h \
 	tests/driver/play.c tests/driver/play.h
 EXTRA_DIST += tests/driver/README.md
+
+# Logs and records, and the transactions that come of them.
+check_PROGRAMS += tests/driver/transactions
+tests_driver_transactions_SOURCES = tests/driver/transactions.c
+tests_driver_transactions_LDADD = libanalysis.a $(COMMON_LIBS) $(ANALYSIS_LIBS)

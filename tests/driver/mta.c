@@ -173,6 +173,23 @@ static void event_words(struct mta_session *session, char command, const struct 
 	wire_frame_end(&session->out, begin);
 }
 
+static void derive_queue_id(struct mta_session *session, unsigned message)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), session->kind == MTA_SENDMAIL ? "5ALS%04u%03u" : "4Q%05uz%03u",
+		 session->number, message);
+	derive(session, "i", text_of(text));
+}
+
+static void derive_number(struct mta_session *session, const char *name, unsigned number)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", number);
+	derive(session, name, text_of(text));
+}
+
 static void derive_connection(struct mta_session *session, struct text name, char family, uint16_t port,
 			      struct text address)
 {
@@ -183,21 +200,21 @@ static void derive_connection(struct mta_session *session, struct text name, cha
 	derive(session, "j", text_of("mx.lab.test"));
 	derive(session, "v", text_of(session->kind == MTA_SENDMAIL ? "8.17.1.9" : "Postfix 3.7.11"));
 	derive(session, "{daemon_name}", text_of(session->kind == MTA_SENDMAIL ? "LAB" : "mx.lab.test"));
-	derive(session, "{daemon_addr}", text_of(family == SMFIA_INET6 ? "::1" : "127.0.0.1"));
+	derive(session, "{daemon_addr}", text_of(session->kind == MTA_SENDMAIL ? "0.0.0.0" : family == SMFIA_INET6 ? "::1" : "127.0.0.1"));
 	derive(session, "{daemon_port}", text_of("25"));
 	derive(session, "{client_addr}", address);
 	derive(session, "{client_name}", name);
 	derive(session, "{client_ptr}", ptr);
 	derive(session, "{client_resolve}", text_of(is_unresolved ? "FAIL" : "OK"));
 	derive(session, "{client_connections}", text_of(session->kind == MTA_SENDMAIL ? "1" : "0"));
-	snprintf(text, sizeof(text), "%u", port);
-	derive(session, "{client_port}", text_of(text));
+	derive_number(session, "{client_port}", port);
 	snprintf(text, sizeof(text), "%.*s [%s%.*s]", TEXT_ARGS(ptr), family == SMFIA_INET6 ? "IPv6:" : "",
 		 TEXT_ARGS(address));
 	derive(session, "_", text_of(text));
 	if (session->kind == MTA_SENDMAIL) {
-		derive(session, "{if_name}", text_of("localhost"));
-		derive(session, "{if_addr}", text_of("127.0.0.1"));
+		derive_queue_id(session, session->message + 1);
+		derive(session, "{if_name}", text_of("mx.lab.test"));
+		derive(session, "{if_addr}", text_of(family == SMFIA_INET6 ? "IPv6:2001:db8:0:0:0:0:0:1" : "192.0.2.1"));
 	}
 }
 
@@ -249,13 +266,13 @@ static void derive_address(struct mta_session *session, const char *const names[
 	derive(session, names[2], text_of(!at ? "local" : session->kind == MTA_SENDMAIL ? "esmtp" : "smtp"));
 }
 
-static void derive_queue_id(struct mta_session *session)
+/* Sendmail counts the one that it is about to tell, too. */
+static void derive_recipients(struct mta_session *session)
 {
-	char text[32];
-
-	snprintf(text, sizeof(text), session->kind == MTA_SENDMAIL ? "5ALS%04u%03u" : "4Q%05uz%03u",
-		 session->number, session->message);
-	derive(session, "i", text_of(text));
+	if (session->kind != MTA_SENDMAIL)
+		return;
+	derive_number(session, "{nrcpts}", session->recipients);
+	derive_number(session, "{nbadrcpts}", session->rejected);
 }
 
 void mta_mail(struct mta_session *session, const struct text *words, size_t count)
@@ -263,10 +280,13 @@ void mta_mail(struct mta_session *session, const struct text *words, size_t coun
 	static const char *const names[] = { "{mail_addr}", "{mail_host}", "{mail_mailer}" };
 
 	session->message++;
-	session->recipients = 0;
+	session->recipients = session->rejected = 0;
 	forget(session, "i");
-	if (session->kind == MTA_SENDMAIL)
-		derive_queue_id(session);
+	if (session->kind == MTA_SENDMAIL) {
+		derive_queue_id(session, session->message);
+		derive(session, "r", text_of("ESMTP"));
+		derive_recipients(session);
+	}
 	derive_address(session, names, count ? words[0] : TEXT_LITERAL(""));
 	event_words(session, SMFIC_MAIL, words, count);
 }
@@ -276,11 +296,12 @@ void mta_rcpt(struct mta_session *session, const struct text *words, size_t coun
 	static const char *const names[] = { "{rcpt_addr}", "{rcpt_host}", "{rcpt_mailer}" };
 
 	derive_address(session, names, count ? words[0] : TEXT_LITERAL(""));
-	event_words(session, SMFIC_RCPT, words, count);
 	session->recipients++;
+	derive_recipients(session);
+	event_words(session, SMFIC_RCPT, words, count);
 	/* Postfix opens a queue file for the first recipient that it accepts. */
 	if (session->kind == MTA_POSTFIX)
-		derive_queue_id(session);
+		derive_queue_id(session, session->message);
 }
 
 void mta_rcpt_rejected(struct mta_session *session, struct text address, struct text dsn,
@@ -289,6 +310,8 @@ void mta_rcpt_rejected(struct mta_session *session, struct text address, struct 
 	derive(session, "{rcpt_mailer}", text_of("error"));
 	derive(session, "{rcpt_host}", dsn);
 	derive(session, "{rcpt_addr}", reason);
+	session->rejected++;
+	derive_recipients(session);
 	event_words(session, SMFIC_RCPT, &address, 1);
 }
 

@@ -14,7 +14,7 @@
 
 enum mta_kind {
 	MTA_POSTFIX,	/* a macro packet before each event; queue id after the first good recipient */
-	MTA_SENDMAIL,	/* only packets with something in them; queue id from MAIL; trailing dots */
+	MTA_SENDMAIL,	/* only packets with something in them; queue id from the connect; trailing dots; counts recipients */
 	MTA_BARE	/* only what the caller sets */
 };
 
@@ -28,7 +28,7 @@ struct mta_session {
 	enum mta_kind kind;
 	unsigned number;		/* of the session, goes into queue ids */
 	unsigned message;		/* of the session, counted at MAIL */
-	unsigned recipients;
+	unsigned recipients, rejected;	/* of the message */
 	struct wire_terms terms;
 	struct wire_bytes out, in;
 	uint64_t events, replies_due;	/* events written; replies that they will have */

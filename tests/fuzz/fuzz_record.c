@@ -26,6 +26,7 @@ static void write_again(const struct record_view *view)
 		FUZZ_MUST(record_view_find(&again, (enum field)value.number, &copy));
 		if (text.length <= RECORD_TEXT_MAX && (!is_flag || value.integer <= 1))
 			FUZZ_MUST(text_equal(record_value_text(&copy, copy_scratch), text));
+		record_done(&record);
 	}
 }
 

@@ -5,7 +5,8 @@
  *
  * Everything is invented: domains end in .example or .test, addresses come from
  * 198.18.0.0/15, 100.64.0.0/10 and 2001:db8::/32.  The same options and seed
- * always give the same bytes, on every machine.
+ * always give the same bytes, on every machine: no two numbers are drawn in one
+ * list of arguments, whose order each compiler chooses for itself.
  *
  * How it works.  Sessions (an inbound mail, a submission, a reject, a password
  * guesser ...) arrive by a Poisson process with a daily rhythm.  Each one builds
@@ -66,7 +67,8 @@ static u32 skewed(u32 n) { double u = unit(); return (u32)(u * u * u * n); }
 /* Log-normal message size: median about 9 kB, long tail to 25 MB. */
 static u32 message_size(void)
 {
-    double g = sqrt(-2 * log(1.0 - unit())) * cos(6.283185307179586 * unit());
+    double radius = sqrt(-2 * log(1.0 - unit()));
+    double g = radius * cos(6.283185307179586 * unit());
     double s = exp(9.1 + 1.5 * g);
     return s < 600 ? 600 + below(400) : s > 25e6 ? 25000000 : (u32)s;
 }
@@ -107,9 +109,10 @@ static void make_domains(void)
         /* The number keeps names unique. */
         (void)snprintf(d->name, sizeof d->name, "%s%u.%s", label, i % 1000000, suffix[below(COUNT(suffix))]);
         sprintf(d->mx, "%s.%s", prefix[below(COUNT(prefix))], d->name);
-        if (below(8) == 0)
-            sprintf(d->ip, "2001:db8:%x:%x::%x", below(65536), below(65536), 1 + below(255));
-        else
+        if (below(8) == 0) {
+            u32 low = 1 + below(255), middle = below(65536), high = below(65536);
+            sprintf(d->ip, "2001:db8:%x:%x::%x", high, middle, low);
+        } else
             make_ip(d->ip, (u32)rnd(), 198u << 24 | 18u << 16, 0x1FFFF);
     }
 }
@@ -123,11 +126,13 @@ static u32 remote_domain(void) { return LOCAL_DOMAINS + skewed(opt.domains - LOC
 
 static void make_user(char *dst)
 {
-    const char *f = first[below(COUNT(first))];
+    const char *f = first[below(COUNT(first))], *end;
     switch (below(4)) {
     case 0: sprintf(dst, "%s", f); break;
-    case 1: sprintf(dst, "%s.%s%s", f, syllable[below(COUNT(syllable))],
-                    syllable[below(COUNT(syllable))]); break;
+    case 1:
+        end = syllable[below(COUNT(syllable))];
+        sprintf(dst, "%s.%s%s", f, syllable[below(COUNT(syllable))], end);
+        break;
     case 2: sprintf(dst, "%s%u", f, below(1000)); break;
     default: sprintf(dst, "%s+%s", f, syllable[below(COUNT(syllable))]); break;
     }
@@ -418,15 +423,27 @@ static void make_delay(struct delay *y, u64 a, u64 b, u64 c, u64 d)
 
 static void message_id(char *dst, u64 t)
 {
-    u32 d = below(3) ? remote_domain() : skewed(LOCAL_DOMAINS);
+    u32 d = below(3) ? remote_domain() : skewed(LOCAL_DOMAINS), number, part[3];
+    u64 node;
+    const char *name;
     switch (below(4)) {
-    case 0: sprintf(dst, "%08x-%04x-%04x-%04x-%012" PRIx64 "@%s", (u32)rnd(), below(65536),
-                    below(65536), below(65536), rnd() >> 16, domains[d].name); break;
+    case 0:
+        node = rnd() >> 16;
+        for (u32 i = 0; i < 3; i++)
+            part[2 - i] = below(65536);
+        sprintf(dst, "%08x-%04x-%04x-%04x-%012" PRIx64 "@%s", (u32)rnd(), part[0], part[1], part[2], node,
+                domains[d].name);
+        break;
     case 1: sprintf(dst, "%" PRIu64 ".%u.JavaMail.app@%s", t / 1000, below(100000),
                     domains[d].name); break;
-    case 2: sprintf(dst, "CA+%016" PRIx64 "%08x@mail.%s", rnd(), (u32)rnd(), domains[d].name); break;
-    default: sprintf(dst, "%u%07x.%s@%s", 20261100 + below(30), below(1 << 28),
-                     first[below(COUNT(first))], domains[d].name);
+    case 2:
+        number = (u32)rnd();
+        sprintf(dst, "CA+%016" PRIx64 "%08x@mail.%s", rnd(), number, domains[d].name);
+        break;
+    default:
+        name = first[below(COUNT(first))];
+        number = below(1 << 28);
+        sprintf(dst, "%u%07x.%s@%s", 20261100 + below(30), number, name, domains[d].name);
     }
 }
 
@@ -474,7 +491,9 @@ struct rcpt { struct address a; int done; };
 static void delivered_local(u64 t, const struct qid *q, const struct address *to, u32 size, u64 age)
 {
     struct delay y;
-    make_delay(&y, age, between(2 * MS, 20 * MS), between(0, 30 * MS), between(5 * MS, 400 * MS));
+    u64 d = between(5 * MS, 400 * MS), c = between(0, 30 * MS), b = between(2 * MS, 20 * MS);
+    u32 low, high;
+    make_delay(&y, age, b, c, d);
     switch (to->domain % 4) {
     case 0:
         line(t, A_SENT, G_VIRTUAL, to->domain, size, "postfix/virtual[%u]: %s: to=<%s>, relay=virtual, "
@@ -487,12 +506,14 @@ static void delivered_local(u64 t, const struct qid *q, const struct address *to
              q->text, to->text, y.total, y.a, y.b, y.c, y.d);
         break;
     default:
+        low = (u32)rnd(), high = (u32)rnd();
         line(t - 1 * MS, A_NONE, 0, NO_DOMAIN, 0, "dovecot: lmtp(%s)<%u><%08x%08x>: msgid=<x@y>: saved "
-             "mail to INBOX", to->text, process_id(), (u32)rnd(), (u32)rnd());
+             "mail to INBOX", to->text, process_id(), high, low);
+        low = (u32)rnd(), high = (u32)rnd();
         line(t, A_SENT, G_LMTP, to->domain, size, "postfix/lmtp[%u]: %s: to=<%s>, "
              "relay=mx%u.%s[private/dovecot-lmtp], delay=%s, delays=%s/%s/%s/%s, dsn=2.0.0, status=sent "
              "(250 2.0.0 <%s> %08x%08x Saved)", process_id(), q->text, to->text, host + 1,
-             domains[0].name, y.total, y.a, y.b, y.c, y.d, to->text, (u32)rnd(), (u32)rnd());
+             domains[0].name, y.total, y.a, y.b, y.c, y.d, to->text, high, low);
     }
 }
 
@@ -582,14 +603,17 @@ static u64 deliver_remote(u64 t0, u64 t, const struct qid *q, const char *from, 
                      "said: %s)", process_id(), q->text, to->text, d->mx, d->ip, y.total, y.a, y.b, y.c,
                      y.d, why + 4, d->mx, d->ip, why);
             } else {
-                if (i == 0 && below(4))
+                if (i == 0 && below(4)) {
+                    const char *cipher = tls_text[below(COUNT(tls_text))];
+                    const char *trust = below(5) ? "Untrusted" : "Verified";
                     LINE(now - 50 * MS, A_TLS_OUT, "postfix/smtp[%u]: %s TLS connection established to "
-                         "%s[%s]:25: %s", process_id(), below(5) ? "Untrusted" : "Verified", d->mx, d->ip,
-                         tls_text[below(COUNT(tls_text))]);
+                         "%s[%s]:25: %s", process_id(), trust, d->mx, d->ip, cipher);
+                }
+                u32 low = below(65536), high = (u32)rnd();
                 line(now, A_SENT, G_SMTP, to->domain, size, "postfix/smtp[%u]: %s: to=<%s>, "
                      "relay=%s[%s]:25, delay=%s, delays=%s/%s/%s/%s, dsn=2.0.0, status=sent (250 2.0.0 Ok: "
                      "queued as %08X%04X)", process_id(), q->text, to->text, d->mx, d->ip, y.total, y.a, y.b,
-                     y.c, y.d, (u32)rnd(), below(65536));
+                     y.c, y.d, high, low);
                 r[i].done = 1, left--;
             }
         }
@@ -655,10 +679,12 @@ static struct qid through_amavis(u64 *t, const struct qid *q, const char *from, 
     LINE(back + 15 * MS, A_DISCONNECT, "postfix/smtpd[%u]: disconnect from localhost[127.0.0.1] ehlo=1 mail=1 "
          "rcpt=%d data=1 quit=1 commands=%d", smtpd, n, 4 + n);
     w->free_at = back + 16 * MS;
+    double hits = unit() * 6 - 3;
+    u32 low = below(65536), high = (u32)rnd(), port = 1024 + below(60000), part = below(20), task = below(99999);
     LINE(back + 12 * MS, A_NONE, "amavis[%u]: (%05u-%02u) Passed CLEAN {RelayedInbound}, [%s]:%u [%s] <%s> -> "
          "<%s>, Queue-ID: %s, Message-ID: <%s>, mail_id: %08x%04x, Hits: %.3f, size: %u, queued_as: %s, %u ms",
-         process_id(), below(99999), below(20), c->ip, 1024 + below(60000), c->ip, from, r[0].a.text, q->text,
-         mid, (u32)rnd(), below(65536), unit() * 6 - 3, size, q2.text, (unsigned)(scan / MS));
+         process_id(), task, part, c->ip, port, c->ip, from, r[0].a.text, q->text, mid, high, low, hits, size,
+         q2.text, (unsigned)(scan / MS));
     make_delay(&y, 60 * MS, 10 * MS, 2 * MS, scan);
     for (int i = 0; i < n; i++)
         line(back + 20 * MS, A_SENT, G_AMAVIS, r[i].a.domain, size, "postfix/smtp[%u]: %s: to=<%s>, "
@@ -683,8 +709,8 @@ static void inbound(u64 t)
     if (chance(0.3)) {
         LINE(t - 7 * SEC, A_NONE, "postfix/postscreen[901]: CONNECT from [%s]:%u to [198.18.0.1]:25", c.ip,
              1024 + below(60000));
-        LINE(t - SEC / 10, A_NONE, "postfix/postscreen[901]: PASS %s [%s]:%u", below(5) ? "OLD" : "NEW", c.ip,
-             1024 + below(60000));
+        u32 port = 1024 + below(60000);
+        LINE(t - SEC / 10, A_NONE, "postfix/postscreen[901]: PASS %s [%s]:%u", below(5) ? "OLD" : "NEW", c.ip, port);
     }
     LINE(t, A_CONNECT, "postfix/smtpd[%u]: connect from %s", pid, c.both);
     if (chance(0.8))
@@ -709,10 +735,10 @@ static void inbound(u64 t)
         truth.logical_messages++;
         if (chance(0.04)) {                       /* refused by the filter after DATA */
             LINE(t + 60 * MS, A_MESSAGE_ID, "postfix/cleanup[%u]: %s: message-id=<%s>", process_id(), q.text, mid);
+            const char *reason = below(2) ? "Spam message rejected" : "rejected by DMARC policy for sender domain";
             line(t + 300 * MS, A_MILTER_REJECT, 0, d, 0, "postfix/cleanup[%u]: %s: milter-reject: END-OF-MESSAGE "
                  "from %s: 5.7.1 %s; from=<%s> to=<%s> proto=ESMTP helo=<%s>", process_id(), q.text, c.both,
-                 below(2) ? "Spam message rejected" : "rejected by DMARC policy for sender domain", from.text,
-                 r[0].a.text, c.name);
+                 reason, from.text, r[0].a.text, c.name);
             qid_done(&q, t + 300 * MS);
             t += 600 * MS;
             continue;
@@ -897,8 +923,9 @@ static void postscreen(u64 t)
     struct address from = address_at(remote_domain()), to = address_at(ld);
 
     LINE(t, A_NONE, "postfix/postscreen[901]: CONNECT from [%s]:%u to [198.18.0.1]:25", c.ip, port);
+    u32 answer = 2 + below(9);
     LINE(t + 30 * MS, A_NONE, "postfix/dnsblog[%u]: addr %s listed by domain dnsbl.example.test as 127.0.0.%u",
-         process_id(), c.ip, 2 + below(9));
+         process_id(), c.ip, answer);
     if (below(3) == 0)
         LINE(t + 2 * SEC, A_NONE, "postfix/postscreen[901]: PREGREET 14 after 0.08 from [%s]:%u: EHLO ylmf-pc\\r\\n",
              c.ip, port);
@@ -917,6 +944,8 @@ static void noise(u64 t)
     struct client c = bad_client();
     struct worker *w = smtpd_take(t);
     unsigned pid = w->pid;
+    u32 low, high, per_cent;
+    const char *user, *domain;
 
     w->free_at = t;
     switch (below(8)) {
@@ -935,13 +964,15 @@ static void noise(u64 t)
              "ssl3_get_record:wrong version number:ssl/record/ssl3_record.c:332:", pid);
         break;
     case 3:
+        low = (u32)rnd(), high = (u32)rnd();
+        domain = domains[skewed(LOCAL_DOMAINS)].name, user = first[below(COUNT(first))];
         LINE(t, A_NONE, "dovecot: imap-login: Login: user=<%s@%s>, method=PLAIN, rip=%s, lip=198.18.0.1, mpid=%u, TLS, "
-             "session=<%08x%08x>", first[below(COUNT(first))], domains[skewed(LOCAL_DOMAINS)].name, c.ip, pid,
-             (u32)rnd(), (u32)rnd());
+             "session=<%08x%08x>", user, domain, c.ip, pid, high, low);
         return;
     case 4:
-        LINE(t, A_NONE, "postfix/scache[%u]: statistics: domain lookup hits=%u miss=%u success=%u%%", pid, below(50),
-             below(50), below(100));
+        per_cent = below(100), low = below(50), high = below(50);
+        LINE(t, A_NONE, "postfix/scache[%u]: statistics: domain lookup hits=%u miss=%u success=%u%%", pid, high, low,
+             per_cent);
         return;
     case 5:
         LINE(t, A_NONE, "policyd-spf[%u]: prepend Received-SPF: Pass (mailfrom) identity=mailfrom; client-ip=%s; "

@@ -21,8 +21,12 @@ loop.example.org. TXT "v=spf1 include:loop.example.org -all"
 signed.example.org. A 198.51.100.2
 _dmarc.signed.example.org. TXT "v=DMARC1; p=quarantine; adkim=s"
 revoked._domainkey.signed.example.org. TXT "v=DKIM1; p="
+forged._domainkey.signed.example.org. TXT "v=DKIM1; n=original; p="
 list.example.net. TXT "v=spf1 ip4:192.0.2.7 -all"
 plain.example.net. A 198.51.100.3
+slow.example.net. TXT "v=spf1 a:1.%{l}.slow.example.net a:2.%{l}.slow.example.net a:3.%{l}.slow.example.net -all"
+*.slow.example.net. A 198.51.100.4
+_dmarc.example.com. TXT "v=DMARC1; p=reject"
 """
 
 
@@ -55,11 +59,14 @@ class Messages:
         self.rsa, self.ed = Key("rsa2048"), Key("ed25519")
         self.zone = ZONE
         for selector, key in (("rsa", self.rsa), ("ed", self.ed)):
+            record = key.record("t=y; " if key is self.ed else "")
             for domain in ("signed.example.org", "list.example.net"):
                 self.zone += "%s._domainkey.%s. TXT %s\n" % (
-                    selector, domain, " ".join('"%s"' % key.record()[at:at + 200]
-                                               for at in range(0, len(key.record()), 200)))
+                        selector, domain, " ".join('"%s"' % record[at:at + 200] for at in range(0, len(record), 200)))
         self.rows = self.spf_rows() + self.dkim_rows()
+        self.odd_rows = self.from_rows()		# for tests; the demo has enough
+        self.slow_rows = self.rows_of_slow_names()
+        self.forged = self.signature(selector="forged")
 
     def signature(self, key=None, domain="signed.example.org", selector=None, **tags):
         key = key or self.rsa
@@ -88,6 +95,38 @@ class Messages:
             row("plain", "a domain without any record", "none", "none", "plain.example.net"),
         ]
 
+    @staticmethod
+    def from_rows():
+        """Whose policy is asked for: SPF passes for each of them."""
+        def row(name, words, lines, dmarc, **verdict):
+            rest = text("good.example.org").partition("\r\n")[2]
+            return Row("from-" + name, words, "ann@good.example.org", "".join(line + "\r\n" for line in lines) + rest,
+                       {"spf": "pass", "dkim": "none", "dmarc": dmarc, "disposition": "none", **verdict})
+        good, other = "From: Ann <ann@good.example.org>", "From: bob@fail.example.org"
+        return [
+            row("none", "no From:", [], "permerror", why="no_from"),
+            row("empty", "a From: without an address", ["From: Ann"], "permerror", why="no_from"),
+            row("two-fields", "two From: fields of two domains", [good, other], "permerror", why="multiple_from"),
+            row("two-addresses", "one From: with addresses of two domains", [good + ", bob@fail.example.org"], "permerror",
+                why="multiple_from"),
+            row("same-domain", "two addresses of one domain", [good + ", bob@GOOD.example.org"], "pass"),
+            row("literal", "an address literal in From:", ["From: ann@[192.0.2.7]"], "permerror", why="no_from"),
+            row("u-label", "a From: with an U-label", ["From: ann@m\xfcller.example.org"], "none", why="no_record"),
+        ]
+
+    @staticmethod
+    def rows_of_slow_names():
+        """Names below slow.example.net are answered so late that a message's time is over after a few."""
+        verdict = {"dkim": "none", "skipped": "deadline"}
+        return [
+            Row("slow-helo", "a HELO whose DNS is slow takes nothing from the other checks", "ann@good.example.org",
+                text("good.example.org"), {**verdict, "spf": "pass", "dmarc": "pass"},
+                spf={"result": "pass"}, helo="slow.example.net"),
+            Row("slow-sender", "a sender whose DNS is slow leaves DMARC its time", "ann@slow.example.net",
+                text("sub.example.com"), {**verdict, "spf": "temperror", "dmarc": "fail", "disposition": "reject"},
+                spf={"result": "temperror"}, helo="slow.example.net"),
+        ]
+
     def dkim_rows(self):
         def row(name, words, signatures, dkim, result, dmarc, sender="bounce@plain.example.net", body=BODY, **verdict):
             wanted = {"origin": "inbound", "dkim": result, "dmarc": dmarc, **verdict}
@@ -95,9 +134,14 @@ class Messages:
         ok = {"result": "pass", "body_hash_match": "yes", "domain": "signed.example.org"}
         return [
             row("rsa", "a good RSA signature: DMARC passes by DKIM", self.signature(),
-                [{**ok, "selector": "rsa", "algorithm": "rsa-sha256", "key_bits": "2048"}], "pass", "pass"),
-            row("ed25519", "a good ed25519 signature", self.signature(self.ed),
-                [{**ok, "algorithm": "ed25519-sha256", "key_bits": "256"}], "pass", "pass"),
+                [{**ok, "selector": "rsa", "algorithm": "rsa-sha256", "key_bits": "2048", "testing": "no",
+                  "canonicalization": "relaxed/relaxed", "signed_headers": "from:to:subject:date:message-id"}],
+                "pass", "pass"),
+            row("ed25519", "a good ed25519 signature of a part of the body, by a key that is being tested",
+                self.signature(self.ed, c="simple/relaxed", i="ann@news.signed.example.org", l="7", t="1700000000"),
+                [{**ok, "algorithm": "ed25519-sha256", "key_bits": "256", "testing": "yes", "length": "7",
+                  "canonicalization": "simple/relaxed", "dkim_identity": "ann@news.signed.example.org",
+                  "signed_at": "2023-11-14T22:13:20.000000Z"}], "pass", "pass"),
             row("both", "two good signatures", self.signature(self.ed) + self.signature(),
                 [ok, ok], "pass", "pass"),
             row("body", "the body was changed on its way: DMARC asks for quarantine", self.signature(),

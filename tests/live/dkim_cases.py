@@ -322,6 +322,17 @@ def add_many(table, keys):
                          headers=[('DKIM-Signature', good[15:-2])] + HEADERS) + good), dns, 'pass match, pass match')
 
 
+def add_bytes(table, key):
+    """Bodies of bytes that no text has."""
+    dns = [at(key.record())]
+    for c in ('simple', 'relaxed'):
+        for name, body in (('a NUL at the end', 'end\0'), ('a NUL', '\0'), ('a CR at the end', 'end\r'),
+                           ('8 bits and a NUL', '\udcff\0\udc80 \udcfe')):
+            signature = sign(key, {'c': 'relaxed/' + c}, body=body + '\r\n')
+            table.add('bytes: %s, %s' % (c, name), plain(signature, body=body + '\r\n'), dns, 'pass match')
+            table.add('bytes: %s, %s, no line end' % (c, name), plain(signature, body=body), dns, 'pass match')
+
+
 def add_large(table, key):
     dns = [at(key.record())]
     long_line = 'x' * 70000 + '\r\n'
@@ -333,6 +344,16 @@ def add_large(table, key):
     table.add('large: a line of 65000 bytes, relaxed', plain(sign(key, body=line), body=line), dns, 'pass match')
     table.add('large: a signature of 40000 bytes',
               plain(sign(key, {'z': 'z' * 40000}) + sign(key)), dns, 'policy unknown, pass match', 'limit: not checked, it is')
+    for size in (65534, 65535, 65536, 65537, 65538, 131071, 200000):
+        body = ('z ' * 37 + '\r\n') * (size // 76)
+        body += 'e' * (size - len(body) - 2) + '\r\n'
+        table.add('large: a body of %d bytes' % size, plain(sign(key, body=body), body=body), dns, 'pass match')
+        table.add('large: a body of %d bytes, its last changed' % size,
+                  plain(sign(key, body=body), body=body[:-3] + 'f\r\n'), dns, 'fail mismatch')
+        table.add('large: a body of %d bytes, without a line end' % size,
+                  plain(sign(key, body=body), body=body[:-2]), dns, 'pass match')
+        table.add('large: an l= of all of %d bytes and more' % size,
+                  plain(sign(key, {'c': 'relaxed/simple', 'l': str(size)}, body=body), body=body + 'x\r\n'), dns, 'pass match')
     headers = HEADERS + [('X-Large', ' ' + 'y' * 70000)]
     table.add('large: a header of 70000 bytes that is signed',
               plain(sign(key, {'h': 'from:x-large'}, headers=headers), headers), dns, 'pass match')
@@ -351,6 +372,7 @@ def write_table(out, is_whole=True):
     add_tags(table, keys['rsa1024'], keys['rsa1024'])
     add_keys(table, keys)
     add_many(table, keys)
+    add_bytes(table, keys['rsa1024'])
     return table.count
 
 

@@ -12,6 +12,8 @@ import tempfile
 import threading
 import time
 
+from ports import free_ports
+
 SKIPPED = 77
 SOA = ". 300 IN SOA ns.lab. hostmaster.lab. 1 3600 900 86400 30\n. 300 IN NS ns.lab.\nns.lab. 300 IN A 127.0.0.1\n"
 
@@ -29,18 +31,6 @@ def find_program(name):
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
 
 
-def free_port():
-    """A port that is free for UDP and TCP."""
-    while True:
-        with socket.socket(type=socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
-            try:
-                tcp.bind(("127.0.0.1", udp.getsockname()[1]))
-            except OSError:
-                continue
-            return udp.getsockname()[1]
-
-
 def txt(text):
     """Bytes or a string as TXT data of a zone file, in strings of at most 255 bytes."""
     data = text if isinstance(text, bytes) else text.encode()
@@ -52,9 +42,9 @@ def txt(text):
 class Nsd:
     """nsd with one zone, the root, so that any name can be answered."""
 
-    def __init__(self, zone=None, zone_file=None, directory=None):
+    def __init__(self, zone=None, zone_file=None, directory=None, port=None):
         self.directory = directory or tempfile.mkdtemp(prefix="smtptrail-dns-")
-        self.port = free_port()
+        self.port = port or free_ports(1)[0]
         self.process = None
         if zone_file is None:
             zone_file = os.path.join(self.directory, "root.zone")
@@ -119,15 +109,35 @@ class Nsd:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+def sign_zone(directory, zone):
+    """A root zone, signed, in which "original" is then made "forgeries"; the trust anchor. None: ldns is missing."""
+    if not find_program("ldns-signzone"):
+        return None
+    plain, signed = os.path.join(directory, "root.zone"), os.path.join(directory, "signed.zone")
+    with open(plain, "w", encoding="ascii") as file:
+        file.write(SOA + zone)
+    key = subprocess.run([find_program("ldns-keygen"), "-k", "-a", "ECDSAP256SHA256", "."], cwd=directory, check=True,
+                         capture_output=True, text=True).stdout.strip()
+    subprocess.run([find_program("ldns-signzone"), "-o", ".", "-f", signed, plain, key], cwd=directory, check=True,
+                   capture_output=True)
+    with open(signed, encoding="ascii") as file:
+        text = file.read()
+    check("original" in text, "the signed zone holds the record")
+    with open(signed, "w", encoding="ascii") as file:
+        file.write(text.replace("original", "forgeries"))
+    return signed, os.path.join(directory, key + ".key")
+
+
 class BadServer:
-    """A UDP server that calls answer(query, ask) for what it sends back (None: nothing); ask(query) asks a good one."""
+    """A UDP server that calls answer(query, ask), each in a thread, for what it sends back (None: nothing); ask(query)
+    asks a good one."""
 
     def __init__(self, answer, good_port=None):
         self.socket = socket.socket(type=socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.socket.settimeout(0.1)
         self.address = "127.0.0.1@%d" % self.socket.getsockname()[1]
-        self.answer, self.good_port, self.stopping = answer, good_port, False
+        self.answer, self.good_port, self.stopping, self.answering = answer, good_port, False, []
         self.thread = threading.Thread(target=self._run)
 
     def _ask(self, query):
@@ -142,9 +152,14 @@ class BadServer:
                 query, client = self.socket.recvfrom(4096)
             except OSError:
                 continue
-            reply = self.answer(query, self._ask)
-            if reply is not None:
-                self.socket.sendto(reply, client)
+            answering = threading.Thread(target=self._reply, args=(query, client))
+            self.answering = [each for each in self.answering if each.is_alive()] + [answering]
+            answering.start()
+
+    def _reply(self, query, client):
+        reply = self.answer(query, self._ask)
+        if reply is not None:
+            self.socket.sendto(reply, client)
 
     def __enter__(self):
         self.thread.start()
@@ -152,7 +167,8 @@ class BadServer:
 
     def __exit__(self, *_):
         self.stopping = True
-        self.thread.join()
+        for each in [self.thread] + self.answering:
+            each.join()
         self.socket.close()
 
 

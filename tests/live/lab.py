@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""lab.py - a private Redis, Postfix and smtptrail-milter in a temporary directory.
+"""lab.py - a private Redis, Postfix or Sendmail, and smtptrail-milter in a temporary directory.
 
 Live tests and the demo use it as "with Lab() as lab:"; everything it started is taken down, by
 process id, when the block ends, by an exception, SIGINT or SIGTERM too. Only loopback and ports
@@ -9,7 +9,8 @@ bounded: it raises LabError with what was waited for.
 "lab.py stop DIRECTORY" takes down a lab that was left running (scripts/demo --keep).
 
 Environment: SMTPTRAIL_BUILD or top_builddir (where the programs are; default: here),
-SMTPTRAIL_POSTFIX_ROOT (an unpacked Postfix; default: the system's, then /var/cache/smtptrail's).
+SMTPTRAIL_POSTFIX_ROOT (an unpacked Postfix; default: the system's, then /var/cache/smtptrail's);
+sendmail_lab.py has more.
 """
 import glob
 import grp
@@ -24,6 +25,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from ports import free_ports
 
 SKIPPED = 77			# exit status of a test whose server is missing
 WAIT_SECONDS = 30		# for anything that normally takes far less than one
@@ -56,16 +59,6 @@ def wait_until(what, condition, seconds=WAIT_SECONDS, pause=0.02):
         time.sleep(pause)
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 def open_folder():
     """A folder for temporary directories that Postfix' other users can reach, too."""
     folder = os.path.abspath(tempfile.gettempdir())
@@ -73,14 +66,31 @@ def open_folder():
     return folder if all(os.stat(each).st_mode & 0o001 for each in parents) else "/tmp"
 
 
-def process_birth(pid):
-    """When a live process began, in the kernel's ticks; None: gone. A reused number differs."""
+def process_fields(pid):
+    """/proc/PID/stat from the state on; None: the process is gone."""
     try:
         with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()
     except OSError:
         return None
-    return None if fields[0] in "ZX" else int(fields[19])
+    return None if fields[0] in "ZX" else fields
+
+
+def process_birth(pid):
+    """When a live process began, in the kernel's ticks; None: gone. A reused number differs."""
+    fields = process_fields(pid)
+    return int(fields[19]) if fields else None
+
+
+def session_members(leader):
+    """The live processes that a process of the lab began, each with its birth; itself too, if it lives."""
+    members = []
+    for path in glob.glob("/proc/[0-9]*"):
+        pid = int(os.path.basename(path))
+        fields = process_fields(pid)
+        if fields and int(fields[3]) == leader:
+            members.append((pid, int(fields[19])))
+    return members
 
 
 class RedisError(Exception):
@@ -213,6 +223,8 @@ smtpd_tls_security_level = may
 smtpd_tls_cert_file = {conf}/cert.pem
 smtpd_tls_key_file = {conf}/key.pem
 smtpd_tls_session_cache_database =
+smtpd_tls_CAfile = {conf}/ca.pem
+smtpd_tls_ask_ccert = yes
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = cyrus
 cyrus_sasl_config_path = {conf}/sasl
@@ -256,6 +268,12 @@ QUEUE_DIRECTORIES = "$queue_directory:d:root:-:755:uc\n" + "".join(
         ("trace", "-:700"), ("maildrop", "$setgid_group:730"), ("public", "$setgid_group:710"))
 ) + "$queue_directory/pid:d:root:-:755:uc\n"
 
+# A message begins: smtpd or pickup of Postfix; Sendmail's from=, at its end.
+QUEUE_ID_LINES = {
+    "postfix": r"postfix-lab/(?:smtpd|pickup)\[\d+\]: ([0-9A-Za-z]+): (?:client|uid)=",
+    "sendmail": r"sm-mta\[\d+\]: ([0-9A-Za-z]+): from=",
+}
+
 SASL_CONF = """\
 pwcheck_method: auxprop
 auxprop_plugin: sasldb
@@ -274,6 +292,8 @@ class Lab:
                                      os.environ.get("top_builddir") or ".")
         self.state = {"processes": [], "front": None, "postfix": None}
         self.children = {}
+        self.mta = None				# "postfix" or "sendmail", once it was started
+        self.sendmail = None
         self.port = None
         self.redis_socket = self.path("redis", "redis.sock")
         self.milter_socket = self.path("milter", "milter.sock")
@@ -303,9 +323,13 @@ class Lab:
         if not self.keep or kind:
             for number in self.previous_handlers:
                 signal.signal(number, signal.SIG_IGN)
-            if kind and not issubclass(kind, (SystemExit, Missing)):
-                self.show_logs()
-            self.close()
+            try:
+                if kind and not issubclass(kind, (SystemExit, Missing)):
+                    self.show_logs()
+            except OSError:
+                pass			# whoever reads it is gone
+            finally:
+                self.close()
         for number, handler in self.previous_handlers.items():
             signal.signal(number, handler)
         return False
@@ -327,10 +351,13 @@ class Lab:
         with open(self.path("lab.json"), "w", encoding="utf-8") as file:
             json.dump(self.state, file)
 
-    def start(self, **options):
+    def start(self, mta="postfix", **options):
         self.start_redis()
         self.start_milter(**options)
-        self.start_postfix()
+        if mta == "postfix":
+            self.start_postfix()
+        else:
+            self.start_sendmail()
         return self
 
     # Processes.
@@ -364,7 +391,7 @@ class Lab:
         self._save()
         return status
 
-    def _check_alive(self, name):
+    def check_alive(self, name):
         if self.children[name].poll() is not None:
             self.show_logs()
             raise LabError("%s ended with status %d at its start" % (name, self.children[name].returncode))
@@ -379,7 +406,7 @@ class Lab:
         self.spawn("redis", ["redis-server", "--port", "0", "--unixsocket", self.redis_socket,
                              "--unixsocketperm", "777", "--dir", self.path("redis"), "--save", "",
                              "--appendonly", "yes", *more])
-        wait_until("Redis answers", lambda: self._check_alive("redis") and self._redis_answers())
+        wait_until("Redis answers", lambda: self.check_alive("redis") and self._redis_answers())
 
     def _redis_answers(self):
         try:
@@ -459,22 +486,79 @@ class Lab:
 
     def start_milter(self, **options):
         self.write_config(**options)
-        self.spawn("milter", [self.program("smtptrail-milter"), "-c", self.config_file])
+        self.spawn_milter()
         self.wait_milter_socket("milter")
+        self.wait_status()
+
+    def spawn_milter(self, prefix=()):
+        """What an earlier one said of itself must not be read as of this one."""
+        if os.path.exists(self.status_file):
+            os.unlink(self.status_file)
+        self.spawn("milter", [*prefix, self.program("smtptrail-milter"), "-c", self.config_file])
+
+    def wait_status(self):
+        wait_until("the milter says how it is", lambda: os.path.exists(self.status_file))
 
     def wait_milter_socket(self, name):
         def listens():
-            self._check_alive(name)
+            self.check_alive(name)
             with socket.socket(socket.AF_UNIX) as each:
                 return each.connect_ex(self.milter_socket) == 0
         wait_until("the milter listens", listens)
 
     def status(self):
         """What "smtptrail status --json" says."""
-        output = subprocess.run([self.program("smtptrail"), "status", "--json", "--file", self.status_file],
+        return self.status_of(self.status_file)
+
+    def status_of(self, file):
+        output = subprocess.run([self.program("smtptrail"), "status", "--json", "--file", file],
                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
                                 timeout=WAIT_SECONDS).stdout
         return json.loads(output)
+
+    # Whichever MTA.
+
+    def connect(self, client=None):
+        """A connection to the MTA. client: "ADDR=... PORT=...", as XCLIENT has it, for one that fakes it (Sendmail)."""
+        if self.mta == "postfix":
+            return socket.create_connection(("127.0.0.1", self.port), WAIT_SECONDS)
+        wanted = dict(word.split("=", 1) for word in (client or "").split())
+        return self.sendmail.connect(wanted.get("ADDR", "127.0.0.1").removeprefix("IPV6:"), int(wanted.get("PORT", 0)))
+
+    def client_certificate(self, kind):
+        """Files of a client's certificate and key: "trusted", by an issuer that the MTA knows, or "unknown"."""
+        conf = self.path(self.mta, "conf")
+        files = conf + "/client-%s.pem" % kind, conf + "/client-%s-key.pem" % kind
+        issuer = (conf + "/ca.pem", conf + "/ca-key.pem") if kind == "trusted" else None
+        make_certificate(*files, "/O=Client/CN=client.example", issuer)
+        return files
+
+    def submit(self, *words, data=b""):
+        """The MTA's command sendmail; gives its exit status and output."""
+        return self.sendmail.submit(*words, data=data) if self.sendmail else self.postfix_program("sendmail", *words, data=data)
+
+    def queue_ids(self, position=0):
+        """Queue ids in the order in which the MTA logged their begin."""
+        pattern = re.compile(QUEUE_ID_LINES[self.mta])
+        return [found[1] for found in map(pattern.search, self.log_lines(position)) if found]
+
+    def log_position(self):
+        return os.path.getsize(self.mail_log)
+
+    def log_lines(self, position=0):
+        with open(self.mail_log, "rb") as file:
+            file.seek(position)
+            return file.read().decode("utf-8", "backslashreplace").splitlines()
+
+    # Sendmail.
+
+    def start_sendmail(self, **options):
+        """options: those of Sendmail.start."""
+        from sendmail_lab import PORT, Sendmail		# which itself uses this file
+        self.mta, self.port = "sendmail", PORT
+        self.mail_log = self.path("sendmail", "maillog")
+        self.sendmail = Sendmail(self)
+        self.sendmail.start(**options)
 
     # Postfix.
 
@@ -482,6 +566,7 @@ class Lab:
         """Overrides replace or add parameters of main.cf; more_services are further lines of master.cf."""
         if os.geteuid() != 0:
             raise Missing("a private Postfix needs root")
+        self.mta = "postfix"
         for program in ("openssl", "saslpasswd2"):
             if not shutil.which(program):
                 raise Missing("%s is not installed" % program)
@@ -492,8 +577,7 @@ class Lab:
                                   directory=self.directory, host=HOST_NAME, domain=DOMAIN,
                                   users=", ".join("{ %s@%s = ok }" % (user, DOMAIN) for user in USERS),
                                   size_limit=MESSAGE_SIZE_LIMIT, milter_socket=self.milter_socket)
-        settings += "".join("%s = %s\n" % item for item in overrides.items())
-        write(os.path.join(conf, "main.cf"), settings)
+        write(os.path.join(conf, "main.cf"), with_overrides(settings, overrides))
         self._postfix_secrets(files, conf)
         self.state["postfix"] = {"command": [files.commands + "/postfix", "-c", conf],
                                  "environment": files.environment}
@@ -525,9 +609,8 @@ class Lab:
                        input=SASL_PASSWORD.encode(), check=True, timeout=WAIT_SECONDS)
         os.chown(database, 0, pwd.getpwnam(files.owner).pw_gid)
         os.chmod(database, 0o640)
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                        "/CN=" + HOST_NAME, "-keyout", conf + "/key.pem", "-out", conf + "/cert.pem"],
-                       check=True, stderr=subprocess.DEVNULL, timeout=WAIT_SECONDS)
+        make_certificate(conf + "/cert.pem", conf + "/key.pem", "/CN=" + HOST_NAME)
+        make_certificate(conf + "/ca.pem", conf + "/ca-key.pem", TRUSTED_ISSUER)
 
     def _postfix(self, verb):
         state = self.state["postfix"]
@@ -544,26 +627,37 @@ class Lab:
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=WAIT_SECONDS)
         return done.returncode, done.stdout.decode("utf-8", "backslashreplace")
 
-    def log_position(self):
-        return os.path.getsize(self.mail_log)
-
-    def log_lines(self, position=0):
-        with open(self.mail_log, "rb") as file:
-            file.seek(position)
-            return file.read().decode("utf-8", "backslashreplace").splitlines()
-
-    def queue_ids(self, position=0):
-        """Queue ids in the order in which Postfix logged their begin (smtpd or pickup)."""
-        pattern = re.compile(r"postfix-lab/(?:smtpd|pickup)\[\d+\]: ([0-9A-Za-z]+): (?:client|uid)=")
-        return [found[1] for found in map(pattern.search, self.log_lines(position)) if found]
-
     def queue_is_empty(self):
         return self.postfix_program("postqueue", "-p")[1].strip() == "Mail queue is empty"
+
+
+def with_overrides(settings, overrides):
+    """main.cf with other values; of one that is set twice each daemon would complain."""
+    lines = re.findall(r"^\S.*(?:\n[ \t].*)*", settings, re.M)
+    kept = [line for line in lines if line.split(" =", 1)[0] not in overrides]
+    return "\n".join(kept + ["%s = %s" % item for item in overrides.items()]) + "\n"
 
 
 def write(path, text):
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
+
+
+TRUSTED_ISSUER = "/O=Lab/CN=Lab, trusted"
+
+
+def make_certificate(file, key, subject, issuer=None):
+    """issuer: its certificate and key; None: it signs itself."""
+    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-subj", subject]
+
+    def openssl(*words):
+        subprocess.run(["openssl", *words], check=True, stderr=subprocess.DEVNULL, timeout=WAIT_SECONDS)
+    if issuer is None:
+        openssl("req", "-x509", *new_key, "-days", "2", "-out", file)
+        return
+    openssl("req", *new_key, "-out", file + ".request")
+    openssl("x509", "-req", "-in", file + ".request", "-CA", issuer[0], "-CAkey", issuer[1], "-set_serial", "1",
+            "-days", "2", "-out", file)
 
 
 # Taking down works from what is written in lab.json, so that another process can do it.
@@ -593,11 +687,18 @@ def stop_postfix(postfix):
         print("postfix stop: %s" % error, file=sys.stderr)
 
 
+def end_with_children(pid, birth):
+    """A process that spawn() began leads a session: what is left of that is ours too."""
+    is_ours = process_birth(pid) in (birth, None)
+    ended = end_process(pid, birth)
+    return all([end_process(*each) for each in session_members(pid)] if is_ours else []) and ended
+
+
 def take_down(directory, state):
-    """Ends what lab.json names, Postfix first and Redis last, and removes the lab's files."""
+    """Ends what lab.json names, the MTA first and Redis last, and removes the lab's files."""
     if state["postfix"]:
         stop_postfix(state["postfix"])
-    left = [each for each in reversed(state["processes"]) if not end_process(each["pid"], each["birth"])]
+    left = [each for each in reversed(state["processes"]) if not end_with_children(each["pid"], each["birth"])]
     if left:
         raise LabError("could not end " + ", ".join("%s (%d)" % (each["name"], each["pid"]) for each in left))
     if state["front"]:

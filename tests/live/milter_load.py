@@ -74,9 +74,9 @@ def start_milter(lab, prefix=()):
             rows = [line.split() for line in file if line.rstrip().endswith(lab.milter_socket)]
         return any(int(row[3], 16) & accepting for row in rows)
 
-    lab.spawn("milter", [*prefix, lab.program("smtptrail-milter"), "-c", lab.config_file])
+    lab.spawn_milter(prefix)
     wait_until("the milter listens", listens, 60)
-    wait_until("it says how it is", lambda: os.path.exists(lab.status_file))
+    lab.wait_status()
 
 
 def is_sanitized(lab):

@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 64, START_TRIES = 500 };
+/* Ports below those that the kernel lends to clients, and with room for a cluster's bus at the port + 10000. */
+enum { WORDS_MAX = 64, START_TRIES = 500, PORT_TRIES = 200, PORT_FIRST = 10000, PORTS = 22768 };
 
 static void pause_ms(long ms)
 {
@@ -43,17 +45,28 @@ void redis_server_or_skip(void)
 	exit(77);
 }
 
-static int free_port(void)
+static bool is_free(unsigned port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	socklen_t length = sizeof address;
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+				       .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool found = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-		     getsockname(fd, (struct sockaddr *)&address, &length) == 0;
+	bool is_bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
 
 	if (fd >= 0)
 		(void)close(fd);
-	return found ? ntohs(address.sin_port) : 0;
+	return is_bound;
+}
+
+/* At random, so that tests that run at a time do not meet; 0: none. */
+static int free_port(void)
+{
+	for (int i = 0; i < PORT_TRIES; i++) {
+		uint16_t number = 0;
+
+		if (getrandom(&number, sizeof number, 0) == sizeof number && is_free(PORT_FIRST + number % PORTS))
+			return PORT_FIRST + number % PORTS;
+	}
+	return 0;
 }
 
 static void write_configuration(const struct redis_server *server, const char *configuration)
@@ -141,6 +154,8 @@ void redis_server_begin(struct redis_server *server, const char *configuration)
 		give_up(server, "cannot make a directory in /tmp");
 	}
 	server->port = free_port();
+	if (server->port == 0)
+		give_up(server, "no free port for redis-server");
 	(void)snprintf(server->unix_address, sizeof server->unix_address, "unix:%s/socket", server->directory);
 	(void)snprintf(server->tcp_address, sizeof server->tcp_address, "tcp:127.0.0.1:%d", server->port);
 	redis_server_start(server, configuration);

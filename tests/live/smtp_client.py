@@ -14,11 +14,12 @@ class Message:
 
     DATE = "Sat, 21 Nov 2026 08:00:00 +0000"
 
-    def __init__(self, name, body="Hello.\n", headers=None, subject=None, sender="Ann Example <ann@example.com>"):
+    def __init__(self, name, body="Hello.\n", headers=None, subject=None, sender="Ann Example <ann@example.com>",
+                 has_id=True):
         self.id = "<%s@example.com>" % name
         self.subject = subject if subject is not None else name.replace("-", " ")
         self.headers = [("From", sender), ("To", "joe@lab.test"), ("Subject", self.subject),
-                        ("Date", self.DATE), ("Message-ID", self.id)] + (headers or [])
+                        ("Date", self.DATE)] + [("Message-ID", self.id)] * has_id + (headers or [])
         self.body = to_bytes(body).replace(b"\n", b"\r\n")
 
     @property
@@ -36,16 +37,21 @@ def to_bytes(text):
 
 
 class Client:
-    """One connection. Each say() checks the reply's code, so that a transaction cannot go astray."""
+    """One connection. Each say() checks the reply's code, so that a transaction cannot go astray.
+
+    xclient: who the client is said to be. Postfix is told so; to Sendmail it comes from that address.
+    """
 
     def __init__(self, lab, xclient=None):
         self.lab = lab
         self.dialogue = []
-        self.socket = socket.create_connection(("127.0.0.1", lab.port), TIMEOUT_SECONDS)
+        self.said = []			# commands, and replies by their last lines, whole; a lone dot ends a message
+        self.socket = lab.connect(xclient)
+        self.socket.settimeout(TIMEOUT_SECONDS)
         self.port = self.socket.getsockname()[1]
         self.file = self.socket.makefile("rb")
         self.reply(220)
-        if xclient:
+        if xclient and lab.mta == "postfix":
             self.say("XCLIENT " + xclient, 220)
 
     def __enter__(self):
@@ -73,10 +79,13 @@ class Client:
         """One line, without waiting for a reply."""
         line = to_bytes(line)
         self.note("C", line)
+        self.said.append(("C", line.decode("utf-8", "backslashreplace")))
         self.socket.sendall(line + b"\r\n")
 
-    def send_raw(self, data, as_what):
+    def send_raw(self, data, as_what, commands=()):
+        """commands: those that the data holds."""
         self.note("C", to_bytes("(%s)" % as_what))
+        self.said += [("C", command) for command in commands]
         self.socket.sendall(data)
 
     def reply(self, code):
@@ -87,19 +96,25 @@ class Client:
                 raise LabError("the server closed the connection after: %s" % self.dialogue[-3:])
         self.note("S", lines[-1])
         text = lines[-1].decode("utf-8", "backslashreplace")
-        if text[:3] != str(code):
+        self.said.append(("S", text))
+        codes = code if isinstance(code, tuple) else (code,)
+        if text[:3] not in map(str, codes):
             raise LabError("expected %s, the server said: %s; dialogue: %s" % (code, text, self.dialogue[-6:]))
         return text
 
     def say(self, line, code=250):
+        """code: the reply's, or each that will do."""
         self.send(line)
         return self.reply(code)
 
-    def start_tls(self, name):
+    def start_tls(self, name, certificate=None):
+        """certificate: files of one to show, and of its key."""
         self.say("STARTTLS", 220)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        if certificate:
+            context.load_cert_chain(*certificate)
         self.file.close()
         self.socket = context.wrap_socket(self.socket)
         self.file = self.socket.makefile("rb")
@@ -114,7 +129,7 @@ class Client:
         """DATA to the final dot."""
         self.say("DATA", 354)
         body = message.bytes.replace(b"\r\n.", b"\r\n..")
-        self.send_raw(body + b".\r\n", "message of %d bytes, dot" % len(message.bytes))
+        self.send_raw(body + b".\r\n", "message of %d bytes, dot" % len(message.bytes), (".",))
         return self.reply(code)
 
     def mail(self, sender, recipients, message, parameters="", code=250):

@@ -4,15 +4,18 @@
 Two milters, ours and the empty one of the bench, are asked in turns on quiet file systems and on busy
 ones: the spool's disk and the front's tmpfs are written and synced as fast as they go. The times of
 their replies are printed side by side, for a person: what the busy programs take of the processors
-hits the empty milter as well. The test fails on what no load of the machine can excuse: a reply or a
-record that is missing, wrong, twice or out of order, or a writer that did nothing.
+hits the empty milter as well. Beside them stand the times of the callbacks alone (bench_callbacks). The test fails on
+what no load of the machine can excuse: a reply or a record that is missing, wrong, twice or out of order, a callback
+that waits or meets a page that has to be read, or a writer that did nothing.
 
 Arguments: rounds (3), seconds of each (2).
 """
 import collections
 import os
+import re
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +26,7 @@ from test_kill import Findings, check_sequence, check_session, read_log
 
 CONNECTIONS = 10
 EVENTS_A_SECOND = 2000
+CALLBACK_MESSAGES = 2000
 FIGURES = ("p50", "p99", "p99.9", "max")
 
 # Writes 256 kB after another into one file and syncs each; says how often it has.
@@ -104,12 +108,28 @@ def check_records(lab, logs):
     print("%d records, every one in its place" % count)
 
 
-def show(reports):
+def show(what, reports):
     """A column for each way, a line for each figure: the median of the rounds."""
-    print("%-28s%s" % ("microseconds to the reply", "".join("%18s" % name for name in reports)))
+    print("| %-26s%s" % ("microseconds " + what, "".join("%18s" % name for name in reports)))
     for figure in FIGURES:
         values = [statistics.median(each["replies_all"][figure] for each in of_it) for of_it in reports.values()]
-        print("%-28s%s" % (figure, "".join("%18.1f" % value for value in values)))
+        print("| %-26s%s" % (figure, "".join("%18.1f" % value for value in values)))
+
+
+def measure_callbacks(lab, spool):
+    """Their own times by figure, and how often they waited: only for each other's lock, for a moment.
+
+    A page of the program's own text may have to be read by whoever is first there; each run again it is not."""
+    for tries_left in (2, 1, 0):
+        done = subprocess.run([lab.program("tests/bench/bench_callbacks"), str(CALLBACK_MESSAGES), "0"], check=True, text=True,
+                              stdout=subprocess.PIPE, env=dict(os.environ, TMPDIR=spool), timeout=120)
+        waits, reads = map(int, re.search(r"waits (\d+), pages read (\d+)", done.stdout).groups())
+        if waits <= CALLBACK_MESSAGES // 100 and not reads:
+            break
+        if not tries_left:
+            raise LabError("%d callbacks waited, %d pages had to be read" % (waits, reads))
+    values = re.search(r"^\| all \| \d+ \|(.*)\|$", done.stdout, re.M)[1].split("|")
+    return {"replies_all": dict(zip(FIGURES, map(float, values)))}
 
 
 def main():
@@ -137,16 +157,20 @@ def main():
                     lab.milter_socket = ours
                     logs.append(log)
 
+            callbacks, spool = collections.defaultdict(list), lab.path("milter")
             for _ in range(rounds):
                 both("quiet")
+                callbacks["quiet"].append(measure_callbacks(lab, spool))
                 with Writers(lab, (lab.path("milter"), shared)) as writers:
                     begin = time.monotonic()
                     both("busy")
                     took = time.monotonic() - begin
-                    print("syncs a second on disk and tmpfs: %s" % " and ".join(writers.rates(took)))
+                    print("| syncs a second on disk and tmpfs: %s" % " and ".join(writers.rates(took)))
+                    callbacks["busy"].append(measure_callbacks(lab, spool))
             if lab.end("milter") != 0:
                 raise LabError("the milter does not end well")
-            show(reports)
+            show("to the reply", reports)
+            show("in a callback", callbacks)
             check_records(lab, [log for number, log in enumerate(logs) if number % 2])
         finally:
             shutil.rmtree(shared, ignore_errors=True)

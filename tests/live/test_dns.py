@@ -3,6 +3,7 @@
 
 Arguments: names of cases; without any, all.
 """
+import contextlib
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ import tempfile
 import time
 import traceback
 
-from dns_lab import SKIPPED, SOA, BadServer, LabError, Nsd, Probe, check, find_program, txt
+from dns_lab import SKIPPED, BadServer, LabError, Nsd, Probe, check, find_program, sign_zone, txt
 
 ZONE = """
 a.example.com. 300 IN A 192.0.2.1
@@ -129,6 +130,24 @@ def a_slow_server_is_waited_for():
 
 
 @case
+def what_a_fast_server_has_to_look_for_is_waited_for():
+    """As of a resolver: what is in its cache comes at once, another name after a while, and is there from then on."""
+    due = {}
+    def cold(query, ask):
+        name = query[12:]
+        if b"cold" in name:
+            time.sleep(max(0, due.setdefault(name, time.monotonic() + seconds) - time.monotonic()))
+        return ask(query)
+    with Nsd(ZONE + "*.any.example.com. 300 IN A 192.0.2.1\n") as nsd, BadServer(cold, nsd.port) as server, \
+            Probe(server.address) as probe:
+        for seconds in (0.5, 1.0, 2.0):
+            for number in range(6):
+                expect(probe, "A", "warm%d-%g.any.example.com" % (number, seconds), "data")
+            _, took, _, _ = expect(probe, "A", "cold-%g.any.example.com" % seconds, "data")
+            check(took >= 0.9 * seconds, "it was cold: %g s" % took)
+
+
+@case
 def lies_and_garbage_are_no_answers():
     def other_id(query, ask):
         reply = bytearray(ask(query))
@@ -145,7 +164,7 @@ def lies_and_garbage_are_no_answers():
 
 @case
 def a_server_that_comes_back_is_asked_again():
-    with Nsd(ZONE) as nsd, Probe("-t", "1000", nsd.address) as probe:
+    with Nsd(ZONE) as nsd, Probe("-t", "400", nsd.address) as probe:
         expect(probe, "A", "a.example.com", "data")
         nsd.stop()
         for number in range(8):
@@ -166,23 +185,39 @@ def a_second_server_answers_where_the_first_is_silent():
                 expect(probe, "A", "n%d.example.com" % number, "no such name")
 
 
+# In a network and with an /etc/resolv.conf of its own: nsd there, and a question until it answers.
+PRIVATE = """
+ip link set lo up && mount --bind "$1/resolv.conf" /etc/resolv.conf || exit 99
+"$2" -d -c "$1/nsd.conf" &
+for try in 1 2 3 4 5 6 7 8 9 10; do
+    "$3" check-auth --client 192.0.2.1 --helo "" --from a@pass.example.com --timeout 2 >"$1/out" 2>&1
+    grep -q "= pass" "$1/out" && break
+    sleep 0.2
+done
+kill $!
+wait
+cat "$1/out"
+"""
+
+
+@case
+def the_servers_of_resolv_conf_are_asked():
+    with tempfile.TemporaryDirectory(prefix="smtptrail-dns-") as directory:
+        Nsd(ZONE, directory=directory, port=53)
+        with open(os.path.join(directory, "resolv.conf"), "w", encoding="ascii") as file:
+            file.write("search example.org\nnameserver 127.0.0.1\noptions timeout:1\n")
+        program = os.path.abspath(os.path.join(os.environ.get("top_builddir", "."), "smtptrail"))
+        words = ["unshare", "-n", "-m", "--propagation", "private"]
+        if subprocess.run(words + ["true"], stderr=subprocess.DEVNULL, check=False).returncode:
+            print("not checked: there are no namespaces here")
+            return
+        run = subprocess.run(words + ["sh", "-c", PRIVATE, "sh", directory, find_program("nsd"), program], capture_output=True,
+                             text=True, timeout=60, check=False)
+        check("= pass, by ip4:192.0.2.1" in run.stdout, "it answers: %r" % run)
+
+
 def sign(directory):
-    """The zone, signed, one record of it changed afterwards; the trust anchor. Skips where ldns is missing."""
-    if not find_program("ldns-signzone"):
-        return None
-    zone, signed = os.path.join(directory, "root.zone"), os.path.join(directory, "signed.zone")
-    with open(zone, "w", encoding="ascii") as file:
-        file.write(SOA + ZONE + "forged.example.com. 300 IN TXT original\n")
-    key = subprocess.run([find_program("ldns-keygen"), "-k", "-a", "ECDSAP256SHA256", "."], cwd=directory, check=True,
-                         capture_output=True, text=True).stdout.strip()
-    subprocess.run([find_program("ldns-signzone"), "-o", ".", "-f", signed, zone, key], cwd=directory, check=True,
-                   capture_output=True)
-    with open(signed, encoding="ascii") as file:
-        text = file.read()
-    check("original" in text, "the signed zone holds the record")
-    with open(signed, "w", encoding="ascii") as file:
-        file.write(text.replace('"original"', '"forgeries"').replace("\toriginal", "\tforgeries"))
-    return signed, os.path.join(directory, key + ".key")
+    return sign_zone(directory, ZONE + "forged.example.com. 300 IN TXT original\n")
 
 
 @case
@@ -253,6 +288,58 @@ def check_auth_says_what_it_cannot_ask():
                           ["--client", "192.0.2.1", "--helo", "a", "--dns", "nowhere"]):
             run = check_auth(nsd, *arguments)
             check(run.returncode == 2 and run.stderr.startswith("smtptrail check-auth: "), "%r: %r" % (arguments, run))
+
+
+def check_milter(directory, *servers, more=""):
+    """What --check says of the DNS, and how long it took."""
+    path = os.path.join(directory, "milter.conf")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("dns_servers = { %s }\n%s" % (", ".join('"%s"' % each for each in servers), more))
+    program = os.path.join(os.environ.get("top_builddir", "."), "smtptrail-milter")
+    begun = time.monotonic()
+    run = subprocess.run([program, "-c", path, "--check"], capture_output=True, text=True, timeout=60, check=False)
+    seconds = time.monotonic() - begun
+    lines = [line.split(None, 2) for line in run.stdout.splitlines() if line.split(None, 2)[1] in ("dns", "dmarc")]
+    return [(line[0], line[2]) for line in lines if line[1] == "dns"], [line[0] for line in lines if line[1] == "dmarc"], seconds
+
+
+@case
+def the_milters_check_asks_each_server():
+    def refuses(query, ask):
+        return query[:2] + b"\x81\x85" + query[4:]
+    silent = [BadServer(lambda query, ask: None) for _ in range(4)]
+    with Nsd(ZONE) as nsd, tempfile.TemporaryDirectory(prefix="smtptrail-dns-") as directory, contextlib.ExitStack() as stack:
+        for server in silent:
+            stack.enter_context(server)
+        refusing = stack.enter_context(BadServer(refuses))
+        words, suffixes, seconds = check_milter(directory, nsd.address, refusing.address, *(each.address for each in silent))
+        check([each[0] for each in words] == ["ok"] + ["warning"] * 5, "one answers, five do not: %r" % words)
+        check(words[0][1].startswith("server %s answers, " % nsd.address), "it is named: %r" % words)
+        for server, (_, line) in zip([refusing] + silent, words[1:]):
+            check(line.startswith("server %s does not answer (" % server.address), "it is named: %r" % line)
+        check(suffixes == ["ok"], "the public suffix list is there")
+        print("six servers were asked in %.1f s" % seconds)
+        words, suffixes, _ = check_milter(directory, nsd.address, more='public_suffix_list = "/nonexistent"\n')
+        check(words[0][0] == "ok" and suffixes == ["error"], "a list that is missing is an error: %r" % suffixes)
+        words, suffixes, _ = check_milter(directory, nsd.address, more='dnssec_trust_anchor = "/nonexistent"\n')
+        check(words[0] == ("error", "cannot read the trust anchor '/nonexistent': No such file or directory"), repr(words))
+        words, suffixes, _ = check_milter(directory, silent[0].address, more="auth = no\n")
+        check(len(words) == 1 and words[0][0] == "ok" and not suffixes, "nobody is asked where nothing is checked: %r" % words)
+
+
+@case
+def the_milters_check_tells_of_dnssec():
+    with tempfile.TemporaryDirectory(prefix="smtptrail-dns-") as directory:
+        files = sign(directory)
+        if files is None:
+            print("not checked: ldns-signzone is missing (apt-get install ldnsutils)")
+            return
+        with Nsd(zone_file=files[0]) as nsd:
+            words, _, _ = check_milter(directory, nsd.address, more='dnssec_trust_anchor = "%s"\n' % files[1])
+            check(words[0][0] == "ok" and "proved by DNSSEC" in words[0][1], "the answer is proved: %r" % words)
+        with Nsd(ZONE) as nsd:
+            words, _, _ = check_milter(directory, nsd.address, more='dnssec_trust_anchor = "%s"\n' % files[1])
+            check(words[0][0] == "warning" and "not what DNSSEC accepts" in words[0][1], "an unsigned zone: %r" % words)
 
 
 def main():

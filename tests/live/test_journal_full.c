@@ -229,6 +229,34 @@ TEST(a_start_on_a_full_disk_counts_until_its_epoch_is_durable)
 	rooms_done(&rooms);
 }
 
+TEST(a_start_on_a_disk_full_of_what_redis_has_makes_room_for_its_epoch)
+{
+	struct rooms rooms;
+
+	full_rooms(&rooms);
+	rooms.options.keep_us = UINT64_C(3600) * 1000000;
+	struct journal *journal = rooms_open(&rooms);
+	uint64_t number = 1;
+
+	for (int i = 0; i < 10; i++) {
+		number += rooms_fill(journal, number, 400, 300);
+		CHECK_NUMBER(journal_keep(journal), 0);
+		CHECK_NUMBER(journal_prepare(journal), 0);
+	}
+	CHECK_NUMBER(rooms_drain(journal, true).count, number - 1);
+	journal_close(journal);
+	hog(spool_root);
+	journal = rooms_open(&rooms);
+	CHECK_NUMBER(rooms_append(journal, number, 300), -ENOSPC);
+	CHECK_NUMBER(rooms_drain(journal, true).count, number - 1);
+	CHECK_NUMBER(journal_keep(journal), 0);
+	CHECK_NUMBER(rooms_append(journal, number, 300), 0);
+	CHECK_NUMBER(rooms_drain(journal, true).count, 1);
+	journal_close(journal);
+	let_go(spool_root);
+	rooms_done(&rooms);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct unit_test tests[] = {
@@ -236,6 +264,7 @@ int main(int argc, char **argv)
 		UNIT_TEST(a_full_disk_fills_the_front_and_loses_nothing_that_was_taken),
 		UNIT_TEST(the_share_that_is_left_to_others_stays_free),
 		UNIT_TEST(a_start_on_a_full_disk_counts_until_its_epoch_is_durable),
+		UNIT_TEST(a_start_on_a_disk_full_of_what_redis_has_makes_room_for_its_epoch),
 		{ NULL, NULL },
 	};
 	const char *why_not = mount_both();

@@ -6,11 +6,12 @@ Arguments: names of cases; without any, all.
 import os
 import signal
 import statistics
+import subprocess
 import sys
 import time
 
 from expected import sequence_differences
-from lab import DOMAIN, STREAM_KEY, Lab, LabError, run_test, wait_until
+from lab import DOMAIN, STREAM_KEY, Lab, LabError, run_test, wait_until, write
 from smtp_client import Client, Message
 
 CASES = []
@@ -65,41 +66,64 @@ def check_arrived(lab, ids, seconds=90):
     return records
 
 
-def outage(lab, prefix, begin, end):
-    """Mail before, while and after something is wrong with Redis."""
+def log_of(lab):
+    with open(lab.path("milter.log"), encoding="utf-8", errors="backslashreplace") as file:
+        return file.read().splitlines()
+
+
+def run_status(lab):
+    """Exit status and output of the verb."""
+    done = subprocess.run([os.path.join(lab.build, "smtptrail"), "status", "--file", lab.status_file],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def outage(lab, prefix, begin, end, counter, words="", lines=1):
+    """Mail before, while and after something is wrong with Redis: the counter of that class of fault goes up, the
+    last error says it in these words, and the log has a line for each change of state (at most so many)."""
     ids = send(lab, prefix + "-before", 3)
     check_arrived(lab, ids)
     begin()
     ids += send(lab, prefix + "-while", 10)
     wait_until("status tells of the backlog", lambda: lab.status()["backlog_records"] >= 60)
     check(lab.status()["records_dropped"] == 0, "nothing is dropped")
+    wait_until("%s counts" % counter, lambda: lab.status()[counter] > 0)
+    wait_until("the last error has '%s'" % words, lambda: words in lab.status()["last_error"])
+    status = lab.status()
+    check(status["redis_errors"] == sum(status["redis_" + each] for each in ("cut", "busy", "not_master", "denied")),
+          "each failed try is of one class: %s" % status)
+    check(status["backlog_bytes"] > 0 and "backlog_oldest" in status, "the backlog has bytes and an age")
     end()
     ids += send(lab, prefix + "-after", 3)
     check_arrived(lab, ids)
     wait_until("status says that all is shipped", lambda: lab.status()["backlog_records"] == 0)
     check(lab.status()["redis_state"] == "shipping", "the state is shipping again")
+    log = log_of(lab)
+    check(1 <= sum(" records in the journal" in line for line in log) <= lines, "the log tells of the fault once: %s" % log)
+    check(sum(" takes records again" in line for line in log) == 1, "the log tells of the end once: %s" % log)
 
 
 @case
 def redis_stopped(lab):
-    outage(lab, "stopped", lambda: lab.end("redis"), lab.start_redis)
+    outage(lab, "stopped", lambda: lab.end("redis"), lab.start_redis, "redis_cut")
 
 
 @case
 def redis_killed(lab):
-    outage(lab, "killed", lambda: lab.end("redis", signal.SIGKILL), lab.start_redis)
+    outage(lab, "killed", lambda: lab.end("redis", signal.SIGKILL), lab.start_redis, "redis_cut")
 
 
 @case
 def redis_hangs(lab):
     redis = lab.children["redis"]
-    outage(lab, "hung", lambda: redis.send_signal(signal.SIGSTOP), lambda: redis.send_signal(signal.SIGCONT))
+    outage(lab, "hung", lambda: redis.send_signal(signal.SIGSTOP), lambda: redis.send_signal(signal.SIGCONT),
+           "redis_cut", "no answer in time")
 
 
 @case
 def redis_out_of_memory(lab):
     outage(lab, "memory", lambda: lab.redis("CONFIG", "SET", "maxmemory", 1),
-           lambda: lab.redis("CONFIG", "SET", "maxmemory", 0))
+           lambda: lab.redis("CONFIG", "SET", "maxmemory", 0), "redis_busy", "OOM")
 
 
 @case
@@ -108,7 +132,8 @@ def stream_of_wrong_type(lab):
         lab.redis("EVAL", "redis.call('RENAME', KEYS[1], KEYS[2]) redis.call('SET', KEYS[1], 'mine')",
                   2, STREAM_KEY, "{smtptrail:0}:aside")
 
-    outage(lab, "type", begin, lambda: lab.redis("RENAME", "{smtptrail:0}:aside", STREAM_KEY))
+    outage(lab, "type", begin, lambda: lab.redis("RENAME", "{smtptrail:0}:aside", STREAM_KEY), "redis_denied",
+           "WRONGTYPE")
 
 
 @case
@@ -117,7 +142,8 @@ def redis_asks_for_a_password(lab):
         lab.redis("CONFIG", "SET", "requirepass", "other")
         lab.redis("CLIENT", "KILL", "TYPE", "normal", password="other")
 
-    outage(lab, "password", begin, lambda: lab.redis("CONFIG", "SET", "requirepass", "", password="other"))
+    outage(lab, "password", begin, lambda: lab.redis("CONFIG", "SET", "requirepass", "", password="other"),
+           "redis_denied", "NOAUTH", lines=2)	# the cut line, then the refusal
 
 
 def one_session_of_each_kind(lab):
@@ -241,6 +267,79 @@ def reload_says_what_it_cannot_do(lab):
     check_arrived(lab, send(lab, "reload-wrong", 1))
 
 
+def reader_is_overtaken(lab):
+    """A registered reader that stays away holds trimming back; status warns; then exactly what it missed is told."""
+    lab.redis("XGROUP", "CREATE", STREAM_KEY, "reports", "0", "MKSTREAM")
+    ids = []
+    while lab.redis("XLEN", STREAM_KEY) < 310:
+        ids += send(lab, "held-%d" % len(ids), 1)
+    wait_until("status knows the reader", lambda: lab.status()["stream_unread"] >= 300)
+    status = lab.status()
+    check(status["stream_trimmed"] == 0, "nothing is trimmed: %s" % status)
+    check(status["stream_slowest"] == "reports" and status["stream_readers"] == 1, "the reader is named: %s" % status)
+    code, said = run_status(lab)
+    check(code == 1 and "reader 'reports' has" in said and "it is overtaken at 400" in said,
+          "status warns before the reader is overtaken: %d %s" % (code, said))
+
+    send(lab, "overtaken", 30)
+    wait_until("the hard length is reached", lambda: lab.status()["stream_overtaken"] > 0)
+    wait_until("all is shipped", lambda: lab.status()["backlog_records"] == 0)
+
+    def truth_is_told():
+        """The reader was given nothing: it missed what lies before the first record that is left."""
+        records = lab.records()
+        missed = (int(records[0]["seq"]) & (1 << 40) - 1) - 1
+        told = [int(each["count"]) for each in records if each["stage"] == "gap" and each["reason"] == "trimmed"]
+        return sum(told) == missed == lab.status()["stream_overtaken"] and missed > 100
+
+    wait_until("the gap records, the status and the stream say the same number", truth_is_told, seconds=60)
+    code, said = run_status(lab)
+    check(code == 1 and "were trimmed before a registered reader" in said, "status tells: %d %s" % (code, said))
+
+    given = lab.redis("XREADGROUP", "GROUP", "reports", "me", "NOACK", "COUNT", 100000, "STREAMS", STREAM_KEY, ">")
+    check(len(given[0][1]) <= 400, "the reader is given what is left")
+    wait_until("what was read is trimmed to stream_max_length", lambda: lab.status()["stream_records"] < 300, seconds=60)
+    count = lab.status()["stream_overtaken"]
+    check_arrived(lab, send(lab, "free", 3))
+    check(lab.status()["stream_overtaken"] == count, "nothing more is missed")
+
+
+@case
+def ingest_is_a_reader_as_far_behind_as_it_is(lab):
+    """Its group moves without being given records: Redis knows how far behind it is all the same."""
+    config = lab.path("ingest.conf")
+    write(config, 'redis_address = "unix:%s"\n' % lab.redis_socket)
+
+    def ingest():
+        subprocess.run([lab.program("smtptrail"), "ingest", "--redis", "--store", lab.path("store"), "--config", config],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=60)
+
+    def is_behind():
+        status = lab.status()
+        return status["stream_slowest"] == "smtptrail-ingest" and status["backlog_records"] == 0 and \
+            status["stream_records"] == lab.redis("XLEN", STREAM_KEY) and status["stream_unread"] == lab.redis("XLEN", STREAM_KEY) - read
+
+    def send_all(name, sessions):
+        """Until the last record of each session is in Redis."""
+        before = closes()
+        send(lab, name, sessions)
+        wait_until("the last record is there", lambda: closes() == before + sessions)
+
+    def closes():
+        return sum("close" in fields for _, fields in lab.redis("XRANGE", STREAM_KEY, "-", "+"))
+
+    send_all("before", 3)
+    for name in ("behind", "behind-again"):
+        read = lab.redis("XLEN", STREAM_KEY)
+        ingest()
+        send_all(name, 2)
+        wait_until("status knows how far behind it is", is_behind)
+    lab.redis("XTRIM", STREAM_KEY, "MAXLEN", 10)	# by other hands, and past it
+    send(lab, "trimmed", 2)
+    read = 0
+    wait_until("all that is left is before it", is_behind)
+
+
 def full_journal(lab):
     """Everything is full: the mail flows, the drops are counted, and a gap record says the same count."""
     lab.end("redis")
@@ -251,6 +350,7 @@ def full_journal(lab):
         send(lab, "full-%d" % message, 1, recipients=100)
         message += 1
     send(lab, "full-dropped", 5)
+    wait_until("the log says it", lambda: any("records could not be made" in line for line in log_of(lab)))
     time.sleep(0.5)			# the status file is written five times a second
     dropped = lab.status()["records_dropped"]
     check(dropped >= 35, "five sessions of seven records and more are counted: %d" % dropped)
@@ -264,6 +364,42 @@ def full_journal(lab):
     for gap in gaps:
         check(gap["from_time"] <= gap["to_time"] <= gap["time"], "the gap has its times: %s" % gap)
         check(gap["reason"] in ("front_full", "spool_full"), "the gap has its reason: %s" % gap)
+    check(sum("records could not be made" in line for line in log_of(lab)) == 1, "the log says it once")
+
+
+@case
+def damaged_journal(lab):
+    """Bytes of the spool and a whole head are turned while the milter is down: it starts, says so, and goes on."""
+    lab.end("redis")
+    ids = send(lab, "damaged", 3)
+    wait_until("all is on the disk", lambda: lab.status()["synced_seq"] == lab.status()["last_seq"] and
+               lab.status()["backlog_records"] >= 20)
+    lab.end("milter", signal.SIGKILL)
+    front = lab.state["front"]
+    for name in os.listdir(front):		# what is not there comes from the spool
+        os.unlink(os.path.join(front, name))
+    spool = lab.path("milter", "spool")
+    first = os.path.join(spool, sorted(each for each in os.listdir(spool) if each.startswith("segment-"))[0])
+    with open(first, "r+b") as file:
+        data = bytearray(file.read())
+        place = data.index(b"<damaged-1@")
+        file.seek(place)
+        file.write(b"?")
+    with open(os.path.join(spool, "segment-0000009999"), "wb") as file:
+        file.write(b"nonsense" * 1000)
+    lab.start_milter()
+    ids = ids[:1] + ids[2:] + send(lab, "damaged-after", 2)
+    lab.start_redis()
+    records = lab.wait_records("all but the damaged one", lambda seen: set(ids) <= {each.get("message_id") for each in seen} and
+                               any(each["stage"] == "gap" for each in seen))
+    gaps = [each for each in records if each["stage"] == "gap"]
+    check([(each["reason"], each["count"]) for each in gaps] == [("damaged", "1")], "a gap record tells readers: %s" % gaps)
+    status = lab.status()
+    check(status["files_quarantined"] == 1 and status["records_damaged"] == 1, "both are counted: %s" % status)
+    for words in ("1 damaged files of the journal are set aside", "1 records of the journal are damaged"):
+        check(sum(words in line for line in log_of(lab)) == 1, "the log says once '%s'" % words)
+    code, said = run_status(lab)
+    check(code == 1 and "were set aside" in said and "found damaged" in said, "status says both: %s" % said)
 
 
 def run_case(function, **options):
@@ -275,6 +411,7 @@ def run_case(function, **options):
 def main():
     cases = [(function, {}) for function in CASES]
     cases.append((full_journal, {"front_size": "1M", "spool_size": "1M", "keep_size": "0", "keep_time": "0s"}))
+    cases.append((reader_is_overtaken, {"stream_max_length": 100, "stream_hard_length": 400}))
     failed = passed = 0
     for function, options in cases:
         if len(sys.argv) > 1 and function.__name__ not in sys.argv[1:]:

@@ -2,7 +2,7 @@
  * test_stream.c - records in a real Redis: what an entry holds, that a batch goes in once or not at
  * all, and that each refusal of Redis leaves everything as it was until it is mended.
  */
-#include "common/stream.h"
+#include "common/stream_trim.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -92,7 +92,7 @@ static enum stream_outcome send_records(struct sender *sender, unsigned count)
 	batch_begin();
 	for (unsigned i = 0; i < count; i++)
 		batch_add(sender->next + i, record_of(sender->next + i));
-	enum stream_outcome outcome = stream_append(sender->link, &sender->names, &sender->cursor, &batch, 0,
+	enum stream_outcome outcome = stream_append(sender->link, &sender->names, &sender->cursor, &batch,
 						    &sender->failure, &sender->problem);
 	if (outcome == STREAM_APPENDED)
 		sender->next += count;
@@ -175,7 +175,7 @@ TEST(every_field_round_trips_through_redis_at_every_stage_that_carries_it)
 			batch_add(1, record_finish(&record));
 			sender.cursor.exists = false;
 			(void)redis_server_ask(&server, "FLUSHALL");
-			CHECK_NUMBER(stream_append(sender.link, &sender.names, &sender.cursor, &batch, 0, &sender.failure,
+			CHECK_NUMBER(stream_append(sender.link, &sender.names, &sender.cursor, &batch, &sender.failure,
 						   &sender.problem), STREAM_APPENDED);
 			struct redis_reply entries = redis_server_ask(&server, "XRANGE " RECORDS_KEY " - +");
 			struct redis_reply entry = redis_reply_at(&entries, 0), fields = redis_reply_at(&entry, 1);
@@ -218,7 +218,7 @@ TEST(the_common_fields_come_first_and_in_their_order)
 	record_set_string(&record, FIELD_SESSION, "s");
 	batch_begin();
 	batch_add(1, record_finish(&record));
-	CHECK_NUMBER(stream_append(sender.link, &sender.names, &sender.cursor, &batch, 0, &sender.failure,
+	CHECK_NUMBER(stream_append(sender.link, &sender.names, &sender.cursor, &batch, &sender.failure,
 				   &sender.problem), STREAM_APPENDED);
 	check_names(wanted);
 	CHECK_STRING(redis_server_say(&server, "GET " CURSOR_KEY), INCARNATION ":7:1");
@@ -232,7 +232,7 @@ static struct text sent_raw(struct sender *sender, struct text payload, const ch
 	sender->cursor.exists = false;
 	batch_begin();
 	batch_add(1, payload);
-	CHECK_NUMBER(stream_append(sender->link, &sender->names, &sender->cursor, &batch, 0, &sender->failure,
+	CHECK_NUMBER(stream_append(sender->link, &sender->names, &sender->cursor, &batch, &sender->failure,
 				   &sender->problem), STREAM_APPENDED);
 	struct redis_reply entries = redis_server_ask(&server, "XRANGE " RECORDS_KEY " - +");
 	struct redis_reply entry = redis_reply_at(&entries, 0), fields = redis_reply_at(&entry, 1);
@@ -287,12 +287,59 @@ TEST(a_batch_of_the_largest_records_goes_in_whole)
 		for (int j = 0; j < 5; j++)
 			record_set_text(&record, FIELD_SUBJECT, (struct text){ big, sizeof big });
 		batch_add(i, record_finish(&record));
+		record_done(&record);
 	}
-	CHECK_NUMBER(stream_append(sender.link, &sender.names, &sender.cursor, &batch, 0, &sender.failure,
+	CHECK_NUMBER(stream_append(sender.link, &sender.names, &sender.cursor, &batch, &sender.failure,
 				   &sender.problem), STREAM_APPENDED);
 	CHECK_STRING(redis_server_say(&server, "XLEN " RECORDS_KEY), "64");
 	CHECK_STRING(sender.cursor.text, INCARNATION ":7:64");
 	redis_link_free(sender.link);
+}
+
+/* Trimming. */
+
+static uint64_t stream_length(void)
+{
+	return (uint64_t)redis_server_ask(&server, "XLEN " RECORDS_KEY).integer;
+}
+
+static void fill(struct sender *sender, unsigned batches)
+{
+	for (unsigned i = 0; i < batches; i++)
+		CHECK_NUMBER(send_records(sender, MANY), STREAM_APPENDED);
+}
+
+static struct stream_trim trim_by(struct sender *sender, uint64_t max, uint64_t hard, uint64_t age_us)
+{
+	struct stream_trim_rule rule = { .max_length = max, .hard_length = hard, .max_age_us = age_us };
+	struct stream_trim trim = { .length = 0 };
+
+	CHECK_NUMBER(stream_trim(sender->link, &sender->names, &rule, &trim, &sender->problem), REDIS_OK);
+	CHECK_NUMBER(trim.length, stream_length());
+	return trim;
+}
+
+/* The group g is given so many records, as consumer c. */
+static void give(unsigned count, bool and_acknowledge)
+{
+	char command[200];
+
+	(void)snprintf(command, sizeof command, "XREADGROUP GROUP g c COUNT %u%s STREAMS " RECORDS_KEY " >", count,
+		       and_acknowledge ? " NOACK" : "");
+	struct redis_reply reply = redis_server_ask(&server, command), stream = redis_reply_at(&reply, 0);
+	struct redis_reply entries = redis_reply_at(&stream, 1);
+
+	CHECK_NUMBER(entries.count, count);
+}
+
+/* The number that the n-th record of the stream was made with. */
+static unsigned long first_number(void)
+{
+	struct redis_reply entries = redis_server_ask(&server, "XRANGE " RECORDS_KEY " - + COUNT 1");
+	struct redis_reply entry = redis_reply_at(&entries, 0), fields = redis_reply_at(&entry, 1);
+	struct text value = entry_value(&fields, "messages");
+
+	return value.start ? strtoul(value.start, NULL, 10) : 0;
 }
 
 TEST(the_stream_is_trimmed_to_about_its_maximal_length)
@@ -301,17 +348,210 @@ TEST(the_stream_is_trimmed_to_about_its_maximal_length)
 
 	empty_server();
 	sender_open(&sender, server.unix_address);
-	for (int i = 0; i < 20; i++) {
-		batch_begin();
-		for (unsigned j = 0; j < MANY; j++)
-			batch_add(sender.next + j, record_of(sender.next + j));
-		sender.next += MANY;
-		CHECK_NUMBER(stream_append(sender.link, &sender.names, &sender.cursor, &batch, 300, &sender.failure,
-					   &sender.problem), STREAM_APPENDED);
-	}
-	struct redis_reply length = redis_server_ask(&server, "XLEN " RECORDS_KEY);
+	fill(&sender, 20);
+	struct stream_trim trim = trim_by(&sender, 300, 0, 0);
 
-	CHECK_SAYING(length.integer >= 300 && length.integer < 300 + 2 * 100, "%lld", (long long)length.integer);
+	CHECK_SAYING(trim.length >= 300 && trim.length < 300 + 2 * 100, "%llu", (unsigned long long)trim.length);
+	CHECK_NUMBER(trim.trimmed, 20 * MANY - trim.length);
+	CHECK_NUMBER(trim.overtaken, 0);
+	CHECK_NUMBER(first_number(), trim.trimmed + 1);
+	CHECK_NUMBER(trim_by(&sender, 0, 0, 0).trimmed, 0);
+	redis_link_free(sender.link);
+}
+
+TEST(a_stream_that_is_not_there_yet_or_no_stream_is_not_trimmed)
+{
+	struct stream_trim_rule rule = { .max_length = 1 };
+	struct stream_trim trim;
+	struct sender sender;
+
+	empty_server();
+	sender_open(&sender, server.unix_address);
+	CHECK_NUMBER(trim_by(&sender, 1, 1, 1).trimmed, 0);
+	(void)redis_server_ask(&server, "LPUSH " RECORDS_KEY " x");
+	CHECK_NUMBER(stream_trim(sender.link, &sender.names, &rule, &trim, &sender.problem), REDIS_OPERATOR);
+	CHECK_SAYING(strstr(sender.problem.text, "WRONGTYPE"), "%s", sender.problem.text);
+	redis_link_free(sender.link);
+}
+
+TEST(records_that_are_too_old_by_the_clock_of_redis_are_trimmed_to_the_last)
+{
+	struct sender sender;
+
+	empty_server();
+	sender_open(&sender, server.unix_address);
+	/* Ids of 1970, and two of a day that is not over. */
+	for (int i = 1; i <= 250; i++) {
+		char command[100];
+
+		(void)snprintf(command, sizeof command, "XADD " RECORDS_KEY " %d-1 messages %d", i, i);
+		(void)redis_server_ask(&server, command);
+	}
+	CHECK_NUMBER(send_records(&sender, 2), STREAM_APPENDED);
+	CHECK_NUMBER(trim_by(&sender, 0, 0, UINT64_C(3650000) * 86400 * 1000000).trimmed, 0);
+	CHECK_NUMBER(trim_by(&sender, 0, 0, UINT64_C(86400) * 1000000).trimmed, 250);
+	CHECK_NUMBER(first_number(), 1);
+	CHECK_NUMBER(stream_length(), 2);
+	pause_ms(5);
+	CHECK_NUMBER(trim_by(&sender, 0, 0, 1000).trimmed, 2);
+	redis_link_free(sender.link);
+}
+
+TEST(a_slow_reader_holds_trimming_back_up_to_the_hard_length)
+{
+	struct sender sender;
+	struct stream_trim trim;
+
+	empty_server();
+	sender_open(&sender, server.unix_address);
+	CHECK_STRING(redis_server_say(&server, "XGROUP CREATE " RECORDS_KEY " g 0 MKSTREAM"), "OK");
+	fill(&sender, 10);
+	/* Nothing was given out. */
+	trim = trim_by(&sender, 100, 1000, 1);
+	CHECK_NUMBER(trim.trimmed, 0);
+	CHECK_NUMBER(trim.readers, 1);
+	CHECK_NUMBER(trim.unread, 640);
+	CHECK_STRING(trim.slowest, "g");
+	/* 300 were given out and not acknowledged. */
+	give(300, false);
+	CHECK_NUMBER(trim_by(&sender, 100, 1000, 1).trimmed, 0);
+	/* 300 more were given out and need no acknowledgement: the 300 still hold. */
+	give(300, true);
+	CHECK_NUMBER(trim_by(&sender, 100, 1000, 1).trimmed, 0);
+	/* A second reader that is faster changes nothing. */
+	(void)redis_server_ask(&server, "XGROUP CREATE " RECORDS_KEY " fast $");
+	CHECK_NUMBER(trim_by(&sender, 100, 1000, 1).trimmed, 0);
+	(void)redis_server_ask(&server, "XGROUP DESTROY " RECORDS_KEY " g");
+	(void)redis_server_ask(&server, "XGROUP CREATE " RECORDS_KEY " g 0");
+	give(600, true);
+	/* Whole nodes, by number. */
+	trim = trim_by(&sender, 100, 1000, 0);
+	CHECK_SAYING(trim.length >= 100 && trim.length < 300, "%llu", (unsigned long long)trim.length);
+	CHECK_NUMBER(trim.overtaken, 0);
+	/* Single ones, by age; the last 40 are not read. */
+	pause_ms(5);
+	(void)trim_by(&sender, 0, 1000, 1000);
+	CHECK_NUMBER(stream_length(), 40);
+	CHECK_NUMBER(first_number(), 601);
+	redis_link_free(sender.link);
+}
+
+TEST(a_reader_that_left_one_record_unacknowledged_is_as_far_behind_as_that_record)
+{
+	struct sender sender;
+
+	empty_server();
+	sender_open(&sender, server.unix_address);
+	CHECK_STRING(redis_server_say(&server, "XGROUP CREATE " RECORDS_KEY " g 0 MKSTREAM"), "OK");
+	fill(&sender, 10);
+	give(600, true);
+	CHECK_NUMBER(trim_by(&sender, 0, 0, 0).unread, 40);
+	give(1, false);
+	give(39, true);
+	pause_ms(5);
+	/* All before it goes, and all behind it stays. */
+	struct stream_trim trim = trim_by(&sender, 0, 1000, 1000);
+
+	CHECK_NUMBER(trim.length, 40);
+	CHECK_NUMBER(trim.unread, 40);
+	CHECK_NUMBER(first_number(), 601);
+	redis_link_free(sender.link);
+}
+
+TEST(what_redis_may_not_count_is_trimmed_and_told_all_the_same)
+{
+	struct sender sender;
+
+	empty_server();
+	sender_open(&sender, server.unix_address);
+	CHECK_STRING(redis_server_say(&server, "XGROUP CREATE " RECORDS_KEY " g 0 MKSTREAM"), "OK");
+	fill(&sender, 10);
+	CHECK_STRING(redis_server_say(&server, "ACL SETUSER default -incrby"), "OK");
+	struct stream_trim trim = trim_by(&sender, 0, 300, 0);
+
+	CHECK_NUMBER(trim.overtaken, 343);
+	CHECK_SAYING(strstr(trim.uncounted.text, "can't run this command"), "%s", trim.uncounted.text);
+	CHECK_STRING(redis_server_say(&server, "ACL SETUSER default +@all"), "OK");
+	fill(&sender, 10);
+	CHECK_STRING(trim_by(&sender, 0, 300, 0).uncounted.text, "");
+	redis_link_free(sender.link);
+}
+
+TEST(at_the_hard_length_exactly_what_the_reader_missed_is_counted)
+{
+	struct sender sender;
+	struct stream_trim trim;
+
+	empty_server();
+	sender_open(&sender, server.unix_address);
+	CHECK_STRING(redis_server_say(&server, "XGROUP CREATE " RECORDS_KEY " g 0 MKSTREAM"), "OK");
+	fill(&sender, 10);
+	give(130, true);
+	trim = trim_by(&sender, 100, 300, 0);
+	/* 343 went, a hundredth of the hard length among them; 130 were read. */
+	CHECK_NUMBER(trim.length, 297);
+	CHECK_NUMBER(trim.overtaken, 213);
+	CHECK_NUMBER(trim.overtaken_total, 213);
+	CHECK_NUMBER(first_number(), 344);
+	CHECK(trim.from_us && trim.from_us <= trim.to_us);
+	CHECK_NUMBER(trim_by(&sender, 100, 300, 0).overtaken, 0);
+	/* What the reader is given next proves the same number. */
+	struct redis_reply reply = redis_server_ask(&server, "XREADGROUP GROUP g c COUNT 1 NOACK STREAMS " RECORDS_KEY " >");
+	struct redis_reply stream = redis_reply_at(&reply, 0), entries = redis_reply_at(&stream, 1);
+	struct redis_reply entry = redis_reply_at(&entries, 0), fields = redis_reply_at(&entry, 1);
+
+	CHECK_TEXT(entry_value(&fields, "messages"), "344");
+	fill(&sender, 5);
+	CHECK_NUMBER(trim_by(&sender, 100, 300, 0).overtaken_total, 213 + 319);
+	CHECK_STRING(redis_server_say(&server, "GET {trail:0}:overtaken:" PRODUCER), "532");
+	redis_link_free(sender.link);
+}
+
+TEST(at_the_hard_length_a_record_given_out_and_not_acknowledged_counts_and_an_acknowledged_one_does_not)
+{
+	struct sender sender;
+
+	empty_server();
+	sender_open(&sender, server.unix_address);
+	CHECK_STRING(redis_server_say(&server, "XGROUP CREATE " RECORDS_KEY " g 0 MKSTREAM"), "OK");
+	fill(&sender, 10);
+	give(7, false);
+	give(243, true);
+	give(3, false);
+	/* 343 go: 7 pending, 243 done, 3 pending, 90 never given out. */
+	CHECK_NUMBER(trim_by(&sender, 0, 300, 0).overtaken, 100);
+	/* The group still lists the ten; they hold back nothing. */
+	give(297, true);
+	CHECK(trim_by(&sender, 100, 300, 0).trimmed >= 100);
+	redis_link_free(sender.link);
+}
+
+TEST(without_a_reader_the_hard_length_alone_trims_too)
+{
+	struct sender sender;
+
+	empty_server();
+	sender_open(&sender, server.unix_address);
+	fill(&sender, 10);
+	struct stream_trim trim = trim_by(&sender, 0, 300, 0);
+
+	CHECK_NUMBER(trim.length, 297);
+	CHECK_NUMBER(trim.trimmed, 343);
+	CHECK_NUMBER(trim.overtaken, 0);
+	redis_link_free(sender.link);
+}
+
+TEST(trimming_goes_on_while_redis_has_no_memory)
+{
+	struct sender sender;
+
+	empty_server();
+	sender_open(&sender, server.unix_address);
+	CHECK_STRING(redis_server_say(&server, "XGROUP CREATE " RECORDS_KEY " g 0 MKSTREAM"), "OK");
+	fill(&sender, 10);
+	(void)redis_server_ask(&server, "CONFIG SET maxmemory 1");
+	CHECK_NUMBER(trim_by(&sender, 100, 300, 0).overtaken, 343);
+	(void)redis_server_ask(&server, "CONFIG SET maxmemory 0");
 	redis_link_free(sender.link);
 }
 
@@ -349,7 +589,7 @@ static const struct refusal refusals[] = {
 	  { "CONFIG SET min-replicas-to-write 0" } },
 	{ "a replica", { "REPLICAOF 127.0.0.1 1" }, REDIS_ELSEWHERE, "READONLY", { "REPLICAOF NO ONE" } },
 	{ "a replica that has lost its master", { "CONFIG SET replica-serve-stale-data no", "REPLICAOF 127.0.0.1 1" },
-	  REDIS_WAIT, "MASTERDOWN", { "REPLICAOF NO ONE", "CONFIG SET replica-serve-stale-data yes" } },
+	  REDIS_ELSEWHERE, "MASTERDOWN", { "REPLICAOF NO ONE", "CONFIG SET replica-serve-stale-data yes" } },
 	{ "no right to XADD", { "ACL SETUSER default -xadd" }, REDIS_OPERATOR, "run th", { "ACL SETUSER default +@all" } },
 	{ "no right to SET", { "ACL SETUSER default -set" }, REDIS_OPERATOR, "run th", { "ACL SETUSER default +@all" } },
 	{ "no right to TYPE", { "ACL SETUSER default -type" }, REDIS_OPERATOR, "run th", { "ACL SETUSER default +@all" } },
@@ -515,7 +755,8 @@ TEST(a_password_is_read_from_its_file_at_each_connect)
 
 	empty_server();
 	(void)snprintf(path, sizeof path, "%s/password", server.directory);
-	(void)redis_server_ask(&server, "ACL SETUSER shipper reset on >secret ~{trail:*}:* +ping +evalsha +eval +get +set +type +xadd");
+	(void)redis_server_ask(&server, "ACL SETUSER shipper reset on >secret ~{trail:*}:* +ping +evalsha +eval +get +set +type +xadd"
+			       " +time +xlen +xtrim +xrange +xinfo +xpending +incrby");
 	sender = (struct sender){ .link = redis_link_new(&options), .next = 1 };
 	stream_names(&sender.names, "trail", 0, PRODUCER);
 	CHECK_NUMBER(redis_link_open(sender.link, &problem), REDIS_OPERATOR);
@@ -528,9 +769,12 @@ TEST(a_password_is_read_from_its_file_at_each_connect)
 	CHECK_SAYING(strstr(problem.text, "WRONGPASS"), "%s", problem.text);
 	write_file(path, "secret\r\nsecond line\n");
 	CHECK_NUMBER(redis_link_open(sender.link, &problem), REDIS_OK);
-	/* The rights named in stream.h are enough. */
+	/* The rights named in stream.h and stream_trim.h are enough. */
 	CHECK_NUMBER(sender_resume(&sender), REDIS_OK);
+	(void)redis_server_ask(&server, "XGROUP CREATE {trail:0}:records g 0 MKSTREAM");
 	CHECK_NUMBER(send_records(&sender, 5), STREAM_APPENDED);
+	give(2, false);
+	CHECK_NUMBER(trim_by(&sender, 1, 1, 1).overtaken, 5);
 	(void)redis_server_ask(&server, "ACL DELUSER shipper");
 	CHECK_NUMBER(sender_resume(&sender), REDIS_RECONNECT);
 	CHECK_NUMBER(sender_resume(&sender), REDIS_OPERATOR);
@@ -644,10 +888,10 @@ TEST(a_cluster_without_slots_is_waited_for)
 	redis_server_begin(&own, "cluster-enabled yes");
 	sender_open(&sender, own.unix_address);
 	CHECK_NUMBER(send_records(&sender, 5), STREAM_FAILED);
-	CHECK_NUMBER(sender.failure, REDIS_WAIT);
+	CHECK_NUMBER(sender.failure, REDIS_ELSEWHERE);
 	CHECK_SAYING(strstr(sender.problem.text, "CLUSTERDOWN"), "%s", sender.problem.text);
 	CHECK_STRING(redis_server_say(&own, "CLUSTER ADDSLOTSRANGE 0 16383"), "OK");
-	for (int i = 0; i < 100 && send_records(&sender, 5) != STREAM_APPENDED; i++)
+	for (int i = 0; i < 100 && (sender_resume(&sender) != REDIS_OK || send_records(&sender, 5) != STREAM_APPENDED); i++)
 		pause_ms(50);
 	CHECK_NUMBER(redis_server_ask(&own, "XLEN " RECORDS_KEY).integer, 5);
 	redis_link_free(sender.link);
@@ -663,6 +907,15 @@ int main(int argc, char **argv)
 		UNIT_TEST(an_entry_that_is_no_record_becomes_a_gap_under_its_seq),
 		UNIT_TEST(a_batch_of_the_largest_records_goes_in_whole),
 		UNIT_TEST(the_stream_is_trimmed_to_about_its_maximal_length),
+		UNIT_TEST(a_stream_that_is_not_there_yet_or_no_stream_is_not_trimmed),
+		UNIT_TEST(records_that_are_too_old_by_the_clock_of_redis_are_trimmed_to_the_last),
+		UNIT_TEST(a_slow_reader_holds_trimming_back_up_to_the_hard_length),
+		UNIT_TEST(a_reader_that_left_one_record_unacknowledged_is_as_far_behind_as_that_record),
+		UNIT_TEST(what_redis_may_not_count_is_trimmed_and_told_all_the_same),
+		UNIT_TEST(at_the_hard_length_exactly_what_the_reader_missed_is_counted),
+		UNIT_TEST(at_the_hard_length_a_record_given_out_and_not_acknowledged_counts_and_an_acknowledged_one_does_not),
+		UNIT_TEST(without_a_reader_the_hard_length_alone_trims_too),
+		UNIT_TEST(trimming_goes_on_while_redis_has_no_memory),
 		UNIT_TEST(a_late_append_behind_an_old_cursor_does_nothing),
 		UNIT_TEST(a_refused_batch_leaves_nothing_and_goes_in_once_it_is_mended),
 		UNIT_TEST(a_first_batch_that_is_refused_leaves_no_cursor_that_counts),

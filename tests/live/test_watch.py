@@ -119,6 +119,11 @@ class Server:
                     raise
                 time.sleep(0.02)
 
+    def questions(self, name):
+        """How often it was asked this."""
+        found = re.search(rb"^cmdstat_%s:calls=(\d+)," % re.escape(name.encode()), self.ask("INFO", "commandstats"), re.M)
+        return int(found[1]) if found else 0
+
     def stop(self, how=signal.SIGKILL):
         if self.connection:
             self.connection.close()
@@ -428,7 +433,9 @@ class GoingBack(WatchTest):
         for seq in range(1, 51):
             server.add(seq)
         self.until_lines(watch, 50)
-        time.sleep(1.2)
+        # It looks after its place once a second; it has done so once it begins to do so again.
+        before = server.questions("xinfo|stream")
+        until(lambda: server.questions("xinfo|stream") >= before + 2, "it has looked after its place", watch)
         server.ask("FLUSHALL")
         for seq in range(1, 61):
             server.add(seq)
@@ -677,7 +684,7 @@ class Ending(WatchTest):
     def test_wrong_usage_is_said(self):
         server = self.serve()
         for arguments in (["--since", "soon"], ["--from-id", "$"], ["--stage", "nonsense"], ["--client", "example.com"],
-                          ["--count", "0"], ["--color", "blue"], ["--nonsense"], ["more"], ["--since"],
+                          ["--count", "0"], ["--color", "blue"], ["--nonsense"], ["nofield:x"], ["--since"],
                           ["--prefix", "{x}"], ["--redis", "nonsense"]):
             with self.subTest(arguments=arguments):
                 watch = self.watch(server, *arguments).end(None)
@@ -803,7 +810,10 @@ class Showing(WatchTest):
                 (["--from", "alice@*", "--to", "carol@*"], {"s3": 4, "": 1}),
                 (["--session", "s2"], {"s2": 5, "": 1}),
                 (["--stage", "connect,close", "--from", "<>"], {"s2": 2}),
-                (["--to", "nobody"], {"": 1})):
+                (["--to", "nobody"], {"": 1}),
+                (["client:192.0.2.0/24"], {"s1": 4, "s3": 4, "": 1}),
+                (["to:bob@*", "-from:<>"], {"s1": 1, "": 1}),
+                (["from:alice@*"], {"s1": 2, "s3": 2, "": 1})):
             with self.subTest(arguments=arguments):
                 total = sum(wanted.values())
                 watch = self.watch(server, "--json", "--from-id", "0", "--count", str(total), *arguments).end(None)

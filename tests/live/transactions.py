@@ -1,11 +1,11 @@
 """transactions.py - what SMTP clients do, and the records that must come of it.
 
-Each function plays one transaction against the lab's Postfix and returns Played: the dialogue and,
+Each function plays one transaction against the lab's MTA and returns Played: the dialogue and,
 for each session of the milter, every record with every field that it must have (expected.py). The
 first line of its docstring is what the demo says of it.
 """
-from expected import (Like, Queue, abort, close, connect, data, eom, header, helo, mail, rcpt, record, rejected,
-                      whole_message, xclient_session)
+from expected import (A_NUMBER, AnyValue, Like, Queue, abort, close, connect, data, eom, from_outside, header, helo, is_sendmail, mail, rcpt,
+                      record, rejected, rejected_by_rule, whole_message, xclient_session)
 from lab import DOMAIN, HOST_NAME, MESSAGE_SIZE_LIMIT, SASL_USER
 from smtp_client import Client, Message
 
@@ -16,14 +16,26 @@ UNKNOWN_USER = "Recipient address rejected: User unknown in local recipient tabl
 
 
 class Played:
+    """The sessions' records; one that is None is none (what only the other MTA tells)."""
+
     def __init__(self, client, *sessions):
         self.dialogue = client.dialogue if client else []
-        self.sessions = list(sessions)
+        self.said = client.said if client else []
+        self.sessions = [[each for each in session if each] for session in sessions]
 
 
 def transaction(function):
     TRANSACTIONS.append(function)
     return function
+
+
+def of_mta(mta):
+    """The transactions that an MTA can play: some only try what Postfix has."""
+    return [each for each in TRANSACTIONS if mta == "postfix" or each.__name__ not in POSTFIX_ONLY]
+
+
+# Sendmail 8.17 as Debian builds it has neither BDAT nor SMTPUTF8.
+POSTFIX_ONLY = ("bdat", "smtputf8")
 
 
 def words(function):
@@ -84,7 +96,36 @@ def tls(lab):
     return Played(client, [
         connect(client), helo("client.example"),
         helo("client.example", tls_version=version, cipher=name, cipher_bits=bits),
-        mail(1, SENDER), rcpt(1, JOE), *whole_message(1, Queue(1), message), close(1, 1)])
+        mail(1, SENDER, "ESMTPS"), rcpt(1, JOE), *whole_message(1, Queue(1), message), close(1, 1)])
+
+
+def with_certificate(lab, kind):
+    """A message of a client that shows a certificate, and what the second HELO says of it."""
+    message = Message("certificate-" + kind)
+    with Client(lab) as client:
+        client.say("EHLO client.example")
+        name, version, bits = client.start_tls("client.example", lab.client_certificate(kind))
+        client.mail(SENDER, [JOE], message)
+        client.quit()
+    names = {"cert_subject": "client.example", "cert_issuer": "Lab, trusted"} if kind == "trusted" else {}
+    if is_sendmail():
+        names["cert_verify"] = "ok" if kind == "trusted" else "fail"
+    return Played(client, [
+        connect(client), helo("client.example"),
+        helo("client.example", tls_version=version, cipher=name, cipher_bits=bits, **names),
+        mail(1, SENDER, "ESMTPS"), rcpt(1, JOE), *whole_message(1, Queue(1), message), close(1, 1)])
+
+
+@transaction
+def trusted_certificate(lab):
+    """a client certificate that the MTA trusts: its names are there"""
+    return with_certificate(lab, "trusted")
+
+
+@transaction
+def unknown_certificate(lab):
+    """a client certificate of a stranger: no name is"""
+    return with_certificate(lab, "unknown")
 
 
 @transaction
@@ -98,7 +139,7 @@ def sasl(lab):
         client.quit()
     return Played(client, [
         connect(client), helo("client.example"),
-        mail(1, SENDER, auth=SENDER, auth_type="PLAIN", auth_authen=SASL_USER, auth_author=SENDER),
+        mail(1, SENDER, "ESMTPA", auth=SENDER, auth_type="PLAIN", auth_authen=SASL_USER, auth_author=SENDER),
         rcpt(1, "out@example.net"), *whole_message(1, Queue(1), message), close(1, 1)])
 
 
@@ -114,15 +155,14 @@ def sasl_failed(lab):
 
 @transaction
 def xclient_ipv4(lab):
-    """a client from 192.0.2.7 whose name Postfix verified"""
+    """a client from 192.0.2.7 whose name the MTA verified"""
     message = Message("xclient-ipv4")
     with Client(lab, "ADDR=192.0.2.7 NAME=ok.example REVERSE_NAME=ptr.example PORT=4321") as client:
         client.say("EHLO ok.example")
         client.mail("x@ok.example", [JOE], message)
         client.quit()
-    return Played(client, xclient_session(client), [
-        connect(client, client_addr="192.0.2.7", client_port=4321, client_name="ok.example",
-                client_ptr="ptr.example", client_resolve="ok"),
+    return Played(client, *xclient_session(client), [
+        from_outside(client, "192.0.2.7", 4321, "ok.example", "ptr.example"),
         helo("ok.example"), mail(1, "x@ok.example"), rcpt(1, JOE),
         *whole_message(1, Queue(1), message), close(1, 1)])
 
@@ -135,8 +175,8 @@ def xclient_ipv6(lab):
         client.say("EHLO [IPv6:2001:db8::7]")
         client.mail(SENDER, [JOE], message)
         client.quit()
-    return Played(client, xclient_session(client), [
-        connect(client, client_addr="2001:db8::7", client_port=4322, family="inet6", client_resolve="fail"),
+    return Played(client, *xclient_session(client), [
+        from_outside(client, "2001:db8::7", 4322),
         helo("[IPv6:2001:db8::7]"), mail(1, SENDER), rcpt(1, JOE),
         *whole_message(1, Queue(1), message), close(1, 1)])
 
@@ -148,10 +188,11 @@ def pipelining(lab):
     with Client(lab) as client:
         client.say("EHLO client.example")
         client.send_raw(b"MAIL FROM:<ann@example.com>\r\nRCPT TO:<joe@lab.test>\r\nRCPT TO:<bob@lab.test>\r\nDATA\r\n",
-                        "MAIL, RCPT, RCPT, DATA in one packet")
+                        "MAIL, RCPT, RCPT, DATA in one packet",
+                        ("MAIL FROM:<ann@example.com>", "RCPT TO:<joe@lab.test>", "RCPT TO:<bob@lab.test>", "DATA"))
         for code in (250, 250, 250, 354):
             client.reply(code)
-        client.send_raw(message.bytes + b".\r\nQUIT\r\n", "message, dot and QUIT in one packet")
+        client.send_raw(message.bytes + b".\r\nQUIT\r\n", "message, dot and QUIT in one packet", (".", "QUIT"))
         client.reply(250)
         client.reply(221)
     return Played(client, [
@@ -238,8 +279,8 @@ def rejected_beside_good(lab):
         client.quit()
     return Played(client, [
         connect(client), helo("client.example"), mail(1, SENDER), rcpt(1, JOE),
-        rejected(1, "rejected@lab.test", "5.7.1", "Recipient address rejected: not at this hour", queue_id=Queue(1)),
-        rejected(1, "later@lab.test", "4.2.0", "Recipient address rejected: come back later", queue_id=Queue(1)),
+        rejected_by_rule(1, "rejected@lab.test", "5.7.1", "Recipient address rejected: not at this hour", queue_id=Queue(1)),
+        rejected_by_rule(1, "later@lab.test", "4.2.0", "Recipient address rejected: come back later", queue_id=Queue(1)),
         data(1, Queue(1), 1, 2), header(1, Queue(1), message), eom(1, Queue(1), message), close(1, 1, 2)])
 
 
@@ -250,11 +291,11 @@ def unknown_user(lab):
         client.say("EHLO client.example")
         client.say("MAIL FROM:<%s>" % SENDER)
         client.say("RCPT TO:<nobody@lab.test>", 550)
-        client.say("DATA", 554)
+        client.say("DATA", (554, 503))
         client.quit()
+    reason = {"text": "User unknown", "reject_code": 550} if is_sendmail() else {"text": UNKNOWN_USER}
     return Played(client, [
-        connect(client), helo("client.example"), mail(1, SENDER),
-        rejected(1, "nobody@lab.test", "5.1.1", UNKNOWN_USER),
+        connect(client), helo("client.example"), mail(1, SENDER), rejected(1, "nobody@lab.test", "5.1.1", **reason),
         abort(1, "rcpt", 0, 1), close(1, 0, 1, "abort")])
 
 
@@ -264,14 +305,13 @@ def relaying_denied(lab):
     with Client(lab, "ADDR=198.51.100.9 NAME=stranger.example PORT=4323") as client:
         client.say("EHLO stranger.example")
         client.say("MAIL FROM:<%s>" % SENDER)
-        client.say("RCPT TO:<victim@example.net>", 554)
+        client.say("RCPT TO:<victim@example.net>", (554, 550))
         client.quit()
-    return Played(client, xclient_session(client), [
-        connect(client, client_addr="198.51.100.9", client_port=4323, client_name="stranger.example",
-                client_ptr="stranger.example", client_resolve="ok"),
-        helo("stranger.example"), mail(1, SENDER),
-        rejected(1, "victim@example.net", "5.7.1", "Relay access denied"),
-        abort(1, "rcpt", 0, 1), close(1, 0, 1, "abort")])
+    refusal = rejected_by_rule(1, "victim@example.net", "5.7.1", "Relay access denied")
+    count = 1 if refusal else 0
+    return Played(client, *xclient_session(client), [
+        from_outside(client, "198.51.100.9", 4323, "stranger.example"), helo("stranger.example"), mail(1, SENDER),
+        refusal, abort(1, "rcpt" if refusal else "mail", 0, count), close(1, 0, count, "abort")])
 
 
 @transaction
@@ -308,7 +348,7 @@ def helo_in_message(lab):
         client.quit()
     return Played(client, [
         connect(client), helo("client.example"), mail(1, SENDER), rcpt(1, JOE), abort(1, "rcpt", 1),
-        helo("again.example"), mail(2, SENDER), rcpt(2, BOB), *whole_message(2, Queue(2), message), close(2, 2)])
+        helo("again.example"), mail(2, SENDER, "SMTP"), rcpt(2, BOB), *whole_message(2, Queue(2), message), close(2, 2)])
 
 
 @transaction
@@ -328,7 +368,7 @@ def lost_in_data(lab):
 
 @transaction
 def oversize_announced(lab):
-    """SIZE= over the limit: Postfix refuses MAIL and tells the milter nothing"""
+    """SIZE= over the limit: the MTA refuses MAIL and tells the milter nothing"""
     with Client(lab) as client:
         client.say("EHLO client.example")
         client.say("MAIL FROM:<%s> SIZE=%d" % (SENDER, MESSAGE_SIZE_LIMIT * 3), 552)
@@ -351,13 +391,14 @@ def oversize_sent(lab):
 
 @transaction
 def unknown_command(lab):
-    """commands that Postfix does not know: it tells their verb only"""
+    """a command that the MTA does not know: Postfix tells its verb only, Sendmail the line"""
     with Client(lab) as client:
         client.say("EHLO client.example")
         client.say("FROBNICATE the whole thing", 500)
         client.quit()
     return Played(client, [
-        connect(client), helo("client.example"), record("unknown", command="FROBNICATE"),
+        connect(client), helo("client.example"), 
+        record("unknown", command="FROBNICATE", argument="the whole thing" if is_sendmail() else None),
         close(last_stage="unknown")])
 
 
@@ -400,13 +441,33 @@ def attachments(lab):
                        attachment_types="application/pdf, text/csv"), close(1, 1)])
 
 
+def submitted_to_sendmail(lab, message):
+    """Its command is a client of its daemon: with TLS, a Received of its own, and recipients in an order of its own."""
+    return [
+        connect(ForSubmission(lab)), helo(HOST_NAME),
+        helo(HOST_NAME, tls_version="TLSv1.3", cipher=AnyValue, cipher_bits=A_NUMBER),
+        mail(1, SENDER, "ESMTPS", size=A_NUMBER, auth=SENDER, auth_author=SENDER),
+        *(rcpt(1, Like("(?:joe|ann)@" + DOMAIN), rcpt_addr=Like("joe|ann"), rcpt_mailer="local", rcpt_host="") for _ in range(2)),
+        data(1, Queue(1), 2),
+        header(1, Queue(1), message, header_count=len(message.headers) + 1, header_bytes=A_NUMBER, received_count=1),
+        eom(1, Queue(1), message), close(1, 2)]
+
+
+class ForSubmission:
+    """The client that the command is; who knows its port?"""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.port = A_NUMBER
+
+
 @transaction
 def sendmail_command(lab):
     """sendmail -t: no network, no HELO of a client, the queue id from the beginning"""
     message = Message("sendmail-command", headers=[("Cc", "ann@lab.test")])
-    status, output = lab.postfix_program("sendmail", "-t", "-i", "-f", SENDER, data=message.bytes)
-    played = Played(None, [
-        record("connect", client_addr="127.0.0.1", client_port=0, client_name="localhost", client_ptr="localhost",
+    status, output = lab.submit("-t", "-i", "-f", SENDER, data=message.bytes)
+    played = Played(None, submitted_to_sendmail(lab, message) if is_sendmail() else [
+        record("connect", queue_id=Queue(1), client_addr="127.0.0.1", client_port=0, client_name="localhost", client_ptr="localhost",
                family="inet", daemon_name=HOST_NAME, daemon_addr="127.0.0.1", daemon_port=0,
                mta_host=HOST_NAME, mta_version=Like(r"Postfix \d.*")),
         helo("localhost"),
@@ -416,6 +477,38 @@ def sendmail_command(lab):
     played.dialogue = [("C", "sendmail -t -i -f %s" % SENDER),
                        ("S", "exit status %d%s" % (status, ", " + output.strip() if output else ""))]
     return played
+
+
+@transaction
+def without_message_id(lab):
+    """a message without a Message-ID: Postfix shows the one it adds as a header, Sendmail tells it at the end"""
+    message = Message("without-message-id", has_id=False)
+    with Client(lab) as client:
+        client.say("EHLO client.example")
+        client.mail(SENDER, [JOE], message)
+        client.quit()
+    given = Like("<[^>]+@%s>" % HOST_NAME)
+    seen = {"message_id": None} if is_sendmail() else {
+        "message_id": given, "header_count": len(message.headers) + 1, "header_bytes": A_NUMBER}
+    return Played(client, [
+        connect(client), helo("client.example"), mail(1, SENDER), rcpt(1, JOE), data(1, Queue(1)),
+        header(1, Queue(1), message, **seen),
+        eom(1, Queue(1), message, message_id=given if is_sendmail() else None), close(1, 1)])
+
+
+@transaction
+def unknown_command_later(lab):
+    """an unknown command behind a message: Sendmail tells a milter only of those before"""
+    message = Message("unknown-command-later")
+    with Client(lab) as client:
+        client.say("EHLO client.example")
+        client.mail(SENDER, [JOE], message)
+        client.say("FROBNICATE", 500)
+        client.quit()
+    seen = None if is_sendmail() else record("unknown", command="FROBNICATE")
+    return Played(client, [
+        connect(client), helo("client.example"), mail(1, SENDER), rcpt(1, JOE), *whole_message(1, Queue(1), message),
+        seen, close(1, 1, last_stage="unknown" if seen else "eom")])
 
 
 @transaction
@@ -455,7 +548,11 @@ def long_header(lab):
 
 @transaction
 def long_header_field(lab):
-    """one field of 100 kB: Postfix 3.7 tells a milter its first 60,000 bytes; a long subject is cut, and said so"""
+    """one field of 100 kB: Postfix 3.7 tells a milter its first 60,000 bytes; a long subject is cut, and said so
+
+    Sendmail 8.17 sends no packet beyond 64 kB: it gives up the milter for the rest of the session. (Its default of
+    MaxHeadersLength, 32 kB, which the lab has raised, keeps such a message out.)
+    """
     value = folded(100000)
     message = Message("long-header-field", subject="z" * 900 + "\n " + "z" * 900 + "\n " + "z" * 900,
                       headers=[("X-Long", value)])
@@ -464,8 +561,11 @@ def long_header_field(lab):
         client.say("EHLO client.example")
         client.mail(SENDER, [JOE], message)
         client.quit()
+    begin = [connect(client), helo("client.example"), mail(1, SENDER), rcpt(1, JOE), data(1, Queue(1))]
+    if is_sendmail():
+        return Played(client, [*begin, abort(1, "data", 1), close(1, 1, 0, "abort")])
     return Played(client, [
-        connect(client), helo("client.example"), mail(1, SENDER), rcpt(1, JOE), data(1, Queue(1)),
+        *begin,
         header(1, Queue(1), message, header_bytes=len(message.header_bytes) - len(missing) - missing.count("\n"),
                subject=message.subject.replace("\n", "")[:2048], cut="subject"),
         eom(1, Queue(1), message), close(1, 1)])
@@ -524,7 +624,7 @@ def no_mail(lab):
     """VRFY and NOOP only: known commands leave no record"""
     with Client(lab) as client:
         client.say("EHLO client.example")
-        client.say("VRFY joe", 252)
+        client.say("VRFY joe", (252, 250))
         client.say("NOOP")
         client.quit()
     return Played(client, [connect(client), helo("client.example"), close(last_stage="helo")])
@@ -552,9 +652,14 @@ def quoted_local_parts(lab):
         *whole_message(1, Queue(1), message), close(1, 1)])
 
 
+def completed(stage, name):
+    """Postfix gives it its own domain; to Sendmail it is somebody here."""
+    return {} if is_sendmail() else {stage + "_addr": name + "@" + HOST_NAME, stage + "_host": HOST_NAME}
+
+
 @transaction
 def address_without_domain(lab):
-    """a sender and a recipient without a domain: as they came, and as Postfix completes them"""
+    """a sender and a recipient without a domain: as they came, and as the MTA completes them"""
     message = Message("address-without-domain")
     with Client(lab) as client:
         client.say("EHLO client.example")
@@ -562,8 +667,7 @@ def address_without_domain(lab):
         client.quit()
     return Played(client, [
         connect(client), helo("client.example"),
-        mail(1, "noat", mail_addr="noat@" + HOST_NAME, mail_host=HOST_NAME),
-        rcpt(1, "joe", rcpt_addr="joe@" + HOST_NAME, rcpt_host=HOST_NAME),
+        mail(1, "noat", **completed("mail", "noat")), rcpt(1, "joe", **completed("rcpt", "joe")),
         *whole_message(1, Queue(1), message), close(1, 1)])
 
 
@@ -585,8 +689,10 @@ def hostile_helo(lab):
     """a HELO name of terminal escapes: kept as it came, harmless where it is shown"""
     name = "\x1b[2J\x1b[31mred\x07.example"
     with Client(lab) as client:
-        client.say("HELO " + name)
+        client.say("HELO " + name, (250, 501))
         client.quit()
+    if is_sendmail():		# refuses it
+        return Played(client, [connect(client), close(last_stage="connect")])
     return Played(client, [connect(client), helo(name), close(last_stage="helo")])
 
 

@@ -1,5 +1,5 @@
 /* test_address.c - From: fields name the domain that every reader agrees on, or none. */
-#include "milter/address.h"
+#include "common/address.h"
 
 #include <stdlib.h>
 
@@ -67,9 +67,12 @@ TEST(more_or_less_than_one_address_is_counted_without_a_domain)
 		{ "", 0 },
 		{ "undisclosed-recipients:;", 0 },
 		{ "ann@example.com, bob@example.net", 2 },
-		{ "ann@example.com, bob@example.com", 2 },
 		{ "Group: ann@example.com, bob@example.net;", 2 },
-		{ "One: a@example.com; Two: b@example.com;", 2 },
+		{ "One: a@example.com; Two: b@example.net;", 2 },
+		{ "ann@example.com, bob@mail.example.com", 2 },
+		{ "a@example.com, b@example.net, c@example.com", 3 },
+		{ "ann@example.com, bob@[192.0.2.1]", 2 },
+		{ "bob@[192.0.2.1], ann@example.com", 2 },
 		{ "ann@example.com; bob@example.net", 2 },
 		{ "<ann@example.com> <bob@example.net>", 2 },
 		{ "<ann@example.com> bob@example.net", 2 },
@@ -80,6 +83,21 @@ TEST(more_or_less_than_one_address_is_counted_without_a_domain)
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		check_fields(rows[i].value, NULL, rows[i].count, NULL);
+}
+
+/* RFC 7489 6.6.1: each domain is looked at, and here there is one. */
+TEST(several_addresses_of_one_domain_name_it)
+{
+	static const struct { const char *value; long long count; } rows[] = {
+		{ "ann@example.com, bob@example.com", 2 },
+		{ "Ann <ann@Example.com>, \"Bob\" <bob@EXAMPLE.COM.>", 2 },
+		{ "Group: ann@example.com, bob@example.com;", 2 },
+		{ "One: a@example.com; Two: b@example.com;", 2 },
+		{ "a@example.com, b@example.com, c@example.com", 3 },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		check_fields(rows[i].value, NULL, rows[i].count, "example.com");
 }
 
 TEST(a_doubtful_form_names_no_domain)
@@ -171,6 +189,7 @@ int main(int argc, char **argv)
 	static const struct unit_test tests[] = {
 		UNIT_TEST(one_address_has_a_domain_however_it_is_written),
 		UNIT_TEST(more_or_less_than_one_address_is_counted_without_a_domain),
+		UNIT_TEST(several_addresses_of_one_domain_name_it),
 		UNIT_TEST(a_doubtful_form_names_no_domain),
 		UNIT_TEST(several_from_fields_add_up),
 		UNIT_TEST(a_domain_longer_than_dns_allows_is_none),

@@ -21,6 +21,7 @@ struct values {
 	int choice;
 	struct conf_list words;
 	struct conf_list fruits;
+	struct conf_list ties;
 };
 
 static int check_no_x(const char *text, struct problem *problem)
@@ -43,6 +44,7 @@ static const struct conf_option options[] = {
 	{ "choice", CONF_CHOICE, "warm", 0, 0, "cold warm hot", NULL, "A choice.", true, AT(choice), NULL },
 	{ "words", CONF_LIST, "one, two", 0, 3, NULL, NULL, "Some words.", true, AT(words), NULL },
 	{ "fruits", CONF_LIST, "", 0, 0, "apple pear", NULL, "Some fruits.", true, AT(fruits), NULL },
+	{ "ties", CONF_PAIRS, "", 0, 2, NULL, NULL, "Some ties.", true, AT(ties), check_no_x },
 	{ 0 },
 };
 
@@ -84,6 +86,8 @@ static void show(const struct values *values, char ret_text[256])
 		used += snprintf(ret_text + used, 256 - (size_t)used, "%s,", values->words.items[i]);
 	for (size_t i = 0; i < values->fruits.count; i++)
 		used += snprintf(ret_text + used, 256 - (size_t)used, ";%s", values->fruits.items[i]);
+	for (size_t i = 0; i < values->ties.count; i++)
+		used += snprintf(ret_text + used, 256 - (size_t)used, i % 2 ? "=%s" : ";%s", values->ties.items[i]);
 }
 
 #define DEFAULTS "anna||5|660|65536|2000000|0|1|one,two,"
@@ -126,6 +130,9 @@ static const struct {
 	{ "words += { three }", "anna||5|660|65536|2000000|0|1|one,two,three," },
 	{ "words += three", "anna||5|660|65536|2000000|0|1|one,two,three," },
 	{ "fruits = { pear, apple }", "anna||5|660|65536|2000000|0|1|one,two,;pear;apple" },
+	{ "ties {}", DEFAULTS },
+	{ "ties { a = b\n\"c d\" = 'e f' }", DEFAULTS ";a=b;c d=e f" },
+	{ "ties {\n  m1/out = m1.test.de/2 # why\n}\nflag = yes", "anna||5|660|65536|2000000|1|1|one,two,;m1/out=m1.test.de/2" },
 	{ "name = bert number = 7", "bert||7|660|65536|2000000|0|1|one,two," },
 };
 
@@ -182,6 +189,14 @@ static const struct {
 	{ "fruits = { apple,\n\tplum }", "2: fruits = 'plum' is none of them; allowed: a list of apple, pear" },
 	{ "words = { a, b,\n c, d }", "1: words has 4 items; allowed: a list of at most 3 items" },
 	{ "words = { a, '' }", "1: words = '' is an empty item; allowed: a list of at most 3 items" },
+	{ "ties { a = b c = d e = f }", "1: ties has 3 rows; allowed: rows NAME = VALUE, at most 2" },
+	{ "ties { a = '' }", "1: ties = '' is an empty value; allowed: rows NAME = VALUE, at most 2" },
+	{ "\nties { a = xb }", "2: ties: 'xb' has an x; allowed: other letters" },
+	{ "ties { a = b }\nties { c = d }", "2: ties is given again, it stands in line 1; allowed: once" },
+	{ "ties { a }", "1: missing equal sign after option 'a'; " FORM },
+	{ "ties = { a }", "1: missing opening brace for section 'ties'; " FORM },
+	{ "ties { a = { b } }", "1: unexpected token '{'; " FORM },
+	{ "\nties { a = b\n", "2: a section is not closed; allowed: NAME { NAME = VALUE ... }" },
 	{ "words = { a", "1: premature end of file; " FORM },
 	{ "words = { a b }", "1: unexpected token 'b'; " FORM },
 	{ "name = { a }", "1: unexpected token '{'; " FORM },
@@ -338,6 +353,7 @@ TEST(the_sample_file_names_each_option_with_its_default_and_limits)
 	CHECK(strstr(text, "\n#fruits = {}\n") != NULL);
 	CHECK(strstr(text, "\n#path = \"\"\n") != NULL);
 	CHECK(strstr(text, "\n#mode = 0660\n") != NULL);
+	CHECK(strstr(text, "\n# Allowed: rows NAME = VALUE, at most 2. (reload)\n#ties {}\n") != NULL);
 	free(text);
 }
 

@@ -66,6 +66,37 @@ TEST(the_options_of_the_checks_have_their_forms)
 	CHECK_NUMBER(read_text("spf_origins = { outbound }\n", &config, &problem), -EINVAL);
 }
 
+TEST(a_network_has_the_addresses_that_begin_as_it_does)
+{
+	static const struct {
+		const char *text;
+		unsigned char bytes[16];
+		unsigned family;
+		bool wanted;
+	} rows[] = {
+		{ "192.0.2.0/24", { 192, 0, 2, 255 }, 4, true }, { "192.0.2.0/24", { 192, 0, 3, 0 }, 4, false },
+		{ "192.0.2.8/29", { 192, 0, 2, 15 }, 4, true },  { "192.0.2.8/29", { 192, 0, 2, 16 }, 4, false },
+		{ "192.0.2.1", { 192, 0, 2, 1 }, 4, true },	 { "192.0.2.1", { 192, 0, 2, 2 }, 4, false },
+		{ "0.0.0.0/0", { 10, 1, 2, 3 }, 4, true },	 { "::/0", { 10, 1, 2, 3 }, 4, false },
+		{ "2001:db8::/33", { 0x20, 1, 0xd, 0xb8, 0x7f }, 6, true },
+		{ "2001:db8::/33", { 0x20, 1, 0xd, 0xb8, 0x80 }, 6, false },
+		{ "fe80::1", { 0xfe, 0x80, [15] = 1 }, 6, true },	 { "fe80::1", { 0xfe, 0x80, [15] = 3 }, 6, false },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct spf_address address = { .family = rows[i].family };
+		struct config *config;
+		struct problem problem;
+		char text[100];
+
+		memcpy(address.bytes, rows[i].bytes, sizeof address.bytes);
+		(void)snprintf(text, sizeof text, "local_networks = { '198.51.100.7', '%s' }", rows[i].text);
+		CHECK_SAYING(read_text(text, &config, &problem) == 0, "%s", problem.text);
+		CHECK_SAYING(config_is_local(config, &address) == rows[i].wanted, "row %zu, %s", i, rows[i].text);
+		config_release(config);
+	}
+}
+
 /* The sample, with every option's line made live, says nothing but the defaults. */
 TEST(the_sample_file_reads_back_as_the_defaults)
 {
@@ -112,8 +143,17 @@ static const struct {
 	{ "stream_prefix = 'a{b}'", "1: stream_prefix: 'a{b}' is no begin of a key; allowed: " },
 	{ "header_keep = { 'a b' }", "1: header_keep: 'a b' is no name of a header field; allowed: " },
 	{ "header_drop = { 'a:' }", "1: header_drop: 'a:' is no name of a header field; allowed: " },
-	{ "front_size = 2M", " front_size is too small for 4 segments; allowed: at least 4096K, 4 times segment_size" },
-	{ "spool_size = 2M keep_size = 0", " spool_size is too small for 4 segments; allowed: at least 4096K, 4 times segment_size" },
+	{ "local_networks = { '192.0.2.1/24' }", "1: local_networks: '192.0.2.1/24' is no network; allowed: ADDRESS or ADDRESS/PREFIX" },
+	{ "local_networks = { '192.0.2.0/33' }", "'192.0.2.0/33' is no network" },
+	{ "local_networks = { '192.0.2.0/' }", "'192.0.2.0/' is no network" },
+	{ "local_networks = { '192.0.2.0/ 24' }", "'192.0.2.0/ 24' is no network" },
+	{ "local_networks = { '192.0.2.0/24/8' }", "'192.0.2.0/24/8' is no network" },
+	{ "local_networks = { '2001:db8::/129' }", "'2001:db8::/129' is no network" },
+	{ "local_networks = { '::ffff:192.0.2.0/120' }", "'::ffff:192.0.2.0/120' is no network" },
+	{ "local_networks = { lan.example }", "'lan.example' is no network" },
+	{ "front_size = 1M", " front_size is too small for 4 segments; allowed: at least 2048K, 4 times segment_size" },
+	{ "spool_size = 1M keep_size = 0", " spool_size is too small for 4 segments; allowed: at least 2048K, 4 times segment_size" },
+	{ "partitions = 33", " front_size is too small for 4 segments of each partition; allowed: at least 67584K, 132 times segment_size" },
 	{ "keep_size = 2G", " keep_size is larger than the spool; allowed: at most 1048576K, the spool_size" },
 	{ "front_directory = /var/lib/smtptrail/", "front_directory and spool_directory are both" },
 	{ "front_directory = /var/lib/smtptrail", "front_directory and spool_directory are both '/var/lib/smtptrail'; allowed: two directories" },
@@ -159,6 +199,31 @@ TEST(what_does_fit_is_taken)
 	}
 }
 
+TEST(the_hard_length_is_twice_the_usual_one_unless_it_is_given)
+{
+	static const struct { const char *text; uint64_t hard; } cases[] = {
+		{ "", 2000000 },
+		{ "stream_max_length = 3000000\n", 6000000 },
+		{ "stream_max_length = 100\n", 200 },
+		{ "stream_max_length = 0\n", 2000000 },
+		{ "stream_max_length = 18446744073709551615\n", UINT64_MAX },
+		{ "stream_max_length = 1500000\nstream_hard_length = 2000000\n", 2000000 },
+		{ "stream_max_length = 3000000\nstream_hard_length = 0\n", 0 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct config *config;
+		struct problem problem = { "" };
+		int error = read_text(cases[i].text, &config, &problem);
+
+		CHECK_SAYING(error == 0, "%s%s", cases[i].text, problem.text);
+		if (error)
+			continue;
+		CHECK_NUMBER(config->stream_hard_length, cases[i].hard);
+		config_release(config);
+	}
+}
+
 TEST(the_key_is_the_bytes_of_its_file)
 {
 	char text[200], name[] = "/tmp/test_config-key-XXXXXX";
@@ -181,6 +246,8 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(what_does_not_fit_is_refused_with_the_file_and_the_reason),
 	UNIT_TEST(what_does_fit_is_taken),
 	UNIT_TEST(the_options_of_the_checks_have_their_forms),
+	UNIT_TEST(a_network_has_the_addresses_that_begin_as_it_does),
+	UNIT_TEST(the_hard_length_is_twice_the_usual_one_unless_it_is_given),
 	UNIT_TEST(the_key_is_the_bytes_of_its_file),
 	{ NULL, NULL },
 };

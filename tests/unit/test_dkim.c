@@ -2,7 +2,8 @@
  * test_dkim.c - signatures made by another implementation, and what one change does to each.
  *
  * The cases stand in tests/unit/dkim.cases, which tests/live/dkim_cases.py wrote with python3-dkim. With
- * --probe it reads cases from standard input and prints what it found: for the differential test.
+ * --probe PIECE KEPT (struct feeding) it reads cases from standard input and prints what it found: for the
+ * differential test.
  */
 #include "common/auth/dkim.h"
 
@@ -14,7 +15,11 @@
 
 enum { LINE_SIZE = 4096, WANTS_MAX = 32 };
 
-static const struct dkim_limits limits = { .signatures = 10, .body_hashes = 3, .body_bytes = 4 << 20 };
+enum { BODY_KEPT = 65536 };
+
+static const struct dkim_limits limits = {
+	.signatures = 10, .body_hashes = 3, .body_bytes = 4 << 20, .body_kept = BODY_KEPT,
+};
 
 struct test_case {
 	char name[LINE_SIZE], error[LINE_SIZE];
@@ -104,11 +109,18 @@ static size_t feed_headers(struct dkim_check *check, const char *message, size_t
 	return length;
 }
 
-/* The body in pieces of this size; 0: in one. */
-static struct dkim_check *check_message(struct dkim_library *library, const struct test_case *row, size_t piece)
+/* How the body comes, in pieces of this size (0: in one), and how much of it is kept. */
+struct feeding {
+	size_t piece, kept;
+};
+
+static struct dkim_check *check_message(struct dkim_library *library, const struct test_case *row, struct feeding feeding)
 {
-	struct dkim_check *check = dkim_check_new(library, &limits);
-	size_t at = feed_headers(check, row->message, row->length);
+	struct dkim_limits own = limits;
+
+	own.body_kept = feeding.kept;
+	struct dkim_check *check = dkim_check_new(library, &own);
+	size_t at = feed_headers(check, row->message, row->length), piece = feeding.piece;
 	struct dns_job job;
 
 	dkim_check_end_of_header(check);
@@ -129,7 +141,7 @@ static const char *body_name(enum dkim_body body)
 	return body == DKIM_BODY_MATCH ? "match" : body == DKIM_BODY_MISMATCH ? "mismatch" : "unknown";
 }
 
-static void expect(const struct test_case *row, const struct dkim_check *check, size_t piece)
+static void expect(const struct test_case *row, const struct dkim_check *check, struct feeding feeding)
 {
 	char got[64];
 
@@ -142,8 +154,8 @@ static void expect(const struct test_case *row, const struct dkim_check *check, 
 		const struct dkim_signature *signature = dkim_check_signature(check, i);
 
 		(void)snprintf(got, sizeof got, "%s %s", dkim_result_name(signature->result), body_name(signature->body));
-		CHECK_SAYING(strcmp(got, row->wants[i]) == 0, "%s, pieces of %zu: \"%s\" (%s), wanted \"%s\"", row->name, piece,
-			     got, signature->error, row->wants[i]);
+		CHECK_SAYING(strcmp(got, row->wants[i]) == 0, "%s, pieces of %zu, %zu kept: \"%s\" (%s), wanted \"%s\"",
+			     row->name, feeding.piece, feeding.kept, got, signature->error, row->wants[i]);
 		CHECK_SAYING((signature->result == DKIM_PASS) == (signature->error[0] == '\0'), "%s: error \"%s\"",
 			     row->name, signature->error);
 		CHECK_SAYING(i || strncmp(signature->error, row->error, strlen(row->error)) == 0, "%s: error \"%s\"",
@@ -153,7 +165,9 @@ static void expect(const struct test_case *row, const struct dkim_check *check, 
 
 TEST(each_stored_case_has_its_result)
 {
-	static const size_t pieces[] = { 0, 1, 7 };
+	static const struct feeding feedings[] = {
+		{ 0, BODY_KEPT }, { 1, BODY_KEPT }, { 0, 0 }, { 1, 0 }, { 7, 0 }, { 1, 20 }, { 7, 40 },
+	};
 	struct dkim_library *library = dkim_library_new(false);
 	const char *folder = getenv("srcdir");
 	struct test_case row;
@@ -165,10 +179,10 @@ TEST(each_stored_case_has_its_result)
 
 	CHECK_SAYING(in != NULL, "cannot open %s", file);
 	while (in && read_case(in, &row)) {
-		for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
-			struct dkim_check *check = check_message(library, &row, pieces[i]);
+		for (size_t i = 0; i < sizeof feedings / sizeof feedings[0]; i++) {
+			struct dkim_check *check = check_message(library, &row, feedings[i]);
 
-			expect(&row, check, pieces[i]);
+			expect(&row, check, feedings[i]);
 			dkim_check_free(check);
 		}
 		count++;
@@ -223,6 +237,26 @@ TEST(a_body_beyond_the_limit_is_not_hashed_and_says_so)
 	CHECK_NUMBER(dns_table_asked(table), 0);
 	dkim_check_free(check);
 	dns_table_free(table);
+	dkim_library_free(library);
+}
+
+/* libopendkim's handle alone takes more than 20 kB. */
+TEST(a_body_with_room_to_be_kept_is_left_to_the_finisher)
+{
+	static char body[BODY_KEPT + 1];
+	struct dkim_library *library = dkim_library_new(false);
+	struct dkim_check *check = check_with(library, "relaxed/simple", 3);
+	size_t before = dkim_check_bytes(check);
+
+	memset(body, 'x', sizeof body);
+	dkim_check_body(check, (struct text){ body, BODY_KEPT - 1 });
+	CHECK_NUMBER(dkim_check_bytes(check), before + BODY_KEPT - 1);
+	dkim_check_body(check, (struct text){ body, 1 });
+	CHECK_NUMBER(dkim_check_bytes(check), before + BODY_KEPT);
+	dkim_check_body(check, (struct text){ body, 1 });
+	CHECK_SAYING(dkim_check_bytes(check) > before + 10000, "%zu bytes, %zu before the body", dkim_check_bytes(check), before);
+	CHECK_SAYING(dkim_check_bytes(check) < BODY_KEPT, "%zu bytes, that of the body among them", dkim_check_bytes(check));
+	dkim_check_free(check);
 	dkim_library_free(library);
 }
 
@@ -342,13 +376,13 @@ TEST(a_check_that_is_given_up_leaves_nothing)
 	dkim_library_free(library);
 }
 
-static int probe(void)
+static int probe(struct feeding feeding)
 {
 	struct dkim_library *library = dkim_library_new(false);
 	struct test_case row;
 
 	while (read_case(stdin, &row)) {
-		struct dkim_check *check = check_message(library, &row, 0);
+		struct dkim_check *check = check_message(library, &row, feeding);
 
 		printf("%s\t%s", row.name, dkim_check_count(check) ? "" : "none");
 		for (size_t i = 0; i < dkim_check_count(check); i++) {
@@ -369,6 +403,7 @@ int main(int argc, char **argv)
 	static const struct unit_test tests[] = {
 		UNIT_TEST(each_stored_case_has_its_result),
 		UNIT_TEST(a_body_beyond_the_limit_is_not_hashed_and_says_so),
+		UNIT_TEST(a_body_with_room_to_be_kept_is_left_to_the_finisher),
 		UNIT_TEST(ten_lengths_and_25_megabytes_cost_no_more_than_the_limit),
 		UNIT_TEST(a_thousand_signatures_are_counted_and_few_are_kept),
 		UNIT_TEST(headers_beyond_the_limit_leave_the_signature_unchecked),
@@ -377,7 +412,7 @@ int main(int argc, char **argv)
 		{ NULL, NULL },
 	};
 
-	if (argc == 2 && strcmp(argv[1], "--probe") == 0)
-		return probe();
+	if (argc == 4 && strcmp(argv[1], "--probe") == 0)
+		return probe((struct feeding){ strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10) });
 	return unit_run(tests, argc, argv);
 }

@@ -173,6 +173,9 @@ TEST(repeated_lines_are_counted_and_carry_what_was_repeated)
 	/* A client may say so, too. */
 	CHECK(frame_read(&reader, text_of("Jan  2 03:04:06 mx postfix/smtpd[3]: last message repeated 5 times"), &frame));
 	CHECK_NUMBER(frame.repeated, 0);
+	CHECK(frame_read(&reader, text_of("Jan  2 03:04:06 mx last message repeated 0 times"), &frame));
+	CHECK_NUMBER(frame.repeated, 0);
+	CHECK_TEXT(frame.message, "last message repeated 0 times");
 	frame_done(&reader);
 }
 

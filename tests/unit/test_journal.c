@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -108,6 +109,43 @@ TEST(segments_roll_into_spares_and_leave_the_front_once_they_are_in_the_spool)
 	journal_close(journal);
 	CHECK_NUMBER(rooms_files(rooms.front, "segment-", NULL), 0);
 	rooms_done(&rooms);
+}
+
+TEST(more_spares_are_made_once_records_came_faster_than_they_were)
+{
+	static const struct {
+		uint64_t front_segments;
+		unsigned wanted[5];	/* segments that take records before each turn of the thread that makes them */
+	} rows[] = {
+		{ 256, { 2, 4, 8, 16, 16 } },
+		{ 40, { 2, 4, 4, 4, 4 } },
+		{ 16, { 2, 2, 2, 2, 2 } },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct rooms rooms;
+		uint64_t of_one = 0;
+
+		rooms_init(&rooms);
+		rooms.options.front_bytes = rows[i].front_segments * rooms.options.segment_bytes;
+		rooms.options.spool_bytes = 2 * rooms.options.front_bytes;
+		struct journal *journal = rooms_open(&rooms);
+
+		for (size_t turn = 0; turn < 5; turn++) {
+			uint64_t taken = rooms_fill(journal, 1, 100000, 1000);
+
+			of_one = turn ? of_one : taken / rows[i].wanted[0];
+			CHECK_SAYING(taken >= of_one * rows[i].wanted[turn] && taken <= (of_one + 1) * rows[i].wanted[turn],
+				     "%llu of %llu segments, turn %zu: %llu records, a segment %llu", (unsigned long long)i,
+				     (unsigned long long)rows[i].front_segments, turn, (unsigned long long)taken,
+				     (unsigned long long)of_one);
+			CHECK_NUMBER(journal_prepare(journal), 0);
+			CHECK_NUMBER(journal_keep(journal), 0);
+			CHECK_NUMBER(journal_prepare(journal), 0);
+		}
+		journal_close(journal);
+		rooms_done(&rooms);
+	}
 }
 
 TEST(without_a_keeper_a_full_front_refuses_and_counts)
@@ -521,20 +559,48 @@ TEST(a_second_process_is_refused_and_told_who_holds_the_journal)
 	rooms_done(&rooms);
 }
 
+static void check_refused_at_open(struct rooms *rooms, const char *words)
+{
+	struct journal *journal = NULL;
+	struct problem problem = { "" };
+
+	CHECK_NUMBER(journal_open(&journal, &rooms->options, &problem), -EPERM);
+	CHECK_SAYING(strstr(problem.text, words), "wanted '%s': %s", words, problem.text);
+}
+
 TEST(a_directory_that_others_may_write_is_refused)
 {
+	static const mode_t modes[] = { 0770, 0720, 0702, 01777 };
 	struct rooms rooms;
 	struct journal *journal = NULL;
 	struct problem problem = { "" };
 
 	rooms_init(&rooms);
-	(void)chmod(rooms.spool, 0770);
-	CHECK_NUMBER(journal_open(&journal, &rooms.options, &problem), -EPERM);
-	CHECK(strstr(problem.text, "chmod 700") != NULL);
-	(void)chmod(rooms.spool, 0700);
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+		(void)chmod(rooms.spool, modes[i]);
+		check_refused_at_open(&rooms, "chmod 700");
+		(void)chmod(rooms.spool, 0700);
+		(void)chmod(rooms.front, modes[i]);
+		check_refused_at_open(&rooms, "chmod 700");
+		(void)chmod(rooms.front, 0700);
+	}
 	rooms.options.spool_directory = rooms.front;
 	CHECK_NUMBER(journal_open(&journal, &rooms.options, &problem), -EBUSY);
 	CHECK(strstr(problem.text, "one directory") != NULL);
+	rooms_done(&rooms);
+}
+
+TEST(a_directory_of_another_user_is_refused)
+{
+	bool is_root = geteuid() == 0;
+	struct rooms rooms;
+
+	rooms_init(&rooms);
+	if (is_root)
+		CHECK_NUMBER(chown(rooms.spool, 65534, 65534), 0);
+	else
+		rooms.options.spool_directory = "/";
+	check_refused_at_open(&rooms, is_root ? "belongs to user 65534" : "belongs to user 0");
 	rooms_done(&rooms);
 }
 
@@ -868,6 +934,41 @@ TEST(entries_of_the_epoch_that_another_holder_used_too_are_read_again)
 	rooms_done(&rooms);
 }
 
+/* A copy of the spool of a running milter, or its own after a power cut, and the other holder went on. */
+TEST(what_redis_had_of_a_spool_that_was_copied_as_it_ran_is_not_sent_again_under_the_new_name)
+{
+	struct rooms rooms;
+	struct problem problem;
+
+	rooms_init(&rooms);
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct journal *journal = rooms_open(&rooms);
+
+		(void)rooms_fill(journal, 1, 1000, 150);
+		(void)rooms_drain(journal, true);
+		(void)journal_keep(journal);
+		(void)raise(SIGKILL);
+	}
+	(void)waitpid(child, NULL, 0);
+	rooms_empty(rooms.front);
+	struct journal *journal = rooms_open(&rooms);
+
+	CHECK_NUMBER(journal_birth(journal).start, JOURNAL_RESTART);
+	(void)rooms_fill(journal, 1001, 10, 150);
+	CHECK_NUMBER(journal_seek(journal, TEXT_LITERAL("00ff"), 2, 5), JOURNAL_FOREIGN);
+	CHECK_NUMBER(journal_change_producer(journal, 2, &problem), 0);
+	(void)rooms_fill(journal, 1011, 10, 150);
+	struct rooms_read read = rooms_drain(journal, true);
+
+	CHECK_NUMBER(read.first, 1001);
+	CHECK_NUMBER(read.last, 1020);
+	CHECK_NUMBER(read.holes, 0);
+	journal_close(journal);
+	rooms_done(&rooms);
+}
+
 TEST(shipped_segments_are_kept_as_long_and_as_many_as_asked)
 {
 	static const struct { const char *name; uint64_t keep_us, keep_bytes; int least, most; } cases[] = {
@@ -954,7 +1055,7 @@ static void restore(const char *path, const char *bytes, size_t size)
 }
 
 /* Opens and reads what a damaged file left: the entries before and after the damage, never a wrong one. */
-static void check_damaged(struct rooms *rooms, const char *what, size_t offset, uint64_t least, uint64_t most)
+static uint64_t check_damaged(struct rooms *rooms, const char *what, size_t offset, uint64_t least, uint64_t most)
 {
 	struct journal *journal = NULL;
 	struct problem problem;
@@ -964,7 +1065,7 @@ static void check_damaged(struct rooms *rooms, const char *what, size_t offset, 
 
 	CHECK_NUMBER(journal_open(&journal, &rooms->options, &problem), 0);
 	if (!journal)
-		return;
+		return 0;
 	(void)rooms_append(journal, 31, 100);
 	while (journal_read(journal, &batch) == 1)
 		for (size_t i = 0; i < batch.count; i++) {
@@ -984,40 +1085,105 @@ static void check_damaged(struct rooms *rooms, const char *what, size_t offset, 
 		noted += gap.count;
 	CHECK_SAYING(noted == rooms_stat(journal).damaged, "%s at %zu", what, offset);
 	journal_close(journal);
+	return noted;
 }
 
+/* What a look from outside, as smtptrail journal verify takes it, makes of a room. */
+static void check_scanned(const char *directory, const char *what, size_t offset, uint64_t entries, uint64_t missing,
+			  uint64_t torn)
+{
+	struct journal_scan *scan = NULL;
+	struct journal_scan_entry entry;
+	struct journal_scan_total total;
+	struct problem problem;
+
+	CHECK_NUMBER(journal_scan_open(&scan, directory, &problem), 0);
+	while (journal_scan_next(scan, &entry) == 1)
+		;
+	journal_scan_total(scan, &total);
+	CHECK_SAYING(total.entries == entries && total.missing == missing && total.torn_tails == torn &&
+		     total.damaged_files == missing,
+		     "%s at %zu, from outside: %llu entries, %llu missing, %llu torn, %llu files damaged", what, offset,
+		     (unsigned long long)total.entries, (unsigned long long)total.missing,
+		     (unsigned long long)total.torn_tails, (unsigned long long)total.damaged_files);
+	journal_scan_close(scan);
+}
+
+/* A killed journal of one room, to be damaged again and again. */
+struct damaged {
+	struct rooms rooms;
+	bool in_front;
+	char path[1024], identity[300];
+	char *bytes, *identity_bytes;
+	size_t size, identity_size;
+};
+
+static void damaged_init(struct damaged *damaged, bool in_front)
+{
+	*damaged = (struct damaged){ .in_front = in_front };
+	rooms_init(&damaged->rooms);
+	make_killed(&damaged->rooms, in_front);
+	CHECK(count_segment_files(&damaged->rooms, in_front, damaged->path) >= 1);
+	(void)snprintf(damaged->identity, sizeof damaged->identity, "%s/producer", damaged->rooms.spool);
+	save(damaged->path, &damaged->bytes, &damaged->size);
+	save(damaged->identity, &damaged->identity_bytes, &damaged->identity_size);
+}
+
+static void damaged_done(struct damaged *damaged)
+{
+	free(damaged->bytes);
+	free(damaged->identity_bytes);
+	rooms_done(&damaged->rooms);
+}
+
+/* As it was left, but for the bytes behind size. */
+static void damaged_restore(struct damaged *damaged, size_t size)
+{
+	rooms_empty(damaged->rooms.spool);
+	rooms_empty(damaged->rooms.front);
+	restore(damaged->identity, damaged->identity_bytes, damaged->identity_size);
+	restore(damaged->path, damaged->bytes, size);
+}
+
+enum { ENTRY = 16 + 104, CHECKED = 16 + 100 };	/* what follows is padding */
+
+/* Flips a byte of an entry in the middle, or of the last one. */
+static void flip(struct damaged *damaged, bool is_last, size_t place, char pattern)
+{
+	const char *what = damaged->in_front ? "front, flip" : "spool, flip";
+	size_t offset = SEGMENT_HEAD_SIZE + (size_t)(is_last ? 29 : 14) * ENTRY + place;
+	uint32_t length;
+
+	damaged->bytes[offset] = (char)(damaged->bytes[offset] ^ pattern);
+	damaged_restore(damaged, damaged->size);
+	memcpy(&length, damaged->bytes + offset - place, sizeof length);
+	damaged->bytes[offset] = (char)(damaged->bytes[offset] ^ pattern);
+	bool is_lost = place < CHECKED;
+	/* A length within the limit but beyond the end of a copy: that looks unfinished. */
+	bool is_torn = !damaged->in_front && is_last && place < 4 && length > ENTRY - 16 && length <= JOURNAL_ENTRY_MAX;
+	uint64_t whole = is_lost ? 29 : 30;
+
+	check_scanned(damaged->in_front ? damaged->rooms.front : damaged->rooms.spool, what, offset, whole,
+		      is_lost && !is_torn, is_torn);
+	uint64_t noted = check_damaged(&damaged->rooms, what, offset, whole, whole);
+
+	CHECK_SAYING(noted == (is_lost && !is_torn), "%s of %02x at %zu: a loss of %llu noted", what,
+		     (unsigned char)pattern, offset, (unsigned long long)noted);
+}
+
+/* Every byte of both entries by one pattern, and what is before the payload by others. */
 static void flip_everywhere(bool in_front)
 {
-	struct rooms rooms;
-	char path[1024], *bytes = NULL;
-	size_t size = 0, entry = 16 + 104, first = SEGMENT_HEAD_SIZE;
+	static const char patterns[] = { 0x10, 0x01, 0x04, (char)0x80, (char)0xff };
+	struct damaged damaged;
 
-	rooms_init(&rooms);
-	make_killed(&rooms, in_front);
-	CHECK(count_segment_files(&rooms, in_front, path) >= 1);
-	save(path, &bytes, &size);
-	char identity[300], *identity_bytes = NULL;
-	size_t identity_size = 0;
-
-	(void)snprintf(identity, sizeof identity, "%s/producer", rooms.spool);
-	save(identity, &identity_bytes, &identity_size);
-	/* Every byte of an entry in the middle and of the last one; a byte each of padding has no check. */
-	for (int which = 0; which < 2; which++)
-		for (size_t i = 0; i < entry; i++) {
-			size_t offset = first + (which ? 29 : 14) * entry + i;
-
-			rooms_empty(rooms.spool);
-			rooms_empty(rooms.front);
-			restore(identity, identity_bytes, identity_size);
-			bytes[offset] = (char)(bytes[offset] ^ 0x10);
-			restore(path, bytes, size);
-			bytes[offset] = (char)(bytes[offset] ^ 0x10);
-			check_damaged(&rooms, in_front ? "front, flip" : "spool, flip", offset,
-				      i < 116 ? 29 : 30, 30);
+	damaged_init(&damaged, in_front);
+	for (size_t place = 0; place < ENTRY; place++)
+		for (size_t i = 0; i < (place < 20 ? sizeof patterns : 1); i++) {
+			flip(&damaged, false, place, patterns[i]);
+			flip(&damaged, true, place, patterns[i]);
 		}
-	free(bytes);
-	free(identity_bytes);
-	rooms_done(&rooms);
+	damaged_done(&damaged);
 }
 
 TEST(a_flipped_byte_anywhere_in_an_entry_costs_that_entry_in_the_front)
@@ -1033,30 +1199,18 @@ TEST(a_flipped_byte_anywhere_in_an_entry_costs_that_entry_in_the_spool)
 TEST(a_file_cut_anywhere_keeps_the_entries_before_the_cut)
 {
 	for (int in_front = 0; in_front < 2; in_front++) {
-		struct rooms rooms;
-		char path[1024], *bytes = NULL, identity[300], *identity_bytes = NULL;
-		size_t size = 0, identity_size = 0, entry = 16 + 104;
+		struct damaged damaged;
 
-		rooms_init(&rooms);
-		make_killed(&rooms, in_front);
-		(void)count_segment_files(&rooms, in_front, path);
-		(void)snprintf(identity, sizeof identity, "%s/producer", rooms.spool);
-		save(path, &bytes, &size);
-		save(identity, &identity_bytes, &identity_size);
-		for (size_t cut = 0; cut < SEGMENT_HEAD_SIZE + 3 * entry; cut += cut < 2 * entry ? 37 : 1) {
-			uint64_t whole = cut < SEGMENT_HEAD_SIZE ? 0 : (cut - SEGMENT_HEAD_SIZE) / entry;
+		damaged_init(&damaged, in_front);
+		for (size_t cut = 0; cut < SEGMENT_HEAD_SIZE + 3 * ENTRY; cut += cut < SEGMENT_HEAD_SIZE ? 37 : 1) {
+			uint64_t whole = cut < SEGMENT_HEAD_SIZE ? 0 : (cut - SEGMENT_HEAD_SIZE) / ENTRY;
 			/* The padding behind a payload may be missing. */
-			uint64_t most = cut < SEGMENT_HEAD_SIZE ? 0 : (cut + 4 - SEGMENT_HEAD_SIZE) / entry;
+			uint64_t most = cut < SEGMENT_HEAD_SIZE ? 0 : (cut + 4 - SEGMENT_HEAD_SIZE) / ENTRY;
 
-			rooms_empty(rooms.spool);
-			rooms_empty(rooms.front);
-			restore(identity, identity_bytes, identity_size);
-			restore(path, bytes, cut);
-			check_damaged(&rooms, "cut", cut, whole, most);
+			damaged_restore(&damaged, cut);
+			(void)check_damaged(&damaged.rooms, in_front ? "front, cut" : "spool, cut", cut, whole, most);
 		}
-		free(bytes);
-		free(identity_bytes);
-		rooms_done(&rooms);
+		damaged_done(&damaged);
 	}
 }
 
@@ -1090,6 +1244,7 @@ TEST(an_append_that_was_killed_before_its_length_is_no_entry_and_no_damage)
 
 	CHECK_NUMBER(rooms_drain(journal, true).count, 29);
 	CHECK_NUMBER(rooms_stat(journal).damaged, 0);
+	CHECK_NUMBER(rooms_stat(journal).torn, 1);
 	journal_close(journal);
 	rooms_done(&rooms);
 }
@@ -1116,9 +1271,12 @@ TEST(bytes_that_a_client_had_recorded_never_pass_for_an_entry)
 	}
 	(void)waitpid(child, NULL, 0);
 	(void)count_segment_files(&rooms, true, path);
-	int fd = open(path, O_WRONLY);
+	int fd = open(path, O_RDWR);
+	unsigned char byte = 0;
 
-	CHECK_NUMBER(pwrite(fd, "\xff", 1, SEGMENT_HEAD_SIZE + 4), 1);	/* the crc of the first entry */
+	CHECK_NUMBER(pread(fd, &byte, 1, SEGMENT_HEAD_SIZE + 4), 1);	/* of the crc of the first entry: any value */
+	byte ^= 0xff;
+	CHECK_NUMBER(pwrite(fd, &byte, 1, SEGMENT_HEAD_SIZE + 4), 1);
 	close(fd);
 	struct journal *journal = rooms_open(&rooms);
 	struct rooms_read read = rooms_drain(journal, true);
@@ -1147,7 +1305,8 @@ TEST(an_unreadable_file_is_set_aside_and_the_others_are_read)
 	(void)snprintf(path, sizeof path, "%s/segment-%010d", rooms.spool, 2);
 	int fd = open(path, O_WRONLY);
 
-	CHECK_NUMBER(pwrite(fd, "garbage", 7, 100), 7);
+	/* Nothing else says when it was made: this cannot be told again. */
+	CHECK_NUMBER(pwrite(fd, "garbage", 7, 40), 7);
 	close(fd);
 	journal = rooms_open(&rooms);
 	CHECK_NUMBER(rooms_stat(journal).quarantined, 1);
@@ -1158,6 +1317,60 @@ TEST(an_unreadable_file_is_set_aside_and_the_others_are_read)
 	CHECK_NUMBER(read.last, number - 1);
 	journal_close(journal);
 	rooms_done(&rooms);
+}
+
+/* Damages so many bytes of the head of the second of four segments, and opens. */
+static void check_damaged_head(int offset, int length, bool is_mended)
+{
+	unsigned char before[SEGMENT_HEAD_SIZE], after[SEGMENT_HEAD_SIZE];
+	struct rooms rooms;
+	char path[1024];
+	uint64_t number = 1;
+
+	rooms_init(&rooms);
+	struct journal *journal = rooms_open(&rooms);
+
+	for (int i = 0; i < 4; i++, number += 700) {
+		(void)rooms_fill(journal, number, 700, 150);
+		(void)journal_prepare(journal);
+	}
+	journal_close(journal);
+	(void)snprintf(path, sizeof path, "%s/segment-%010d", rooms.spool, 2);
+	int fd = open(path, O_RDWR);
+
+	CHECK_NUMBER(pread(fd, before, sizeof before, 0), sizeof before);
+	memcpy(after, before, sizeof after);
+	for (int i = 0; i < length; i++)
+		after[offset + i] ^= (unsigned char)(0x5a + i);
+	CHECK_NUMBER(pwrite(fd, after, sizeof after, 0), sizeof after);
+	journal = rooms_open(&rooms);
+	CHECK_SAYING(rooms_stat(journal).mended == is_mended, "%d bytes at %d", length, offset);
+	CHECK_SAYING(rooms_stat(journal).quarantined == !is_mended, "%d bytes at %d", length, offset);
+	struct rooms_read read = rooms_drain(journal, true);
+
+	CHECK_NUMBER(read.last, number - 1);
+	if (is_mended) {
+		CHECK_NUMBER(read.holes, 0);
+		CHECK_NUMBER(read.count, number - 1);
+		CHECK_NUMBER(pread(fd, after, sizeof after, 0), sizeof after);
+		CHECK_SAYING(memcmp(before, after, 320) == 0, "the head is as it was: %d bytes at %d", length, offset);
+	}
+	close(fd);
+	journal_close(journal);
+	rooms_done(&rooms);
+}
+
+TEST(a_damaged_head_is_told_again_where_a_checksum_proves_it)
+{
+	/* Each field of it alone, as journal_segment.h has them. */
+	static const struct { int offset, length; bool is_mended; } cases[] = {
+		{ 0, 8, true }, { 8, 4, true }, { 12, 4, true }, { 16, 8, true }, { 24, 8, true }, { 32, 8, true },
+		{ 40, 8, false }, { 48, 4, true }, { 52, 4, true }, { 56, 64, true }, { 120, 64, true }, { 184, 64, true },
+		{ 248, 64, true }, { 312, 4, true }, { 316, 4, true }, { 0, 40, true }, { 48, 268, true }, { 0, 320, false },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		check_damaged_head(cases[i].offset, cases[i].length, cases[i].is_mended);
 }
 
 TEST(a_segment_that_is_deleted_under_a_running_journal_is_counted_as_a_gap)
@@ -1189,6 +1402,78 @@ TEST(a_segment_that_is_deleted_under_a_running_journal_is_counted_as_a_gap)
 	rooms_done(&rooms);
 }
 
+/* What is told of as missing, of every reason. */
+static uint64_t take_gaps(struct journal *journal)
+{
+	struct journal_gap gap;
+	uint64_t count = 0;
+
+	while (journal_gap_take(journal, &gap)) {
+		CHECK_STRING(gap.reason, "damaged");
+		count += gap.count;
+	}
+	return count;
+}
+
+static void cut_front(uint64_t keep_bytes)
+{
+	struct rooms rooms;
+	char path[1024] = "";
+
+	rooms_init(&rooms);
+	struct journal *journal = rooms_open(&rooms);
+	uint64_t made = rooms_fill(journal, 1, 100, 150);
+
+	/* The spares lie behind it, by their names. */
+	(void)snprintf(path, sizeof path, "%s/segment-0000000001", rooms.front);
+	CHECK_NUMBER(truncate(path, (off_t)keep_bytes), 0);
+	for (int i = 0; i < 4; i++) {
+		made += rooms_fill(journal, made + 1, 300, 150);
+		(void)journal_prepare(journal);
+		(void)journal_keep(journal);
+	}
+	CHECK_NUMBER(made, 1300);
+	struct rooms_read read = rooms_drain(journal, true);
+
+	CHECK_SAYING(read.count >= 900, "%llu", (unsigned long long)read.count);
+	CHECK_NUMBER(read.last, made);
+	CHECK_NUMBER(read.count + rooms_stat(journal).damaged, made);
+	CHECK_NUMBER(take_gaps(journal), made - read.count);
+	CHECK_NUMBER(journal_keep(journal), 0);
+	CHECK_NUMBER(rooms_append(journal, made + 1, 150), 0);
+	CHECK_NUMBER(rooms_drain(journal, true).count, 1);
+	journal_close(journal);
+	rooms_done(&rooms);
+}
+
+TEST(a_file_of_the_front_that_others_cut_short_costs_its_entries_and_not_the_process)
+{
+	journal_guard();
+	cut_front(0);
+	cut_front(4096);
+	cut_front(10000);
+}
+
+TEST(a_sigbus_of_anything_else_ends_the_process)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child == 0) {
+		char name[] = "/tmp/smtptrail-bus.XXXXXX";
+		int fd = mkstemp(name);
+		volatile char *bytes = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+		(void)unlink(name);
+		(void)setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+		journal_guard();
+		bytes[0] = 'x';
+		_exit(0);
+	}
+	CHECK_NUMBER(waitpid(child, &status, 0), child);
+	CHECK_SAYING(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS, "status %x", (unsigned)status);
+}
+
 TEST(a_spool_that_is_taken_away_costs_no_entry_of_the_front)
 {
 	struct rooms rooms;
@@ -1211,6 +1496,28 @@ TEST(a_spool_that_is_taken_away_costs_no_entry_of_the_front)
 	CHECK_NUMBER(read.count, made);
 	CHECK_NUMBER(read.holes, 0);
 	CHECK_NUMBER(rooms_stat(journal).damaged, 0);
+	journal_close(journal);
+	rooms_done(&rooms);
+}
+
+TEST(a_spool_that_is_deleted_is_noticed_by_the_next_copy_and_not_by_the_next_segment)
+{
+	struct rooms rooms;
+
+	rooms_init(&rooms);
+	struct journal *journal = rooms_open(&rooms);
+
+	(void)rooms_fill(journal, 1, 10, 150);
+	CHECK_NUMBER(journal_keep(journal), 0);
+	uint64_t synced_seq = rooms_stat(journal).synced_seq;
+
+	rooms_empty(rooms.spool);
+	CHECK_NUMBER(rmdir(rooms.spool), 0);
+	(void)rooms_fill(journal, 11, 10, 150);
+	CHECK_NUMBER(journal_keep(journal), -ENOENT);
+	CHECK_NUMBER(rooms_stat(journal).keep_error, ENOENT);
+	CHECK_NUMBER(rooms_stat(journal).synced_seq, synced_seq);
+	CHECK_NUMBER(rooms_drain(journal, true).count, 20);
 	journal_close(journal);
 	rooms_done(&rooms);
 }
@@ -1241,6 +1548,36 @@ TEST(a_spool_that_cannot_be_written_stops_no_recording_while_redis_takes_the_rec
 	CHECK_NUMBER(made, 20 * 700);
 	CHECK_NUMBER(rooms_stat(journal).refused, 0);
 	CHECK_NUMBER(rooms_stat(journal).damaged, 0);
+	journal_close(journal);
+	rooms_done(&rooms);
+}
+
+TEST(a_scan_beside_a_running_milter_takes_nothing_for_missing)
+{
+	struct rooms rooms;
+	struct journal_scan *scan = NULL;
+	struct journal_scan_entry entry;
+	struct journal_scan_total total;
+	struct problem problem = { "" };
+
+	rooms_init(&rooms);
+	struct journal *journal = rooms_open(&rooms);
+	uint64_t number = 1 + rooms_fill(journal, 1, 10, 150), scanned = 0, strange = 0;
+
+	CHECK_NUMBER(journal_scan_open(&scan, rooms.front, &problem), 0);
+	for (; scanned < 10; scanned++)
+		CHECK_NUMBER(journal_scan_next(scan, &entry), 1);
+	/* It stands at what was the end; now that is in the midst of the first of two files. */
+	number += rooms_fill(journal, number, 1000, 150);
+	for (; journal_scan_next(scan, &entry) == 1; scanned++)
+		strange += rooms_number(entry.payload) != scanned + 1;
+	journal_scan_total(scan, &total);
+	CHECK_NUMBER(strange, 0);
+	CHECK_NUMBER(total.files, 2);
+	CHECK_NUMBER(scanned, number - 1);
+	CHECK_NUMBER(total.missing, 0);
+	CHECK_NUMBER(total.torn_tails, 0);
+	journal_scan_close(scan);
 	journal_close(journal);
 	rooms_done(&rooms);
 }
@@ -1331,6 +1668,7 @@ int main(int argc, char **argv)
 		UNIT_TEST(entries_are_read_in_the_order_of_appending),
 		UNIT_TEST(an_entry_has_its_limits),
 		UNIT_TEST(segments_roll_into_spares_and_leave_the_front_once_they_are_in_the_spool),
+		UNIT_TEST(more_spares_are_made_once_records_came_faster_than_they_were),
 		UNIT_TEST(without_a_keeper_a_full_front_refuses_and_counts),
 		UNIT_TEST(a_full_spool_fills_the_front_and_both_go_on_once_redis_took_something),
 		UNIT_TEST(while_the_spool_refuses_shipped_entries_make_room_in_the_front),
@@ -1341,6 +1679,7 @@ int main(int argc, char **argv)
 		UNIT_TEST(a_reboot_empties_the_front_and_the_spool_is_enough),
 		UNIT_TEST(a_second_process_is_refused_and_told_who_holds_the_journal),
 		UNIT_TEST(a_directory_that_others_may_write_is_refused),
+		UNIT_TEST(a_directory_of_another_user_is_refused),
 		UNIT_TEST(a_lost_moved_or_copied_identity_makes_a_new_producer_and_loses_no_entry),
 		UNIT_TEST(an_inherited_identity_whose_holder_went_on_is_not_sent_again),
 		UNIT_TEST(an_inherited_identity_in_other_hands_goes_on_under_a_name_of_its_own),
@@ -1348,6 +1687,7 @@ int main(int argc, char **argv)
 		UNIT_TEST(a_cursor_behind_what_is_kept_leaves_a_gap_of_the_right_size),
 		UNIT_TEST(a_fenced_producer_goes_on_under_a_new_name_with_all_that_was_not_shipped),
 		UNIT_TEST(entries_of_the_epoch_that_another_holder_used_too_are_read_again),
+		UNIT_TEST(what_redis_had_of_a_spool_that_was_copied_as_it_ran_is_not_sent_again_under_the_new_name),
 		UNIT_TEST(shipped_segments_are_kept_as_long_and_as_many_as_asked),
 		UNIT_TEST(a_flipped_byte_anywhere_in_an_entry_costs_that_entry_in_the_front),
 		UNIT_TEST(a_flipped_byte_anywhere_in_an_entry_costs_that_entry_in_the_spool),
@@ -1355,9 +1695,14 @@ int main(int argc, char **argv)
 		UNIT_TEST(an_append_that_was_killed_before_its_length_is_no_entry_and_no_damage),
 		UNIT_TEST(bytes_that_a_client_had_recorded_never_pass_for_an_entry),
 		UNIT_TEST(an_unreadable_file_is_set_aside_and_the_others_are_read),
+		UNIT_TEST(a_damaged_head_is_told_again_where_a_checksum_proves_it),
 		UNIT_TEST(a_segment_that_is_deleted_under_a_running_journal_is_counted_as_a_gap),
+		UNIT_TEST(a_file_of_the_front_that_others_cut_short_costs_its_entries_and_not_the_process),
+		UNIT_TEST(a_sigbus_of_anything_else_ends_the_process),
 		UNIT_TEST(a_spool_that_is_taken_away_costs_no_entry_of_the_front),
+		UNIT_TEST(a_spool_that_is_deleted_is_noticed_by_the_next_copy_and_not_by_the_next_segment),
 		UNIT_TEST(a_spool_that_cannot_be_written_stops_no_recording_while_redis_takes_the_records),
+		UNIT_TEST(a_scan_beside_a_running_milter_takes_nothing_for_missing),
 		UNIT_TEST(a_scan_reads_past_damage_and_a_damaged_head_and_says_so),
 		UNIT_TEST(a_sleeping_reader_is_woken_by_an_append_and_by_the_end),
 		{ NULL, NULL },

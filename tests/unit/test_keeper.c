@@ -38,7 +38,7 @@ static void run_load(enum journal_sync sync)
 	rooms.options.sync = sync;
 	struct journal *journal = rooms_open(&rooms);
 
-	CHECK_NUMBER(keeper_start(&keeper, journal, 20000), 0);
+	CHECK_NUMBER(keeper_start(&keeper, journal, 20000, ""), 0);
 	for (size_t i = 0; i < 3; i++) {
 		appenders[i] = (struct appender){ .journal = journal, .thread = i, .count = 10000 };
 		CHECK_NUMBER(pthread_create(&appenders[i].id, NULL, append_all, &appenders[i]), 0);
@@ -92,7 +92,7 @@ TEST(an_entry_reaches_the_spool_within_the_interval_without_any_call)
 	rooms_init(&rooms);
 	struct journal *journal = rooms_open(&rooms);
 
-	CHECK_NUMBER(keeper_start(&keeper, journal, 20000), 0);
+	CHECK_NUMBER(keeper_start(&keeper, journal, 20000, ""), 0);
 	CHECK_NUMBER(rooms_append(journal, 1, 100), 0);
 	for (int i = 0; i < 500 && rooms_stat(journal).synced_seq == 0; i++)
 		(void)usleep(10000);
@@ -139,7 +139,7 @@ TEST(memory_stays_flat_while_nobody_reads)
 	rooms.options.spool_bytes = 512 * 128 * 1024;
 	struct journal *journal = rooms_open(&rooms);
 
-	CHECK_NUMBER(keeper_start(&keeper, journal, 10000), 0);
+	CHECK_NUMBER(keeper_start(&keeper, journal, 10000, ""), 0);
 	append_numbers(journal, 1, 10000);
 	uint64_t before = resident_bytes();
 

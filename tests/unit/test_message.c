@@ -28,8 +28,10 @@ static void body(struct message *message, const char *chunk)
 	message_body(message, text_of(chunk));
 }
 
+/* The record of the case before is done with only now: its view was looked at. */
 static void open_header(const struct message *message)
 {
+	record_done(&record);
 	record_init(&record, STAGE_HEADER, 1);
 	message_fill_header(message, &record);
 	CHECK_NUMBER(record_view_open(&view, record_finish(&record)), 0);
@@ -37,6 +39,7 @@ static void open_header(const struct message *message)
 
 static void open_eom(struct message *message)
 {
+	record_done(&record);
 	record_init(&record, STAGE_EOM, 1);
 	message_fill_eom(message, &record);
 	CHECK_NUMBER(record_view_open(&view, record_finish(&record)), 0);

@@ -2,6 +2,7 @@
 #include "common/record.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "unit.h"
 
@@ -79,6 +80,7 @@ TEST(a_text_beyond_its_limit_is_cut_and_named)
 	CHECK_TEXT(value.text, "Mon");
 	CHECK(record_view_find(&view, FIELD_CUT, &value));
 	CHECK_TEXT(value.text, "subject, date");
+	record_done(&record);
 }
 
 TEST(a_full_record_refuses_more_and_says_so)
@@ -102,6 +104,36 @@ TEST(a_full_record_refuses_more_and_says_so)
 	CHECK(record_view_find(&view, FIELD_CUT, &value));
 	CHECK(memmem(value.text.start, value.text.length, "subject", 7) != NULL);
 	CHECK(memmem(value.text.start, value.text.length, "header_count", 12) != NULL);
+	record_done(&record);
+}
+
+TEST(a_record_that_outgrows_its_own_bytes_keeps_all_it_had)
+{
+	static const char item[] = "attachment number one.pdf";
+	struct record_view view;
+	struct record_value value;
+	struct record record;
+	static char big[RECORD_SMALL_SIZE];
+
+	memset(big, 'z', sizeof big);
+	/* At every distance from the end of its own bytes, and by each kind of value. */
+	for (size_t before = sizeof big - 900; before < sizeof big; before++) {
+		record_init(&record, STAGE_EOM, 1);
+		record_set_text(&record, FIELD_CONTENT_TYPE, (struct text){ big, before });
+		record_add_item(&record, FIELD_ATTACHMENT_NAMES, TEXT_LITERAL(item));
+		record_add_item(&record, FIELD_ATTACHMENT_NAMES, TEXT_LITERAL(item));
+		record_set_number(&record, FIELD_PARTS, 3);
+		record_set_string(&record, FIELD_BODY_SHA256, "");
+		CHECK_NUMBER(record_view_open(&view, record_finish(&record)), 0);
+		CHECK(record_view_find(&view, FIELD_CONTENT_TYPE, &value));
+		CHECK(text_equal(value.text, (struct text){ big, before }));
+		CHECK(record_view_find(&view, FIELD_ATTACHMENT_NAMES, &value));
+		CHECK_NUMBER(value.text.length, 2 * (sizeof item - 1) + 2);
+		CHECK(record_view_find(&view, FIELD_PARTS, &value) && value.integer == 3);
+		CHECK(record_view_find(&view, FIELD_BODY_SHA256, &value) && value.text.length == 0);
+		CHECK(!record_view_find(&view, FIELD_CUT, &value));
+		record_done(&record);
+	}
 }
 
 TEST(absent_is_not_empty)
@@ -140,6 +172,7 @@ TEST(list_items_are_quoted_where_they_must_be)
 		CHECK_NUMBER(record_view_open(&view, record_finish(&record)), 0);
 		CHECK(record_view_find(&view, FIELD_ATTACHMENT_NAMES, &value));
 		CHECK_TEXT(value.text, cases[i].wanted);
+		record_done(&record);
 	}
 }
 
@@ -159,6 +192,7 @@ TEST(a_list_is_never_cut_inside_an_item)
 	CHECK_NUMBER(value.text.length, 2 * 3000 + 2);
 	CHECK(record_view_find(&view, FIELD_CUT, &value));
 	CHECK_TEXT(value.text, "attachment_names");
+	record_done(&record);
 }
 
 TEST(damaged_bytes_are_refused)
@@ -226,6 +260,19 @@ TEST(times_are_read_as_they_are_written)
 		if (!error)
 			CHECK_NUMBER(time_us, cases[i].seconds * 1000000 + cases[i].microseconds);
 	}
+	/* Each day until 9999, at another time of it. */
+	for (uint64_t day = 0; day < 2932897; day++) {
+		uint64_t us = (day * 86400 + day * 7919 % 86400) * 1000000 + day % 1000000;
+		time_t second = (time_t)(us / 1000000);
+		char wanted[40];
+		struct tm parts;
+
+		time_format(us, text);
+		(void)gmtime_r(&second, &parts);
+		(void)strftime(wanted, sizeof wanted, "%Y-%m-%dT%H:%M:%S.", &parts);
+		if (memcmp(text, wanted, 20) != 0)
+			CHECK_STRING(text, wanted);
+	}
 	time_format(UINT64_MAX, text);
 	CHECK_STRING(text, "9999-12-31T23:59:59.999999Z");
 	time_format(1795248000500000, text);
@@ -239,6 +286,7 @@ int main(int argc, char **argv)
 		UNIT_TEST(every_field_has_a_meaning_a_stage_and_its_own_name),
 		UNIT_TEST(a_text_beyond_its_limit_is_cut_and_named),
 		UNIT_TEST(a_full_record_refuses_more_and_says_so),
+		UNIT_TEST(a_record_that_outgrows_its_own_bytes_keeps_all_it_had),
 		UNIT_TEST(absent_is_not_empty),
 		UNIT_TEST(list_items_are_quoted_where_they_must_be),
 		UNIT_TEST(a_list_is_never_cut_inside_an_item),

@@ -28,11 +28,18 @@ bool recorder_put(struct recorder *recorder, struct record *record)
 		if (value.number != FIELD_SESSION)
 			fprintf(out, " %s=%.*s", value.info->name, TEXT_ARGS(record_value_text(&value, scratch)));
 	(void)fclose(out);
+	record_done(record);
 	if (kept_count < KEPT_MAX)
 		kept[kept_count++] = text;
 	else
 		free(text);
 	return true;
+}
+
+bool recorder_put_at(struct recorder *recorder, unsigned place, struct record *record)
+{
+	(void)place;
+	return recorder_put(recorder, record);
 }
 
 void recorder_lost(struct recorder *recorder, uint64_t now_us)
@@ -238,7 +245,7 @@ TEST(a_new_greeting_in_mid_mail_comes_before_the_abort)
 
 	connect_from(session, "192.0.2.7", 1, "[192.0.2.7]", NULL);
 	mail(session, "<a@example.com>", "i 8A");
-	helo(session, "again", "{tls_version} TLSv1.3|{cipher} AES|{cipher_bits} 256|{cert_subject} s|{cert_issuer} i|r ESMTP");
+	helo(session, "again", "{tls_version} TLSv1.3|{cipher} AES|{cipher_bits} 256|{cert_subject} s|{cert_issuer} i");
 	session_abort(session, now += 10);
 	session_unknown(session, now += 10, "FOO");
 	mail(session, "<b@example.com>", NULL);
@@ -247,11 +254,11 @@ TEST(a_new_greeting_in_mid_mail_comes_before_the_abort)
 	check_kept((const char *const[]){
 		"connect client_addr=192.0.2.7 family=inet client_port=1",
 		"mail msg=1 queue_id=8A from=a@example.com",
-		"helo helo=again protocol=ESMTP tls_version=TLSv1.3 cipher=AES cipher_bits=256 cert_subject=s cert_issuer=i",
+		"helo helo=again tls_version=TLSv1.3 cipher=AES cipher_bits=256 cert_subject=s cert_issuer=i",
 		"abort msg=1 queue_id=8A after_stage=mail recipients=0 recipients_rejected=0",
 		"unknown command=FOO",
 		"mail msg=2 from=b@example.com",
-		"unknown msg=2 command=BAR baz",
+		"unknown msg=2 command=BAR argument=baz",
 		"abort msg=2 after_stage=mail recipients=0 recipients_rejected=0",
 		"close duration_us=70 messages=2 recipients=0 recipients_rejected=0 last_stage=abort cause=ended",
 		NULL });
@@ -436,9 +443,83 @@ TEST(a_message_may_come_without_the_end_of_its_headers)
 	end_session(session);
 }
 
+TEST(sendmail_counts_recipients_that_it_does_not_tell)
+{
+	struct session *session = begin_session();
+
+	connect_from(session, "192.0.2.7", 25, "c.example", "v 8.17.1.9|i 6ARCPQq5000375");
+	mail(session, "<a@example.com>", "i 6ARCPQq5000375|r ESMTP");
+	rcpt(session, "<b@example.com>", "{rcpt_mailer} local|{rcpt_host} |{rcpt_addr} b|{nbadrcpts} 0");
+	rcpt(session, "<c@example.com>", "{rcpt_mailer} error|{rcpt_host} 5.1.1|{rcpt_addr} 550 5.1.1 User unknown|{nbadrcpts} 3");
+	data(session, "{nrcpts} 1|{nbadrcpts} 4");
+	session_abort(session, now += 10);
+	session_close(session, now += 10);
+	static const char *const wanted[] = {
+		"connect queue_id=6ARCPQq5000375 client_addr=192.0.2.7 family=inet client_port=25 client_name=c.example mta_version=Sendmail 8.17.1.9",
+		"mail msg=1 queue_id=6ARCPQq5000375 from=a@example.com protocol=ESMTP",
+		"rcpt msg=1 queue_id=6ARCPQq5000375 to=b@example.com outcome=passed rcpt_mailer=local rcpt_host= rcpt_addr=b",
+		"rcpt msg=1 queue_id=6ARCPQq5000375 to=c@example.com outcome=rejected reject_code=550 dsn=5.1.1 reject_text=User unknown",
+		"data msg=1 queue_id=6ARCPQq5000375 recipients=1 recipients_rejected=4",
+		"abort msg=1 queue_id=6ARCPQq5000375 after_stage=data recipients=1 recipients_rejected=4",
+		"close duration_us=60 messages=1 recipients=1 recipients_rejected=4 last_stage=abort cause=ended",
+		NULL,
+	};
+
+	check_kept(wanted);
+	end_session(session);
+}
+
+TEST(a_rejection_of_sendmail_has_codes_in_its_text)
+{
+	static const struct {
+		char *macros;
+		const char *wanted;
+	} cases[] = {
+		{ "{rcpt_mailer} error|{rcpt_host} 5.7.1|{rcpt_addr} 550 5.7.1 no",
+		  "rcpt msg=1 to=b outcome=rejected reject_code=550 dsn=5.7.1 reject_text=no" },
+		{ "{rcpt_mailer} error|{rcpt_host} nouser|{rcpt_addr} 550 5.1.1 no",
+		  "rcpt msg=1 to=b outcome=rejected reject_code=550 dsn=5.1.1 reject_text=no" },
+		{ "{rcpt_mailer} error|{rcpt_host} 4.2.0|{rcpt_addr} 450 later",
+		  "rcpt msg=1 to=b outcome=rejected reject_code=450 dsn=4.2.0 reject_text=later" },
+		{ "{rcpt_mailer} error|{rcpt_host} 4.2.0|{rcpt_addr} 450 4.2.0",
+		  "rcpt msg=1 to=b outcome=rejected reject_code=450 dsn=4.2.0 reject_text=" },
+		{ "{rcpt_mailer} error|{rcpt_host} 4.2.0|{rcpt_addr} 250 is no refusal",
+		  "rcpt msg=1 to=b outcome=rejected dsn=4.2.0 reject_text=250 is no refusal" },
+		{ "{rcpt_mailer} error|{rcpt_host} 4.2.0|{rcpt_addr} 45x",
+		  "rcpt msg=1 to=b outcome=rejected dsn=4.2.0 reject_text=45x" },
+		{ "{rcpt_mailer} esmtp|{rcpt_host} example.com.|{rcpt_addr} b@example.com",
+		  "rcpt msg=1 to=b outcome=passed rcpt_mailer=esmtp rcpt_host=example.com rcpt_addr=b@example.com" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct session *session = begin_session();
+
+		mail(session, "<a>", NULL);
+		rcpt(session, "<b>", cases[i].macros);
+		CHECK_STRING(kept[1], cases[i].wanted);
+		end_session(session);
+	}
+}
+
+TEST(a_message_without_an_id_is_told_the_one_it_got)
+{
+	struct session *session = begin_session();
+
+	connect_from(session, "192.0.2.7", 25, "c", "v 8.17.1.9");
+	for (int has_id = 0; has_id < 2; has_id++) {
+		mail(session, "<a>", "i Q");
+		if (has_id)
+			session_header(session, TEXT_LITERAL("Message-Id"), TEXT_LITERAL("<own@a>"));
+		session_eom(session, now, &(struct macros){ get_macro, "{msg_id} <given@b>" });
+	}
+	CHECK_STRING(kept[3], "eom msg=1 queue_id=Q body_bytes=0 body_lines=0 content_type=text/plain parts=1 message_id=<given@b>");
+	CHECK_STRING(kept[6], "eom msg=2 queue_id=Q body_bytes=0 body_lines=0 content_type=text/plain parts=1");
+	end_session(session);
+}
+
 TEST(a_killed_session_is_closed_by_its_name)
 {
-	sessions_put_killed(NULL, 5, TEXT_LITERAL("00000000000001.1"), STAGE_DATA);
+	sessions_put_killed(NULL, 0, 5, TEXT_LITERAL("00000000000001.1"), STAGE_DATA);
 	CHECK_STRING(kept[0], "close last_stage=data cause=killed");
 	free(kept[--kept_count]);
 }
@@ -460,6 +541,9 @@ int main(int argc, char **argv)
 		UNIT_TEST(a_shutdown_leaves_a_session_alone_that_a_callback_is_inside_of),
 		UNIT_TEST(a_session_that_never_connected_has_no_records),
 		UNIT_TEST(a_message_may_come_without_the_end_of_its_headers),
+		UNIT_TEST(sendmail_counts_recipients_that_it_does_not_tell),
+		UNIT_TEST(a_rejection_of_sendmail_has_codes_in_its_text),
+		UNIT_TEST(a_message_without_an_id_is_told_the_one_it_got),
 		UNIT_TEST(a_killed_session_is_closed_by_its_name),
 		{ NULL, NULL },
 	};

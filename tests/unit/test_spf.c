@@ -214,7 +214,8 @@ static void check_both(const char *zone, const char *what)
 	struct spf_outcome builtin = check_in(zone, "192.0.2.1", "a@example.com", spf_check);
 	struct spf_outcome libspf2 = check_in(zone, "192.0.2.1", "a@example.com", spf_check_libspf2);
 
-	CHECK_SAYING(builtin.time_us < 1000000 && libspf2.time_us < 1000000, "%s took %llu and %llu us", what,
+	/* A hundredth of it on a machine that has nothing else to do. */
+	CHECK_SAYING(builtin.time_us < 5000000 && libspf2.time_us < 5000000, "%s took %llu and %llu us", what,
 		     (unsigned long long)builtin.time_us, (unsigned long long)libspf2.time_us);
 }
 
@@ -304,6 +305,41 @@ TEST(spf_records_cannot_multiply_questions)
 		}
 }
 
+TEST(spf_libspf2_gets_names_in_a_labels)
+{
+	static const char zone[] = SPF("xn--mller-kva.example", "ip4:192.0.2.1 -all");
+
+	CHECK_NUMBER(check_in(zone, "192.0.2.1", "a@m\xc3\xbcller.example", spf_check_libspf2).result, SPF_PASS);
+	CHECK_NUMBER(check_in(zone, "192.0.2.2", "a@m\xc3\xbcller.example", spf_check_libspf2).result, SPF_FAIL);
+}
+
+/* Nothing is asked, and the record says fail. */
+TEST(spf_libspf2_says_that_it_passes_loopback_for_nothing)
+{
+	static const char zone[] = SPF("example.com", "-all");
+	struct spf_outcome outcome = check_in(zone, "127.0.0.1", "a@example.com", spf_check_libspf2);
+
+	CHECK_NUMBER(outcome.result, SPF_PASS);
+	CHECK_STRING(outcome.term, "localhost");
+	CHECK_STRING(outcome.record_domain, "");
+	outcome = check_in(zone, "127.0.0.1", "a@example.com", spf_check);
+	CHECK_NUMBER(outcome.result, SPF_FAIL);
+	CHECK_STRING(check_in(zone, "192.0.2.1", "a@example.com", spf_check_libspf2).term, "");
+}
+
+/* Of the empty name libspf2 reads a byte before its begin. */
+TEST(spf_survives_terms_with_an_empty_domain)
+{
+	static const char *const terms[] = { "a:", "mx:", "include:", "exists:", "ptr:", "redirect=", "exp=", "a:/24", "a://64" };
+	char zone[128];
+
+	for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
+		(void)snprintf(zone, sizeof zone, "example.com TXT v=spf1 %s\nexample.com A 192.0.2.7\n", terms[i]);
+		check_both(zone, terms[i]);
+		CHECK_NUMBER(check_in(zone, "192.0.2.1", "a@example.com", spf_check).result, SPF_PERMERROR);
+	}
+}
+
 TEST(spf_libspf2_answers_as_the_builtin_engine_where_both_know)
 {
 	static const struct {
@@ -347,6 +383,9 @@ int main(int argc, char **argv)
 		UNIT_TEST(spf_survives_long_terms_and_many_terms),
 		UNIT_TEST(spf_libspf2_is_not_given_what_it_would_lose),
 		UNIT_TEST(spf_records_cannot_multiply_questions),
+		UNIT_TEST(spf_libspf2_gets_names_in_a_labels),
+		UNIT_TEST(spf_libspf2_says_that_it_passes_loopback_for_nothing),
+		UNIT_TEST(spf_survives_terms_with_an_empty_domain),
 		UNIT_TEST(spf_libspf2_answers_as_the_builtin_engine_where_both_know),
 		{ NULL, NULL },
 	};

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "common/journal_mask.h"
 #include "common/journal_segment.h"
 #include "journal_rooms.h"
 
@@ -40,6 +41,7 @@ static void append_record(struct journal *journal, struct text helo)
 	record_set_text(&record, FIELD_HELO, helo);
 	record_set_number(&record, FIELD_CIPHER_BITS, 256);
 	CHECK_NUMBER(journal_append(journal, record_finish(&record)), 0);
+	record_done(&record);
 }
 
 /* Two records of a hostile client, and one entry that is no record. */
@@ -153,10 +155,11 @@ static void flip(const char *path, size_t offset)
 	close(fd);
 }
 
-/* In each part of an entry (length, checksum, seq, begin, middle and end of the payload, padding). */
+/* In each part of an entry (length, checksum, seq, begin, middle and end of the payload, padding); test_journal.c
+ * has every byte. */
 TEST(verify_counts_the_entry_that_a_flipped_byte_costs)
 {
-	static const size_t places[] = { 0, 1, 3, 4, 7, 8, 12, 15, 16, 25, 60, CHECKED - 1, CHECKED, ENTRY - 1 };
+	static const size_t places[] = { 0, 1, 2, 3, 4, 7, 8, 12, 15, 16, 25, 60, CHECKED - 1, CHECKED, ENTRY - 1 };
 	static const int which[] = { 0, 14, ENTRIES - 1 };
 
 	for (int in_front = 0; in_front < 2; in_front++) {
@@ -169,8 +172,8 @@ TEST(verify_counts_the_entry_that_a_flipped_byte_costs)
 			for (size_t k = 0; k < sizeof places / sizeof places[0]; k++) {
 				size_t offset = SEGMENT_HEAD_SIZE + (size_t)which[i] * ENTRY + places[k];
 				bool is_lost = places[k] < CHECKED;
-				/* A greater length of the last entry is beyond the end of a copy: that looks unfinished. */
-				bool is_torn = !in_front && which[i] == ENTRIES - 1 && places[k] < 3;
+				/* A length within the limit but beyond the end of a copy: that looks unfinished. */
+				bool is_torn = !in_front && which[i] == ENTRIES - 1 && places[k] < 2;
 				bool is_missing = is_lost && !is_torn;
 
 				flip(path, offset);
@@ -183,7 +186,7 @@ TEST(verify_counts_the_entry_that_a_flipped_byte_costs)
 	}
 }
 
-TEST(verify_tells_a_file_that_was_cut_from_an_append_that_was_not_finished)
+TEST(verify_counts_a_cut_in_an_entry_and_an_append_that_was_not_finished_as_torn)
 {
 	static const size_t cuts[] = { 1, 4, 5, 16, 17, 60, CHECKED - 1, CHECKED, ENTRY };
 
@@ -223,13 +226,37 @@ TEST(what_cannot_be_read_or_understood_ends_with_2)
 	}
 }
 
+TEST(words_are_masked_in_their_entries_and_the_journal_stays_whole)
+{
+	struct rooms rooms;
+	struct journal_masked masked = { 0, 0 };
+	struct problem problem = { "" };
+	int status;
+
+	rooms_init(&rooms);
+	struct journal *journal = rooms_open(&rooms);
+
+	append_record(journal, TEXT_LITERAL("Joe@Example.com, joe@example.com"));
+	append_record(journal, TEXT_LITERAL("ann@example.com"));
+	CHECK_NUMBER(journal_mask(rooms.spool, TEXT_LITERAL("joe@example.com"), &masked, &problem), -EBUSY);
+	journal_close(journal);
+	CHECK_NUMBER(journal_mask(rooms.spool, TEXT_LITERAL("joe@example.com"), &masked, &problem), 0);
+	CHECK(masked.entries == 1 && masked.left == 0);
+	CHECK(strstr(run_on("dump", &rooms, &status), "helo=\"xxx@xxxxxxx.xxx, xxx@xxxxxxx.xxx\"") != NULL);
+	CHECK(strstr(run_on("dump", &rooms, &status), "helo=\"ann@example.com\"") != NULL);
+	CHECK(strstr(run_on("verify", &rooms, &status), "0 missing  0 torn  whole") != NULL);
+	CHECK_NUMBER(journal_mask(rooms.spool, TEXT_LITERAL("x@x.x"), &masked, &problem), -EINVAL);
+	rooms_done(&rooms);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct unit_test tests[] = {
 		UNIT_TEST(dump_shows_one_line_a_record_and_no_byte_that_harms),
 		UNIT_TEST(verify_and_stat_say_whether_a_journal_is_whole),
 		UNIT_TEST(verify_counts_the_entry_that_a_flipped_byte_costs),
-		UNIT_TEST(verify_tells_a_file_that_was_cut_from_an_append_that_was_not_finished),
+		UNIT_TEST(verify_counts_a_cut_in_an_entry_and_an_append_that_was_not_finished_as_torn),
+		UNIT_TEST(words_are_masked_in_their_entries_and_the_journal_stays_whole),
 		UNIT_TEST(what_cannot_be_read_or_understood_ends_with_2),
 		{ NULL, NULL },
 	};

@@ -1,0 +1,90 @@
+/* audit_dkim.c - DKIM: signatures that fail and why, keys that are weak, expire or only test. */
+#include "analysis/audit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { COUNT, FAILED, BODY, TESTING, LENGTH, SHA1, EXPIRED, BITS, NUMBERS };
+enum { WEAK_BITS = 1024, SHORT_BITS = 2048 };
+
+static const struct tally_info tallies[] = {
+	/* domain, selector, error */
+	{ "dkim_keys", 3, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_MOST } },
+};
+
+static bool contains(struct text text, const char *word)
+{
+	return text.start && memmem(text.start, text.length, word, strlen(word));
+}
+
+static void collect(struct tally **tally, const struct report_row *row)
+{
+	const struct facts *facts = &row->check->facts;
+	struct text result = facts_text(facts, FACT_CHECK_RESULT), error = facts_text(facts, FACT_CHECK_ERROR), selector;
+	struct fact_value value;
+	uint64_t numbers[NUMBERS] = { [COUNT] = 1 };
+
+	if (row->is_hop || !text_is(facts_text(facts, FACT_CHECK_CHECK), "dkim") || !facts_text(facts, FACT_CHECK_DOMAIN).length)
+		return;
+	selector = facts_text(facts, FACT_CHECK_SELECTOR);
+	/* Beyond our own limits, or without an answer of the DNS, nothing was found wrong with it. */
+	numbers[FAILED] = !text_is(result, "pass") && !text_is(result, "none") && !text_is(result, "policy") && !text_is(result, "temperror");
+	numbers[BODY] = text_is(facts_text(facts, FACT_CHECK_BODY_HASH_MATCH), "no");
+	numbers[TESTING] = text_is(facts_text(facts, FACT_CHECK_TESTING), "yes");
+	numbers[LENGTH] = facts_find(facts, FACT_CHECK_LENGTH, &value);
+	numbers[SHA1] = contains(facts_text(facts, FACT_CHECK_ALGORITHM), "sha1");
+	numbers[EXPIRED] = contains(error, "expired");
+	numbers[BITS] = facts_number(facts, FACT_CHECK_KEY_BITS, 0);
+	tally_add(tally[0], (struct text[]){ facts_text(facts, FACT_CHECK_DOMAIN), selector.start ? selector : TEXT_LITERAL(""),
+					     error.start ? error : TEXT_LITERAL("") }, numbers);
+}
+
+static void put(struct table *table, const struct tally_row *row, enum severity severity, const char *what, uint64_t count, struct text detail)
+{
+	struct audit_finding finding = {
+		.severity = severity, .what = what, .subject = row->parts[0], .source = row->parts[1], .count = count,
+		.all = row->numbers[COUNT], .detail = detail, .query = "check:dkim", .subject_field = "domain", .source_field = "selector",
+	};
+
+	audit_put(table, &finding);
+}
+
+static void judge(struct table *table, const struct tally_row *row, bool is_own)
+{
+	bool is_rsa = row->numbers[BITS] > 256;
+	char bits[32];
+
+	(void)snprintf(bits, sizeof bits, "%" PRIu64 " bits", row->numbers[BITS]);
+	if (row->numbers[FAILED])
+		put(table, row, is_own ? SEVERITY_CRITICAL : row->numbers[BODY] ? SEVERITY_NOTICE : SEVERITY_WARNING,
+		    row->numbers[EXPIRED] ? "signatures that have expired"
+		    : row->numbers[BODY] ? "the body was changed behind the signature" : "signatures that do not verify",
+		    row->numbers[FAILED], row->parts[2]);
+	if (is_rsa && row->numbers[BITS] < WEAK_BITS)
+		put(table, row, SEVERITY_WARNING, "a key that is too short to count", row->numbers[COUNT], text_of(bits));
+	else if (is_rsa && row->numbers[BITS] < SHORT_BITS)
+		put(table, row, SEVERITY_NOTICE, "a key of less than 2,048 bits", row->numbers[COUNT], text_of(bits));
+	if (row->numbers[SHA1])
+		put(table, row, SEVERITY_WARNING, "rsa-sha1, which counts no more", row->numbers[SHA1], TEXT_NONE);
+	if (row->numbers[TESTING])
+		put(table, row, SEVERITY_NOTICE, "the key says that it is only for tests (t=y)", row->numbers[TESTING], TEXT_NONE);
+	if (row->numbers[LENGTH])
+		put(table, row, SEVERITY_NOTICE, "signs only the begin of the body (l=): anybody can add to it", row->numbers[LENGTH], TEXT_NONE);
+}
+
+static void show(struct tally *const *tally, const struct report_options *options, report_emit *emit, void *context)
+{
+	struct table *table = audit_table_new("dkim", "DKIM");
+
+	for (size_t i = 0; table && i < tally_count(tally[0]); i++) {
+		struct tally_row row = tally_row(tally[0], i);
+
+		judge(table, &row, report_is_own_domain(options, row.parts[0]));
+	}
+	audit_emit(table, options, emit, context);
+}
+
+const struct report audit_dkim = {
+	.name = "dkim", .summary = "DKIM: signatures that fail and why, keys that are weak, expire or only test",
+	.moments = REPORT_CHECK, .tally_count = 1, .tallies = tallies, .collect = collect, .show = show,
+};

@@ -1,0 +1,210 @@
+/* columns.c - what a row can show: a few columns of our own, and facts. */
+#include "analysis/columns.h"
+
+#include <errno.h>
+
+static const struct {
+	struct table_column column;
+	enum column_value value;
+} usual[] = {
+	{ { "time", "Time", CELL_TIME, false }, COLUMN_TIME },
+	{ { "from", "From", CELL_TEXT, false }, COLUMN_FROM },
+	{ { "to", "To", CELL_TEXT, false }, COLUMN_TO },
+	{ { "fate", "Fate", CELL_TEXT, true }, COLUMN_FATE },
+	{ { "where", "Stage or relay", CELL_TEXT, false }, COLUMN_WHERE },
+	{ { "spf", "SPF", CELL_TEXT, true }, COLUMN_SPF },
+	{ { "dkim", "DKIM", CELL_TEXT, true }, COLUMN_DKIM },
+	{ { "dmarc", "DMARC", CELL_TEXT, true }, COLUMN_DMARC },
+	{ { "size", "Size", CELL_SIZE, false }, COLUMN_SIZE },
+	{ { "key", "Key", CELL_KEY, false }, COLUMN_KEY },
+	{ { "tries", "Tries", CELL_NUMBER, false }, COLUMN_TRIES },
+	{ { "number", "Number", CELL_NUMBER, false }, COLUMN_NUMBER },
+};
+enum { USUAL_COUNT = sizeof usual / sizeof usual[0] };
+
+/* ---- names ---- */
+
+static enum cell_type cell_of(enum fact_type type)
+{
+	switch (type) {
+	case FACT_NUMBER: return CELL_NUMBER;
+	case FACT_SIZE: return CELL_SIZE;
+	case FACT_TIME: return CELL_TIME;
+	case FACT_DURATION: return CELL_DURATION;
+	case FACT_TEXT:
+	case FACT_ADDRESS:
+	case FACT_WORD:
+	case FACT_IP:
+	case FACT_LIST: break;
+	}
+	return CELL_TEXT;
+}
+
+/* A fact of any level; the first that has the name says the type. */
+static bool find_facts(struct columns *columns, struct text name)
+{
+	unsigned at = columns->count;
+	enum fact first = FACT_COUNT;
+
+	for (int level = LEVEL_COUNT - 1; level >= 0; level--) {
+		columns->facts[at][level] = fact_by_name((enum fact_level)level, name);
+		if (columns->facts[at][level] != FACT_COUNT)
+			first = columns->facts[at][level];
+	}
+	if (first == FACT_COUNT)
+		return false;
+	columns->columns[at] = (struct table_column){ fact_table[first].name, fact_table[first].name,
+						      cell_of(fact_table[first].type), false };
+	columns->values[at] = COLUMN_FACT;
+	return true;
+}
+
+static bool find_usual(struct columns *columns, struct text name)
+{
+	for (int i = 0; i < USUAL_COUNT; i++)
+		if (text_is(name, usual[i].column.name)) {
+			columns->columns[columns->count] = usual[i].column;
+			columns->values[columns->count] = usual[i].value;
+			return true;
+		}
+	return false;
+}
+
+static int add_columns(struct columns *columns, const char *names, struct problem *problem)
+{
+	for (const char *at = names;; at++) {
+		struct text name = { at, strcspn(at, ",") };
+
+		if (columns->count == TABLE_COLUMNS_MAX) {
+			problem_set(problem, "more than %d columns", TABLE_COLUMNS_MAX);
+			return -EINVAL;
+		}
+		if (!find_usual(columns, name) && !find_facts(columns, name)) {
+			problem_set(problem,
+				    "no column '%.*s': there are " COLUMNS_USUAL
+				    ",tries,number and the facts that smtptrail fields --transaction lists",
+				    TEXT_ARGS(name));
+			return -EINVAL;
+		}
+		columns->count++;
+		at += name.length;
+		if (!*at)
+			return 0;
+	}
+}
+
+int columns_parse(struct columns *ret_columns, const char *names, const char *usual_names,
+		  struct problem *problem)
+{
+	int error = 0;
+
+	ret_columns->count = 0;
+	if (*names == '+')
+		error = add_columns(ret_columns, usual_names, problem);
+	return error ? error : add_columns(ret_columns, names + (*names == '+'), problem);
+}
+
+/* ---- what a row has ---- */
+
+/* From the nearest to the farthest: what is known of the recipient is not the last word of its last attempt. */
+static bool find_value(const struct report_row *row, const enum fact *facts, struct fact_value *ret_value)
+{
+	static const enum fact_level order[LEVEL_COUNT] = {
+		LEVEL_LOGIN, LEVEL_RECIPIENT, LEVEL_MESSAGE, LEVEL_SESSION, LEVEL_ATTEMPT, LEVEL_CHECK,
+	};
+	const struct attempt *attempt = row->attempt;
+
+	for (const struct attempt *each = row->recipient ? row->recipient->tries : NULL; each;
+	     each = each->next)
+		attempt = each;
+	const struct facts *const levels[LEVEL_COUNT] = {
+		[LEVEL_SESSION] = row->session ? &row->session->facts : NULL,
+		[LEVEL_MESSAGE] = row->message ? &row->message->facts : NULL,
+		[LEVEL_RECIPIENT] = row->recipient ? &row->recipient->facts : NULL,
+		[LEVEL_ATTEMPT] = attempt ? &attempt->facts : NULL,
+		[LEVEL_CHECK] = row->message && row->message->checks ? &row->message->checks->facts : NULL,
+		[LEVEL_LOGIN] = row->login ? &row->login->facts : NULL,
+	};
+
+	for (int i = 0; i < LEVEL_COUNT; i++)
+		if (levels[order[i]] && facts[order[i]] != FACT_COUNT &&
+		    facts_find(levels[order[i]], facts[order[i]], ret_value))
+			return true;
+	return false;
+}
+
+static struct cell text_cell(struct text text)
+{
+	return (struct cell){ .is_known = text.start, .text = text };
+}
+
+static struct cell fact_cell(const struct report_row *row, const struct columns *columns, unsigned at)
+{
+	struct fact_value value;
+
+	/* Of one name, facts of two levels may be of two types. */
+	if (!find_value(row, columns->facts[at], &value) ||
+	    fact_is_text(value.fact) != (columns->columns[at].type == CELL_TEXT))
+		return (struct cell){ .is_known = false };
+	return (struct cell){ .is_known = true, .text = value.text, .number = value.number };
+}
+
+static struct text message_text(const struct report_row *row, enum fact fact)
+{
+	return row->message ? facts_text(&row->message->facts, fact) : TEXT_NONE;
+}
+
+static struct text where(const struct report_row *row)
+{
+	struct text stage =
+		row->recipient ? facts_text(&row->recipient->facts, FACT_RECIPIENT_STAGE) : TEXT_NONE;
+	struct text relay =
+		row->recipient ? facts_text(&row->recipient->facts, FACT_RECIPIENT_RELAY) : TEXT_NONE;
+
+	if (row->login)
+		return text_is(facts_text(&row->login->facts, FACT_LOGIN_OUTCOME), "passed")
+			       ? TEXT_LITERAL("login")
+			       : TEXT_LITERAL("login failed");
+	if (row->recipient)
+		return stage.start && (row->fate == FATE_REJECTED || !relay.start) ? stage : relay;
+	return row->session ? facts_text(&row->session->facts, FACT_SESSION_LAST_STAGE) : TEXT_NONE;
+}
+
+transaction_key columns_key(const struct report_row *row)
+{
+	return row->message ? row->message->key : row->session ? row->session->key : row->login->session_key;
+}
+
+static struct cell number_cell(bool is_known, uint64_t number)
+{
+	return (struct cell){ .is_known = is_known, .number = is_known ? number : 0 };
+}
+
+static struct cell cell_at(const struct report_row *row, const struct columns *columns, unsigned at)
+{
+	const struct recipient *recipient = row->recipient;
+
+	switch (columns->values[at]) {
+	case COLUMN_TIME: return number_cell(true, row->time_us);
+	case COLUMN_FROM: return text_cell(row->from);
+	case COLUMN_TO: return text_cell(row->to);
+	case COLUMN_FATE: return text_cell(recipient ? text_of(fate_name(row->fate)) : TEXT_NONE);
+	case COLUMN_WHERE: return text_cell(where(row));
+	case COLUMN_SPF: return text_cell(message_text(row, FACT_MESSAGE_SPF));
+	case COLUMN_DKIM: return text_cell(message_text(row, FACT_MESSAGE_DKIM));
+	case COLUMN_DMARC: return text_cell(message_text(row, FACT_MESSAGE_DMARC));
+	case COLUMN_SIZE: return number_cell(row->size, row->size);
+	case COLUMN_KEY: return number_cell(columns_key(row), columns_key(row));
+	case COLUMN_TRIES: return number_cell(recipient, recipient ? recipient->attempts : 0);
+	case COLUMN_NUMBER: return number_cell(recipient, recipient ? recipient->number : 0);
+	case COLUMN_FACT: break;
+	}
+	return fact_cell(row, columns, at);
+}
+
+void columns_cells(const struct columns *columns, const struct report_row *row,
+		   struct cell ret_cells[TABLE_COLUMNS_MAX])
+{
+	for (unsigned i = 0; i < columns->count; i++)
+		ret_cells[i] = cell_at(row, columns, i);
+}

@@ -1,0 +1,104 @@
+/*
+ * correlate.h - joins events of logs and records of the milter into transactions.
+ *
+ * Lines and records come in about the order of their time; what belongs together is tied by keys (join_keys.def),
+ * never by time alone, and where two readings are possible it is marked so and none is chosen.
+ *
+ * What has ended is shown to the sink and forgotten; what is under way stays, up to a limit of memory: then what was
+ * touched longest ago is shown with incomplete=evicted.
+ *
+ * Threads: one owner at a time; another thread may own it later.
+ * Memory:  everything is copied in. What a sink is shown is lent for the call.
+ * Limits:  correlate_options.memory_bytes of all that is under way.
+ * Errors:  -ENOMEM of correlate_new; later a lack of memory evicts, and is counted.
+ */
+#ifndef SMTPTRAIL_CORRELATE_H
+#define SMTPTRAIL_CORRELATE_H
+
+#include "analysis/event.h"
+#include "analysis/hosts.h"
+#include "analysis/input.h"
+#include "analysis/source.h"
+#include "analysis/transaction.h"
+
+struct correlate_options {
+	const struct hosts *hosts;	/* how names of hosts and instances are tied; NULL: each is its own */
+	size_t memory_bytes;
+	uint64_t skew_us;		/* how far clocks of the milter and of the log may be apart */
+	uint64_t lateness_us;		/* how late a line may come */
+	bool keeps_attempts;		/* as tries of their recipient, for whoever tells the whole story */
+	uint64_t silence_us;		/* after so long a queue identifier that is seen again is another message */
+	bool keeps_reasons;		/* classes of replies, which take their time to find */
+};
+
+void correlate_defaults(struct correlate_options *options);
+
+/* What one is shown; each may be NULL. Where nobody is shown anything, only what is counted is kept. */
+struct correlate_sink {
+	/* A try to deliver, as it is read; its recipient has it counted already. */
+	void (*attempt)(void *context, const struct message *message, const struct recipient *recipient,
+			const struct attempt *attempt);
+	/* As it is read. A mailbox login whose end comes is shown again, with it: login_key is the same. */
+	void (*login)(void *context, const struct login *login);
+	/* It leaves memory: ended (is_complete), evicted, or the input is at its end. Its session is still there. */
+	void (*message)(void *context, const struct message *message);
+	/* After its messages. */
+	void (*session)(void *context, const struct session *session);
+	/* What was shown as changed before is part of another now. */
+	void (*gone)(void *context, enum fact_level level, transaction_key key, transaction_key into);
+	/* A recipient that was shown, and its attempts, are another's now. Before its message is gone, if that goes too. */
+	void (*moved)(void *context, const struct recipient_name *from, const struct recipient_name *into);
+	void *context;
+};
+
+/* Counts of lines and records by what they mean; the names are those of `smtptrail report totals`. */
+struct correlate_counts {
+#define TOTAL(id, name, meaning) uint64_t id;
+#include "analysis/totals.def"
+#undef TOTAL
+	uint64_t joined[JOIN_COUNT];
+	uint64_t hops, hop_deliveries;	/* messages that are another's hop; deliveries to them */
+	uint64_t open_sessions, open_messages, evicted;
+};
+
+struct correlate;
+
+int correlate_new(struct correlate **ret_correlate, const struct correlate_options *options,
+		  const struct correlate_sink *sink);
+void correlate_free(struct correlate *correlate);
+
+void correlate_event(struct correlate *correlate, const struct event *event, uint16_t source);
+void correlate_record(struct correlate *correlate, const struct input_record *record, uint16_t source);
+/* The session that a record is of, with its messages that are under way: lent until the next call. NULL: none is known. */
+const struct session *correlate_session_of(const struct correlate *correlate, const struct input_record *record);
+/* One message of the queue as postqueue -j tells it; and that these were all that the host had then. To be given when all
+ * lines from before were. */
+struct queue_entry;
+void correlate_queue_entry(struct correlate *correlate, const struct queue_entry *entry, uint16_t source);
+void correlate_queue_end(struct correlate *correlate, struct text host, uint64_t seen_us, uint16_t source);
+
+/* There is no more: all that is under way is shown, as it stands. */
+void correlate_finish(struct correlate *correlate);
+
+void correlate_counts(const struct correlate *correlate, struct correlate_counts *ret_counts);
+
+/*
+ * For the store. correlate_show_changed shows what is under way and has changed since the last call.
+ *
+ * A process that is killed goes on where its last commit was, and comes to the same rows as one that was not: so what lies
+ * in no fact (marks, hashes, when it is due) is kept too, as bytes that only correlate knows. They are lent until the next
+ * call, and begin with a version: what another version wrote is left, and guessed from the facts. Host, queue identifier and
+ * times are facts; an identity must not depend on a seed.
+ */
+void correlate_show_changed(struct correlate *correlate, const struct correlate_sink *sink);
+struct text correlate_session_state(struct correlate *correlate, const struct session *session);
+struct text correlate_message_state(struct correlate *correlate, const struct message *message);
+/* Of what is no session and no message: clocks of hosts, what was said of messages that have not come. */
+struct text correlate_state(struct correlate *correlate);
+
+/* The way back: first the state, then sessions, then messages. */
+void correlate_restore(struct correlate *correlate, struct text state);
+void correlate_restore_session(struct correlate *correlate, const struct session *session, struct text state);
+void correlate_restore_message(struct correlate *correlate, const struct message *message, struct text state);
+
+#endif

@@ -1,0 +1,446 @@
+/*
+ * correlate_session.c - sessions as the MTA's log tells of them: from the connect to the disconnect of one process.
+ *
+ * A process serves one client at a time, so its lines belong to the session between its connect and its disconnect. Lines
+ * may come out of order: what one says of its time and its client decides between a session and the next of the same
+ * process.
+ */
+#include "analysis/correlate_internal.h"
+
+#include <arpa/inet.h>
+
+/* Without a word for so long a process may have come to serve another client, where its log does not tell. */
+enum { TACIT_GAP_US = 300 * 1000000 };
+
+static const struct fact_row client_rows[] = {
+	{ NAME_CLIENT_ADDR, FACT_SESSION_CLIENT_ADDR }, { NAME_CLIENT_PORT, FACT_SESSION_CLIENT_PORT },
+	{ NAME_CLIENT_NAME, FACT_SESSION_CLIENT_NAME }, { NAME_HELO, FACT_SESSION_HELO },
+	{ NAME_PROTOCOL, FACT_SESSION_PROTOCOL }, { NAME_DAEMON_NAME, FACT_SESSION_DAEMON_NAME },
+	{ NAME_DAEMON_ADDR, FACT_SESSION_DAEMON_ADDR }, { NAME_DAEMON_PORT, FACT_SESSION_DAEMON_PORT },
+	{ NAME_DIRECTION, FACT_SESSION_DIRECTION },
+};
+
+static const struct fact_row tls_rows[] = {
+	{ NAME_TLS_VERSION, FACT_SESSION_TLS_VERSION }, { NAME_CIPHER, FACT_SESSION_CIPHER },
+	{ NAME_CIPHER_BITS, FACT_SESSION_CIPHER_BITS }, { NAME_TLS_TRUST, FACT_SESSION_TLS_TRUST },
+};
+
+/* "rcpt=1/3": good, and all. */
+static const struct {
+	enum event_name name;
+	enum fact all, good;	/* FACT_COUNT: none */
+} count_rows[] = {
+	{ NAME_COUNT_MAIL, FACT_SESSION_MAIL_COMMANDS, FACT_SESSION_MESSAGES },
+	{ NAME_COUNT_RCPT, FACT_SESSION_RCPT_COMMANDS, FACT_SESSION_RCPT_GOOD },
+	{ NAME_COUNT_DATA, FACT_SESSION_DATA_COMMANDS, FACT_COUNT },
+	{ NAME_COUNT_AUTH, FACT_SESSION_AUTH_COMMANDS, FACT_SESSION_AUTH_GOOD },
+	{ NAME_COUNT_UNKNOWN, FACT_SESSION_UNKNOWN_COMMANDS, FACT_COUNT },
+	{ NAME_COUNT_COMMANDS, FACT_SESSION_COMMANDS, FACT_SESSION_COMMANDS_GOOD },
+};
+
+/* ---- which session a line is of ---- */
+
+struct text session_name(const struct clue *clue)
+{
+	struct text name = clue_text(clue, NAME_SESSION_ID);
+
+	return name.length ? name : clue->event->frame.pid;
+}
+
+static uint64_t process_hash(const struct clue *clue, struct text name)
+{
+	return hash_text(clue->correlate->seed + clue->host->number, name);
+}
+
+enum join_key session_key(const struct clue *clue)
+{
+	return clue_has(clue, NAME_SESSION_ID) ? JOIN_SESSION : JOIN_PROCESS;
+}
+
+/* Whether a line of that time may be of the session. */
+static bool is_during(const struct open_session *session, uint64_t time_us)
+{
+	/* Its process may be another by now. */
+	if (session->is_tacit && !session->has_begin && time_us > session->item.touched_us + TACIT_GAP_US)
+		return false;
+	return session->session.start_us <= time_us + STAMP_STEP_US &&
+	       (!session->has_ended || time_us <= session->session.end_us + STAMP_STEP_US);
+}
+
+/* A proxy may tell another client (XCLIENT) within a session, but not after it. */
+static bool may_be(const struct open_session *session, uint64_t client, uint32_t port)
+{
+	if (session->has_ended && port && session->client_port && port != session->client_port)
+		return false;
+	return !client || !session->client || client == session->client || (!session->has_ended && !session->is_tacit);
+}
+
+/* Exactly: the next of the same process may have begun within the same second. */
+static bool is_within(const struct open_session *session, uint64_t time_us)
+{
+	return session->session.start_us <= time_us && (!session->has_ended || time_us <= session->session.end_us);
+}
+
+/* The one of that client before others, of that time before one about it, under way before ended, the newer before the
+ * older. */
+static bool is_better(const struct open_session *session, const struct open_session *best, uint64_t client, uint64_t time_us)
+{
+	bool fits = session->client == client, is_exact = is_within(session, time_us);
+
+	if (!best || fits != (best->client == client))
+		return !best || fits;
+	if (is_exact != is_within(best, time_us))
+		return is_exact;
+	if (session->has_ended != best->has_ended)
+		return best->has_ended;
+	return session->session.start_us >= best->session.start_us;
+}
+
+static uint32_t client_port(const struct clue *clue)
+{
+	uint64_t port = fact_number(clue_text(clue, NAME_CLIENT_PORT));
+
+	return port <= UINT16_MAX ? (uint32_t)port : 0;
+}
+
+static struct open_session *find_session(const struct clue *clue, uint64_t hash, uint64_t client)
+{
+	struct open_session *session, *best = NULL;
+	uint32_t port = client ? client_port(clue) : 0;
+
+	for (size_t at = SIZE_MAX; (session = open_table_next(&clue->correlate->processes, hash, &at));)
+		if (is_during(session, clue->time_us) && may_be(session, client, port) && is_better(session, best, client, clue->time_us))
+			best = session;
+	return best;
+}
+
+uint64_t client_hash(const struct correlate *correlate, struct text address)
+{
+	char written[INET6_ADDRSTRLEN];
+	struct in6_addr bytes;
+
+	if (!address.length)
+		return 0;
+	if (address.length > 5 && strncasecmp(address.start, "IPv6:", 5) == 0)
+		address = (struct text){ address.start + 5, address.length - 5 };
+	if (address.length >= sizeof written || !memchr(address.start, ':', address.length))
+		return hash_text(correlate->seed, address);
+	/* The same address is written in several ways. */
+	memcpy(written, address.start, address.length);
+	written[address.length] = '\0';
+	if (inet_pton(AF_INET6, written, &bytes) != 1)
+		return hash_text(correlate->seed, address);
+	return hash_text(correlate->seed, (struct text){ (const char *)&bytes, sizeof bytes });
+}
+
+static void begin_facts(struct clue *clue, struct open_session *session, struct text name)
+{
+	struct facts *facts = &session->session.facts;
+
+	if (!fact_begin(clue, facts, session_key(clue)))
+		return;
+	facts_set_text(facts, clue->correlate->pool, FACT_SESSION_HOST, clue->host->name);
+	if (clue->origin->instance && !clue->origin->instance->is_usual)
+		facts_set_text(facts, clue->correlate->pool, FACT_SESSION_INSTANCE, clue->origin->instance->name);
+	if (clue->origin->process.length)
+		facts_set_text(facts, clue->correlate->pool, FACT_SESSION_PROCESS, clue->origin->process);
+	if (clue_has(clue, NAME_SESSION_ID))
+		facts_set_text(facts, clue->correlate->pool, FACT_SESSION_SESSION, name);
+	else if (clue->event->frame.pid.length)
+		facts_set_number(facts, clue->correlate->pool, FACT_SESSION_PID, fact_number(name));
+}
+
+static void know_by_log(struct clue *clue, struct open_session *session, struct text name, uint64_t hash, uint64_t client)
+{
+	session->by_log = true;
+	session->is_tacit |= clue_is_tacit(clue);
+	if (session->item.host != clue->host)
+		item_set_host(clue->correlate, &session->item, clue->host);
+	session_know_client(clue->correlate, session, client, client_port(clue));
+	if (!session->process_hash && open_table_add(&clue->correlate->processes, hash, session) == 0)
+		session->process_hash = hash;
+	begin_facts(clue, session, name);
+	if (clue->correlate->keeps_facts)
+		FACT_COPY(clue, &session->session.facts, client_rows);
+}
+
+static struct open_session *new_session(struct clue *clue, struct text name, uint64_t hash, uint64_t client)
+{
+	struct text identity[] = { clue->host->name, clue->origin->process, name };
+	struct open_session *session = session_open(clue, identity, 3);
+
+	if (!session)
+		return NULL;
+	session->accepted = UINT32_MAX;
+	session->connect_us = clue->time_us;
+	know_by_log(clue, session, name, hash, client);
+	return session;
+}
+
+struct open_session *session_called(struct clue *clue, struct text name)
+{
+	const unsigned hosts[] = { clue->host->number, 0 };
+	struct open_session *session;
+
+	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++)
+		for (size_t at = SIZE_MAX; (session = open_table_next(&clue->correlate->processes,
+								     hash_text(clue->correlate->seed + hosts[i], name), &at));)
+			if (session->is_transcript)
+				return session;
+	return NULL;
+}
+
+struct open_session *session_of_one(struct clue *clue, struct text name)
+{
+	uint64_t client = client_hash(clue->correlate, clue_text(clue, NAME_CLIENT_ADDR));
+	struct open_session *session = new_session(clue, name, process_hash(clue, name), client);
+
+	if (!session)
+		return NULL;
+	session->has_begin = session->is_closed = true;
+	session_end(clue, session);
+	return session;
+}
+
+static void change_client(struct clue *clue, struct open_session *session, uint64_t client)
+{
+	session_forget_client(clue->correlate, session);
+	session_know_client(clue->correlate, session, client, client_port(clue));
+	if (fact_begin(clue, &session->session.facts, session_key(clue)))
+		FACT_COPY(clue, &session->session.facts, client_rows);
+}
+
+struct open_session *session_of(struct clue *clue)
+{
+	struct text name = session_name(clue);
+	struct open_session *session;
+	uint64_t hash, client;
+
+	if (!name.length)
+		return NULL;
+	hash = process_hash(clue, name);
+	client = client_hash(clue->correlate, clue_text(clue, NAME_CLIENT_ADDR));
+	session = find_session(clue, hash, client);
+	if (!session)
+		return new_session(clue, name, hash, client);
+	open_touch(clue, &session->item);
+	if (client && session->client && client != session->client)
+		change_client(clue, session, client);
+	return session;
+}
+
+/* ---- what its lines say ---- */
+
+void correlate_connect(struct clue *clue)
+{
+	struct text name = session_name(clue);
+	uint64_t client = client_hash(clue->correlate, clue_text(clue, NAME_CLIENT_ADDR)), hash;
+	struct open_session *session, *known = NULL;
+
+	if (!name.length)
+		return;
+	hash = process_hash(clue, name);
+	for (size_t at = SIZE_MAX; (session = open_table_next(&clue->correlate->processes, hash, &at));) {
+		/* Its lines came before this one. */
+		if (!session->has_begin && session->client == client && clue->time_us <= session->session.start_us)
+			known = session;
+		/* The one before: its end may still come. */
+		else if (!session->has_ended && session->session.start_us <= clue->time_us) {
+			session_end(clue, session);
+			if (session->is_tacit)
+				session->session.end_us = session->item.touched_us;
+		}
+	}
+	if (known) {
+		known->session.start_us = clue->time_us;
+		if (fact_begin(clue, &known->session.facts, session_key(clue)))
+			FACT_COPY(clue, &known->session.facts, client_rows);
+	} else if ((known = screen_passed(clue, client, client_port(clue)))) {
+		know_by_log(clue, known, name, hash, client);
+	} else if ((known = join_by_port(clue, client, client_port(clue), false))) {
+		know_by_log(clue, known, name, hash, client);
+	} else {
+		known = new_session(clue, name, hash, client);
+	}
+	if (!known)
+		return;
+	open_touch(clue, &known->item);
+	known->has_begin = true;
+	known->connect_us = clue->time_us;
+}
+
+static void put_counts(struct clue *clue, struct facts *facts)
+{
+	for (size_t i = 0; i < sizeof count_rows / sizeof count_rows[0]; i++) {
+		struct text value = clue_text(clue, count_rows[i].name);
+		const char *slash;
+
+		if (!value.start)
+			continue;
+		slash = memchr(value.start, '/', value.length);
+		fact_put_number(clue, facts, count_rows[i].all, fact_number(slash ? (struct text){ slash + 1,
+				(size_t)(value.start + value.length - slash - 1) } : value));
+		if (count_rows[i].good != FACT_COUNT)
+			fact_put_number(clue, facts, count_rows[i].good, fact_number(value));
+	}
+}
+
+/* How many messages the MTA says it took. Where there were chunks it does not say. */
+static uint32_t accepted_of(const struct clue *clue)
+{
+	if (clue_has(clue, NAME_COUNT_BDAT) || !clue_has(clue, NAME_COUNT_COMMANDS))
+		return UINT32_MAX;
+	return (uint32_t)fact_number(clue_text(clue, NAME_COUNT_DATA));
+}
+
+void correlate_disconnect(struct clue *clue)
+{
+	struct open_session *session = session_of(clue);
+
+	if (!session)
+		return;
+	session->is_closed = true;
+	if (session->is_transcript)
+		transcript_end(clue, session);
+	session->accepted = accepted_of(clue);
+	if (fact_begin(clue, &session->session.facts, session_key(clue))) {
+		put_counts(clue, &session->session.facts);
+		if (!session->has_fault)
+			fact_put(clue, &session->session.facts, FACT_SESSION_ENDED,
+				 clue_has(clue, NAME_COUNT_QUIT) ? TEXT_LITERAL("quit") : TEXT_NONE);
+	}
+	session_end(clue, session);
+}
+
+void transcript_over(struct clue *clue, struct open_session *session)
+{
+	transcript_end(clue, session);
+	session->is_closed = true;
+	session_end(clue, session);
+	if (session->process_hash)
+		open_table_remove(&clue->correlate->processes, session->process_hash, session);
+	session->process_hash = 0;
+}
+
+/* Lost, timed out, or thrown out: the disconnect follows. */
+static void end_badly(struct clue *clue, struct text how)
+{
+	struct open_session *session = session_of(clue);
+
+	if (!session)
+		return;
+	session->has_fault = true;
+	session->is_cut_in_data = text_is(clue_text(clue, NAME_STAGE), "DATA") || text_is(clue_text(clue, NAME_STAGE), "BDAT") ||
+				  text_is(clue_text(clue, NAME_STAGE), "END-OF-MESSAGE");
+	if (!fact_begin(clue, &session->session.facts, session_key(clue)))
+		return;
+	fact_put(clue, &session->session.facts, FACT_SESSION_ENDED, how);
+	fact_put(clue, &session->session.facts, FACT_SESSION_LAST_STAGE, clue_text(clue, NAME_STAGE));
+}
+
+void correlate_lost_connection(struct clue *clue)
+{
+	end_badly(clue, TEXT_LITERAL("lost"));
+}
+
+void correlate_timeout(struct clue *clue)
+{
+	end_badly(clue, TEXT_LITERAL("timeout"));
+}
+
+void correlate_too_many_errors(struct clue *clue)
+{
+	end_badly(clue, TEXT_LITERAL("errors"));
+}
+
+void correlate_helo(struct clue *clue)
+{
+	struct open_session *session = session_of(clue);
+
+	if (session && fact_begin(clue, &session->session.facts, session_key(clue)))
+		FACT_COPY(clue, &session->session.facts, client_rows);
+}
+
+void correlate_tls(struct clue *clue)
+{
+	struct open_session *session;
+
+	/* Towards a server: the line does not say for which message. */
+	if (!clue_has(clue, NAME_CLIENT_ADDR)) {
+		clue->correlate->counts.tls_out++;
+		return;
+	}
+	clue->correlate->counts.tls_in++;
+	session = session_of(clue);
+	if (session && fact_begin(clue, &session->session.facts, session_key(clue)))
+		FACT_COPY(clue, &session->session.facts, tls_rows);
+}
+
+void correlate_tls_error(struct clue *clue)
+{
+	struct open_session *session;
+
+	if (!clue_has(clue, NAME_CLIENT_ADDR))
+		return;
+	session = session_of(clue);
+	if (session && fact_begin(clue, &session->session.facts, session_key(clue)))
+		fact_put(clue, &session->session.facts, FACT_SESSION_TLS_ERROR, clue_text(clue, NAME_ERROR));
+}
+
+/* Sendmail calls milters by the names of its configuration; ours is the one that our example gives. */
+static bool is_other_milter(const struct clue *clue)
+{
+	struct text milter = clue_text(clue, NAME_MILTER);
+
+	return clue_is_tacit(clue) && milter.start && !text_is(milter, "smtptrail");
+}
+
+/* smtpd goes on without its milter. What cleanup says so of is no session. */
+void correlate_milter_failed(struct clue *clue)
+{
+	struct text name = session_name(clue);
+	struct open_session *session;
+
+	if (!name.length || is_other_milter(clue))
+		return;
+	session = find_session(clue, process_hash(clue, name), 0);
+	if (!session)
+		return;
+	open_touch(clue, &session->item);
+	session->lacks_records = true;
+	if (fact_begin(clue, &session->session.facts, session_key(clue)))
+		fact_put(clue, &session->session.facts, FACT_SESSION_INCOMPLETE, TEXT_LITERAL("no_records"));
+}
+
+void session_miss(struct correlate *correlate, struct open_session *session, const char *what)
+{
+	if (correlate->keeps_facts)
+		facts_add_item(&session->session.facts, correlate->pool, FACT_SESSION_INCOMPLETE, text_of(what));
+}
+
+/* Records are missed where some are there, or where it is known that there should be. */
+static const char *missing_records(const struct correlate *correlate, const struct open_session *session)
+{
+	if (session->by_records)
+		return session->by_log && session->is_closed && !session->has_last_record ? "cut" : NULL;
+	if (join_in_gap(correlate, session->item.host, session->session.start_us, session->item.touched_us))
+		return "gap";
+	return session->lacks_records ? "no_records" : NULL;
+}
+
+void session_settle(struct correlate *correlate, struct open_session *session)
+{
+	const char *records = missing_records(correlate, session);
+
+	if (records)
+		session_miss(correlate, session, records);
+	if (!session->by_log && !session->is_local)
+		session_miss(correlate, session, "no_log");
+	if ((session->is_ambiguous || (session->was_matched && !session->is_screen)) &&
+	    (session_has_lines(session) != session->by_records || session_is_screen_alone(session)))
+		session_miss(correlate, session, "ambiguous");
+	if (session->by_log ? !session->has_begin && !session->is_tacit : !session->has_first_record)
+		session_miss(correlate, session, "begin");
+	if (session->by_log ? !session->is_closed && !session->is_tacit && !(session->has_passed && !session->process_hash) : !session->has_last_record)
+		session_miss(correlate, session, "end");
+}

@@ -1,0 +1,563 @@
+/*
+ * correlate_store.c - what a store needs to go on where it was killed: what has changed, and what lies in no fact.
+ *
+ * A state is bytes of this version of this program: hashes, marks, times at which something is due. It begins with a
+ * number that changes with its layout; what does not fit is left, and guessed from the facts.
+ */
+#include "analysis/correlate_internal.h"
+
+#include <stdlib.h>
+
+enum { STATE_VERSION = 8 };
+
+#define MESSAGE_VALUES offsetof(struct open_message, name)
+#define SESSION_VALUES offsetof(struct open_session, process_hash)
+
+/* ---- bytes, written and read ---- */
+
+static void put(struct correlate *correlate, size_t *used, const void *bytes, size_t size)
+{
+	if (*used + size > correlate->state_size) {
+		size_t grown = (*used + size) * 2 + 256;
+		char *state = realloc(correlate->state, grown);
+
+		if (!state)
+			return;
+		correlate->state = state;
+		correlate->state_size = grown;
+	}
+	if (size)
+		memcpy(correlate->state + *used, bytes, size);
+	*used += size;
+}
+
+static void put_number(struct correlate *correlate, size_t *used, uint64_t number)
+{
+	put(correlate, used, &number, sizeof number);
+}
+
+static void put_text(struct correlate *correlate, size_t *used, struct text text)
+{
+	put_number(correlate, used, text.length);
+	put(correlate, used, text.start, text.length);
+}
+
+/* False, once there is no more: the rest is zero. */
+static bool get(struct text *state, void *bytes, size_t size)
+{
+	if (state->length < size) {
+		memset(bytes, 0, size);
+		state->length = 0;
+		return false;
+	}
+	memcpy(bytes, state->start, size);
+	state->start += size;
+	state->length -= size;
+	return true;
+}
+
+static uint64_t get_number(struct text *state)
+{
+	uint64_t number;
+
+	(void)get(state, &number, sizeof number);
+	return number;
+}
+
+static struct text get_text(struct text *state)
+{
+	uint64_t length = get_number(state);
+	struct text text = { state->start, length <= state->length ? (size_t)length : 0 };
+
+	state->start += text.length;
+	state->length -= text.length;
+	return text;
+}
+
+/* What all layouts depend on. */
+static uint64_t layout(size_t size)
+{
+	return (uint64_t)STATE_VERSION << 32 | size;
+}
+
+/* What the item says of itself. */
+struct item_state {
+	uint64_t touched_us, due_us;
+	uint64_t host;		/* its number */
+	bool is_ending;
+	uint8_t waits;
+};
+
+/* What is said next may rest on the newest evidence, which no fact need rest on. The store keeps the numbers of sources. */
+static void put_newest(struct correlate *correlate, size_t *used, const struct facts *facts)
+{
+	struct evidence evidence;
+
+	memset(&evidence, 0, sizeof evidence);
+	put_number(correlate, used, facts_newest(facts, &evidence));
+	put(correlate, used, &evidence, sizeof evidence);
+}
+
+static void get_newest(struct correlate *correlate, struct text *state, struct facts *facts)
+{
+	struct evidence evidence;
+	bool has_evidence = get_number(state);
+
+	if (get(state, &evidence, sizeof evidence) && has_evidence)
+		facts_rest_on(facts, correlate->pool, &evidence);
+}
+
+static void put_item(struct correlate *correlate, size_t *used, const struct open_item *item)
+{
+	struct item_state state;
+
+	memset(&state, 0, sizeof state);
+	state.touched_us = item->touched_us;
+	state.due_us = item->due_us;
+	state.host = item->host->number;
+	state.is_ending = item->is_ending;
+	state.waits = item->waits;
+	put(correlate, used, &state, sizeof state);
+}
+
+static struct host *host_of(const struct correlate *correlate, uint64_t number)
+{
+	return number < origin_host_count(correlate->origins) ? origin_host_at(correlate->origins, (unsigned)number) : NULL;
+}
+
+/* ---- what has changed ---- */
+
+static void show_changed_item(struct open_item *item, enum open_kind kind, const struct correlate_sink *sink)
+{
+	if (!item->is_changed || item->kind != kind)
+		return;
+	item->is_changed = false;
+	item->was_shown = true;
+	if (kind == OPEN_SESSION) {
+		if (sink->session)
+			sink->session(sink->context, &open_session_of(item)->session);
+		return;
+	}
+	if (sink->message)
+		sink->message(sink->context, &open_message_of(item)->message);
+	for (struct recipient *recipient = open_message_of(item)->message.recipients; recipient; recipient = recipient->next)
+		recipient->has_changed = false;
+}
+
+static void show_changed_list(struct open_list *list, enum open_kind kind, const struct correlate_sink *sink)
+{
+	for (struct open_item *item = list->first; item; item = item->next)
+		show_changed_item(item, kind, sink);
+}
+
+/* Sessions before their messages. */
+void correlate_show_changed(struct correlate *correlate, const struct correlate_sink *sink)
+{
+	static const enum open_kind kinds[] = { OPEN_SESSION, OPEN_MESSAGE };
+
+	for (size_t kind = 0; kind < sizeof kinds / sizeof kinds[0]; kind++) {
+		show_changed_list(&correlate->open, kinds[kind], sink);
+		for (unsigned i = 0; i < origin_host_count(correlate->origins); i++)
+			show_changed_list(&origin_host_at(correlate->origins, i)->ending, kinds[kind], sink);
+	}
+}
+
+/* ---- one session, one message ---- */
+
+struct text correlate_session_state(struct correlate *correlate, const struct session *session)
+{
+	const struct open_session *open = (const struct open_session *)session;
+	size_t used = 0;
+
+	put_number(correlate, &used, layout(sizeof *open));
+	put_item(correlate, &used, &open->item);
+	put_number(correlate, &used, open->mta_host ? open->mta_host->number : UINT64_MAX);
+	put_newest(correlate, &used, &session->facts);
+	put(correlate, &used, (const char *)open + SESSION_VALUES, sizeof *open - SESSION_VALUES);
+	return (struct text){ correlate->state, used };
+}
+
+/* Of a recipient: what lies in no fact. */
+struct recipient_state {
+	uint64_t next_hash, to, given;
+	uint32_t refused_by_log, refused_by_records;
+	uint32_t is_given, awaits_reply;
+	uint64_t told_us;
+};
+
+struct text correlate_message_state(struct correlate *correlate, const struct message *message)
+{
+	const struct open_message *open = (const struct open_message *)message;
+	const struct open_session *session = (const struct open_session *)message->session;
+	size_t used = 0;
+
+	put_number(correlate, &used, layout(sizeof *open));
+	put_item(correlate, &used, &open->item);
+	put_number(correlate, &used, session && session->refused == open);
+	put_number(correlate, &used, message->recipient_count);
+	put_text(correlate, &used, open->instance ? open->instance->name : TEXT_NONE);
+	put_newest(correlate, &used, &message->facts);
+	put(correlate, &used, (const char *)open + MESSAGE_VALUES, sizeof *open - MESSAGE_VALUES);
+	for (const struct recipient *each = message->recipients; each; each = each->next) {
+		const struct open_recipient *recipient = (const struct open_recipient *)each;
+		struct recipient_state state = { recipient->next_hash, recipient->to, recipient->given, recipient->refused_by_log,
+						 recipient->refused_by_records, recipient->is_given, recipient->awaits_reply,
+						 recipient->told_us };
+
+		put(correlate, &used, &state, sizeof state);
+		put_newest(correlate, &used, &each->facts);
+	}
+	return (struct text){ correlate->state, used };
+}
+
+static void enter_tables(struct correlate *correlate, struct open_session *session)
+{
+	const struct {
+		struct open_table *table;
+		uint64_t hash;
+	} places[] = {
+		{ &correlate->processes, session->process_hash }, { &correlate->milter, session->milter_hash },
+		{ &correlate->clients, session->client_hash }, { &correlate->clients, session->port_hash },
+	};
+
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+		if (places[i].hash)
+			(void)open_table_add(places[i].table, places[i].hash, session);
+	/* It was kept before the first record came. */
+	if (correlate->finds_clients)
+		session_enter_clients(correlate, session);
+}
+
+/* Its state is of another version: nothing more of it is found, and it leaves as what it was. */
+static struct host *guess_host(struct correlate *correlate, const struct facts *facts, enum fact fact)
+{
+	return origin_host(correlate->origins, facts_text(facts, fact));
+}
+
+void correlate_restore_session(struct correlate *correlate, const struct session *session, struct text state)
+{
+	bool fits = get_number(&state) == layout(sizeof(struct open_session));
+	struct item_state item = { .host = UINT64_MAX };
+	struct open_session *open;
+	struct host *host;
+
+	if (fits)
+		(void)get(&state, &item, sizeof item);
+	host = host_of(correlate, item.host);
+	open = session_restore(correlate, session, host ? host : guess_host(correlate, &session->facts, FACT_SESSION_HOST));
+	if (!open)
+		return;
+	if (!fits || !host) {
+		open->by_log = open->has_begin = true;
+		open->accepted = UINT32_MAX;
+		return;
+	}
+	open->mta_host = host_of(correlate, get_number(&state));
+	get_newest(correlate, &state, &open->session.facts);
+	(void)get(&state, (char *)open + SESSION_VALUES, sizeof *open - SESSION_VALUES);
+	open->item.touched_us = item.touched_us;
+	open->item.due_us = item.due_us;
+	open->item.waits = item.waits;
+	enter_tables(correlate, open);
+	item_restore(correlate, &open->item, item.is_ending);
+}
+
+static void restore_recipients(struct correlate *correlate, struct open_message *open, const struct message *message,
+			       struct text *state, bool fits)
+{
+	for (const struct recipient *each = message->recipients; each; each = each->next) {
+		struct open_recipient *recipient = recipient_restore(correlate, each);
+		struct text to = facts_text(&each->facts, FACT_RECIPIENT_TO), orig_to = facts_text(&each->facts, FACT_RECIPIENT_ORIG_TO);
+		struct recipient_state kept = { .to = recipient_hash(correlate, to),
+						.given = recipient_hash(correlate, orig_to.start ? orig_to : to) };
+		uint32_t number;
+
+		if (!recipient)
+			return;
+		number = recipient->recipient.number;
+		if (fits) {
+			(void)get(state, &kept, sizeof kept);
+			get_newest(correlate, state, &recipient->recipient.facts);
+		}
+		recipient->next_hash = kept.next_hash;
+		recipient->to = kept.to;
+		recipient->given = kept.given;
+		recipient->refused_by_log = kept.refused_by_log;
+		recipient->refused_by_records = kept.refused_by_records;
+		recipient->is_given = kept.is_given;
+		recipient->awaits_reply = kept.awaits_reply;
+		recipient->told_us = kept.told_us;
+		recipient_enter(correlate, open, recipient);
+		/* Of those before it some may have become another message's. */
+		recipient->recipient.number = open->message.recipient_count = number;
+		recipient->recipient.has_changed = false;
+	}
+}
+
+/* From the facts alone: lines of it are found by its identifier. */
+static void guess_message(struct correlate *correlate, struct open_message *open)
+{
+	struct text queue_id = facts_text(&open->message.facts, FACT_MESSAGE_QUEUE_ID);
+
+	open->by_log = open->has_begin = true;
+	open->is_queued = facts_find(&open->message.facts, FACT_MESSAGE_QUEUED, &(struct fact_value){ .number = 0 });
+	open->size = facts_number(&open->message.facts, FACT_MESSAGE_SIZE, 0);
+	if (!queue_id.length)
+		return;
+	open->name = queue_name_of(queue_id);
+	open->name_hash = queue_name_hash(correlate, open->item.host, &open->name);
+}
+
+void correlate_restore_message(struct correlate *correlate, const struct message *message, struct text state)
+{
+	bool fits = get_number(&state) == layout(sizeof(struct open_message)), takes_refusals = false;
+	struct open_session *session = session_by_key(correlate, message->session_key);
+	struct item_state item = { .host = UINT64_MAX };
+	uint64_t recipient_count = 0;
+	struct open_message *open;
+	struct host *host;
+
+	if (fits)
+		(void)get(&state, &item, sizeof item);
+	host = host_of(correlate, item.host);
+	open = message_restore(correlate, message, host ? host : guess_host(correlate, &message->facts, FACT_MESSAGE_HOST));
+	if (!open)
+		return;
+	fits = fits && host;
+	if (fits) {
+		takes_refusals = get_number(&state);
+		recipient_count = get_number(&state);
+		open->instance = origin_instance(correlate->origins, host, get_text(&state));
+		get_newest(correlate, &state, &open->message.facts);
+		(void)get(&state, (char *)open + MESSAGE_VALUES, sizeof *open - MESSAGE_VALUES);
+		open->item.touched_us = item.touched_us;
+		open->item.due_us = item.due_us;
+		open->item.waits = item.waits;
+	} else {
+		guess_message(correlate, open);
+	}
+	if (session && fits)
+		session_take_back(session, open);
+	else if (session)
+		session_take(session, open);
+	restore_recipients(correlate, open, message, &state, fits);
+	if (recipient_count > open->message.recipient_count)
+		open->message.recipient_count = (uint32_t)recipient_count;
+	if (open->name_hash)
+		(void)open_table_add(&correlate->messages, open->name_hash, open);
+	link_enter_front(correlate, open);
+	if (open->waits_hash)
+		(void)open_table_add(&correlate->waiting, open->waits_hash, open);
+	if (open->id_hash)
+		(void)open_table_add(&correlate->ids, open->id_hash, open);
+	correlate->formats |= 1u << open->format;
+	if (takes_refusals && open->message.session)
+		((struct open_session *)open->message.session)->refused = open;
+	item_restore(correlate, &open->item, fits && item.is_ending);
+}
+
+/* ---- of neither ---- */
+
+static void put_hosts(struct correlate *correlate, size_t *used)
+{
+	const struct origins *origins = correlate->origins;
+	struct origin_name name;
+
+	put_number(correlate, used, origin_host_count(origins));
+	for (unsigned i = 0; i < origin_host_count(origins); i++) {
+		const struct host *host = origin_host_at(origins, i);
+
+		put_number(correlate, used, host->now_us);
+		put_number(correlate, used, host->behind);
+		put_number(correlate, used, host->has_records);
+		put_number(correlate, used, host->is_tied);
+	}
+	for (size_t i = 0; origin_name_at(origins, i, &name); i++) {
+		put_number(correlate, used, name.host->number);
+		put_text(correlate, used, name.text);
+	}
+	put_number(correlate, used, UINT64_MAX);
+	for (unsigned i = 0; i < origin_instance_count(origins); i++) {
+		const struct instance *instance = origin_instance_at(origins, i);
+
+		put_number(correlate, used, instance->host->number);
+		put_number(correlate, used, instance->has_queue);
+		put_text(correlate, used, instance->name);
+	}
+	put_number(correlate, used, UINT64_MAX);
+}
+
+static void get_hosts(struct correlate *correlate, struct text *state)
+{
+	uint64_t count = get_number(state), number;
+
+	origins_restore(correlate->origins, (unsigned)(count < ORIGIN_HOSTS_MAX ? count : ORIGIN_HOSTS_MAX));
+	for (uint64_t i = 0; i < count && state->length; i++) {
+		struct host *host = host_of(correlate, i);
+		uint64_t now_us = get_number(state), behind = get_number(state), has_records = get_number(state);
+		bool is_tied = get_number(state);
+
+		if (!host)
+			continue;
+		host->is_tied = is_tied;
+		host->now_us = now_us;
+		host->behind = (unsigned)behind;
+		host->has_records = has_records;
+	}
+	while ((number = get_number(state)) != UINT64_MAX && state->length)
+		origins_restore_name(correlate->origins, (unsigned)number, get_text(state));
+	while ((number = get_number(state)) != UINT64_MAX && state->length) {
+		bool has_queue = get_number(state);
+		struct host *host = host_of(correlate, number);
+		struct instance *instance = host ? origin_instance(correlate->origins, host, get_text(state)) : NULL;
+
+		if (instance)
+			instance->has_queue = has_queue;
+	}
+	origins_add_ties(correlate->origins);
+}
+
+/* Hosts by their numbers, which are the same again. */
+static void put_notes(struct correlate *correlate, size_t *used)
+{
+	put_number(correlate, used, correlate->note_turn);
+	for (unsigned i = 0; correlate->notes.count && i < LINK_NOTES_MAX; i++) {
+		struct link_note note = correlate->note_ring[i];
+
+		if (!note.hash)
+			continue;
+		put_number(correlate, used, i);
+		put_number(correlate, used, note.host ? note.host->number : UINT64_MAX);
+		put_number(correlate, used, note.parent_host->number);
+		note.host = note.parent_host = NULL;
+		put(correlate, used, &note, sizeof note);
+	}
+	put_number(correlate, used, UINT64_MAX);
+}
+
+static void get_notes(struct correlate *correlate, struct text *state)
+{
+	uint64_t turn = get_number(state), place;
+
+	correlate->note_turn = (unsigned)(turn % LINK_NOTES_MAX);
+	while ((place = get_number(state)) != UINT64_MAX && state->length) {
+		struct link_note *note = link_note_at(correlate, (unsigned)(place % LINK_NOTES_MAX));
+		uint64_t host = get_number(state), parent = get_number(state);
+
+		if (!note)
+			return;
+		(void)get(state, note, sizeof *note);
+		note->host = host_of(correlate, host);
+		note->parent_host = host_of(correlate, parent);
+		if (!note->parent_host || open_table_add(&correlate->notes, note->hash, note) != 0)
+			note->hash = 0;
+	}
+}
+
+static void put_gaps(struct correlate *correlate, size_t *used)
+{
+	put_number(correlate, used, correlate->gap_count);
+	for (unsigned i = 0; i < correlate->gap_count && i < RECORD_GAPS_MAX; i++) {
+		put_number(correlate, used, correlate->gaps[i].host->number);
+		put_number(correlate, used, correlate->gaps[i].from_us);
+		put_number(correlate, used, correlate->gaps[i].until_us);
+	}
+}
+
+static void get_gaps(struct correlate *correlate, struct text *state)
+{
+	uint64_t count = get_number(state);
+
+	for (unsigned i = 0; i < count && i < RECORD_GAPS_MAX && state->length; i++) {
+		correlate->gaps[i].host = host_of(correlate, get_number(state));
+		correlate->gaps[i].from_us = get_number(state);
+		correlate->gaps[i].until_us = get_number(state);
+	}
+	correlate->gap_count = (unsigned)count;
+}
+
+/* Facts as bytes mean the same while there are as many of them. */
+static uint64_t facts_version(void)
+{
+	return (uint64_t)FACT_COUNT << 32 | JOIN_COUNT;
+}
+
+static void put_logins(struct correlate *correlate, size_t *used)
+{
+	put_number(correlate, used, facts_version());
+	for (const struct open_login *open = correlate->first_login; open; open = open->next) {
+		if (!open->hash)
+			continue;
+		put_number(correlate, used, open->hash);
+		put_number(correlate, used, open->login.time_us);
+		put_number(correlate, used, open->login.session_key);
+		put_text(correlate, used, facts_bytes(&open->login.facts));
+	}
+	put_number(correlate, used, 0);
+}
+
+static void get_login(struct correlate *correlate, uint64_t hash, struct text *state)
+{
+	uint64_t time_us = get_number(state), session_key = get_number(state);
+	struct text text = get_text(state);
+	struct open_login *open = login_open(correlate, time_us, hash);
+	unsigned char *bytes = malloc(text.length + 1);
+	struct facts facts;
+
+	if (open)
+		open->login.session_key = session_key;
+	if (open && bytes && text.length) {
+		memcpy(bytes, text.start, text.length);
+		if (facts_borrow(&facts, bytes, text.length, NULL))
+			facts_copy(correlate, &open->login.facts, &facts);
+	}
+	free(bytes);
+}
+
+static void get_logins(struct correlate *correlate, struct text *state)
+{
+	uint64_t hash;
+
+	if (get_number(state) != facts_version())
+		return;
+	while ((hash = get_number(state)) && state->length)
+		get_login(correlate, hash, state);
+}
+
+static size_t layouts(void)
+{
+	return sizeof(struct open_session) + sizeof(struct open_message) + sizeof(struct open_recipient) + sizeof(struct link_note);
+}
+
+struct text correlate_state(struct correlate *correlate)
+{
+	size_t used = 0;
+
+	put_number(correlate, &used, layout(layouts()));
+	/* Hashes of what is open hold on. */
+	put_number(correlate, &used, correlate->seed);
+	put_number(correlate, &used, correlate->has_records);
+	put_number(correlate, &used, correlate->finds_clients);
+	put_number(correlate, &used, correlate->has_verdicts);
+	put_number(correlate, &used, correlate->swept_us);
+	put_hosts(correlate, &used);
+	put_notes(correlate, &used);
+	put_gaps(correlate, &used);
+	put_logins(correlate, &used);
+	return (struct text){ correlate->state, used };
+}
+
+void correlate_restore(struct correlate *correlate, struct text state)
+{
+	if (get_number(&state) != layout(layouts()))
+		return;
+	correlate->seed = get_number(&state);
+	correlate->has_records = get_number(&state);
+	correlate->finds_clients = get_number(&state);
+	correlate->has_verdicts = get_number(&state);
+	correlate->swept_us = get_number(&state);
+	get_hosts(correlate, &state);
+	get_notes(correlate, &state);
+	get_gaps(correlate, &state);
+	get_logins(correlate, &state);
+}

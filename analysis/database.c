@@ -1,0 +1,420 @@
+/* database.c - what is asked of SQLite, and what its errors mean. */
+#include "analysis/database.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "common/escape.h"
+
+struct statement {
+	struct statement *next;
+	struct database *database;
+	sqlite3_stmt *prepared;
+};
+
+/* What SQLite is told of a test. */
+struct added_test {
+	struct added_test *next;
+	const char *name;
+	database_test *test;
+	const void *context;
+};
+
+struct database {
+	sqlite3 *handle;
+	char *path;
+	struct added_test *tests;
+	struct statement *statements;
+};
+
+static int error_of(sqlite3 *handle, int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_FORMAT:
+		return -EBADMSG;
+	case SQLITE_CONSTRAINT:
+		return -EEXIST;
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+		return -EACCES;
+	case SQLITE_TOOBIG:
+		return -EFBIG;
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN: {
+		int system = handle ? sqlite3_system_errno(handle) : 0;
+
+		/* A write that found no room may be told as an I/O error. */
+		return system > 0 ? -system : -EIO;
+	}
+	default:
+		return -EINVAL;
+	}
+}
+
+static void say(const struct database *database, const char *what, struct problem *problem)
+{
+	problem_set(problem, "%s '%s': %s", what, database->path, sqlite3_errmsg(database->handle));
+}
+
+void database_explain(const struct database *database, int error, struct problem *problem)
+{
+	switch (-error) {
+	case ENOSPC:
+		problem_set(problem, "cannot write '%s': no space left on its disk", database->path);
+		break;
+	case EBADMSG:
+		problem_set(problem, "'%s' is damaged, or no database: %s", database->path, sqlite3_errmsg(database->handle));
+		break;
+	case EBUSY:
+		problem_set(problem, "'%s' is held by another process", database->path);
+		break;
+	default:
+		say(database, "cannot use", problem);
+	}
+}
+
+/* SQLite gives a file that it makes mode 0644; those beside it (-wal, -shm) get the mode of the file. */
+static int make_file(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+
+	if (fd < 0)
+		return -errno;
+	(void)close(fd);
+	return 0;
+}
+
+static int set_up(struct database *database, enum database_access access, struct problem *problem)
+{
+	int64_t ignored;
+
+	(void)sqlite3_extended_result_codes(database->handle, 1);
+	(void)sqlite3_busy_timeout(database->handle, DATABASE_WAIT_MS);
+	/* A file that others made may hold views and triggers that call functions. */
+	(void)sqlite3_db_config(database->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	(void)sqlite3_db_config(database->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	(void)sqlite3_db_config(database->handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	/* A name in double quotes that is no column is not to become a text. */
+	(void)sqlite3_db_config(database->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	(void)sqlite3_db_config(database->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	if (access == DATABASE_READ)
+		return database_number(database, "SELECT count(*) FROM sqlite_schema", &ignored, problem);
+	return database_run(database, "PRAGMA page_size=16384; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF;", problem);
+}
+
+/* Its count of memory takes a lock at each allocation, and nobody asks for it. */
+static void set_up_library(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+int database_open(struct database **ret_database, const char *path, enum database_access access, struct problem *problem)
+{
+	const int flags = (access == DATABASE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX |
+		SQLITE_OPEN_EXRESCODE;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct database *database = calloc(1, sizeof *database);
+	int code, error = -ENOMEM;
+
+	(void)pthread_once(&once, set_up_library);
+
+	if (!database)
+		return -ENOMEM;
+	database->path = strdup(path);
+	if (!database->path)
+		goto failed;
+	error = access == DATABASE_CREATE ? make_file(path) : 0;
+	if (error) {
+		problem_set(problem, "cannot make '%s': %s", path, strerror(-error));
+		goto failed;
+	}
+	code = sqlite3_open_v2(path, &database->handle, flags, NULL);
+	error = error_of(database->handle, code);
+	if (error) {
+		problem_set(problem, "cannot open '%s': %s", path,
+			    error == -ENOMEM ? strerror(ENOMEM) : error == -EIO ? sqlite3_errstr(code) : strerror(-error));
+		goto failed;
+	}
+	error = set_up(database, access, problem);
+	if (error)
+		goto failed;
+	*ret_database = database;
+	return 0;
+failed:
+	database_close(database);
+	return error;
+}
+
+void database_close(struct database *database)
+{
+	if (!database)
+		return;
+	while (database->statements) {
+		struct statement *statement = database->statements;
+
+		database->statements = statement->next;
+		(void)sqlite3_finalize(statement->prepared);
+		free(statement);
+	}
+	(void)sqlite3_close(database->handle);
+	while (database->tests) {
+		struct added_test *added = database->tests;
+
+		database->tests = added->next;
+		free(added);
+	}
+	free(database->path);
+	free(database);
+}
+
+const char *database_path(const struct database *database)
+{
+	return database->path;
+}
+
+void database_set_cache(struct database *database, unsigned kilobytes)
+{
+	char *sql = sqlite3_mprintf("PRAGMA cache_size=-%u", kilobytes);
+
+	if (sql)
+		(void)sqlite3_exec(database->handle, sql, NULL, NULL, NULL);
+	sqlite3_free(sql);
+}
+
+int database_run(struct database *database, const char *sql, struct problem *problem)
+{
+	int error = error_of(database->handle, sqlite3_exec(database->handle, sql, NULL, NULL, NULL));
+
+	if (error)
+		database_explain(database, error, problem);
+	return error;
+}
+
+int database_pack(struct database *database, struct problem *problem)
+{
+	/* In memory the copy would be as large as a day. */
+	int error = database_run(database, "PRAGMA temp_store=FILE; VACUUM", problem);
+
+	(void)database_run(database, "PRAGMA temp_store=MEMORY", NULL);
+	return error;
+}
+
+int database_number(struct database *database, const char *sql, int64_t *ret_number, struct problem *problem)
+{
+	sqlite3_stmt *prepared = NULL;
+	int code = sqlite3_prepare_v2(database->handle, sql, -1, &prepared, NULL), error;
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(prepared);
+	error = error_of(database->handle, code);
+	if (error)
+		database_explain(database, error, problem);
+	else
+		*ret_number = code == SQLITE_ROW ? sqlite3_column_int64(prepared, 0) : 0;
+	(void)sqlite3_finalize(prepared);
+	return error;
+}
+
+int database_begin(struct database *database, struct problem *problem)
+{
+	return database_run(database, "BEGIN IMMEDIATE", problem);
+}
+
+int database_commit(struct database *database, struct problem *problem)
+{
+	int error = database_run(database, "COMMIT", problem);
+
+	if (error)
+		database_rollback(database);
+	return error;
+}
+
+void database_rollback(struct database *database)
+{
+	if (database_is_in_transaction(database))
+		(void)sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+bool database_is_in_transaction(const struct database *database)
+{
+	return !sqlite3_get_autocommit(database->handle);
+}
+
+static void call_test(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	const struct added_test *added = sqlite3_user_data(context);
+	struct database_value value = { .is_text = false };
+	int type = sqlite3_value_type(values[1]);
+
+	(void)count;
+	if (type == SQLITE_TEXT || type == SQLITE_BLOB) {
+		const char *bytes = sqlite3_value_blob(values[1]);
+
+		value.is_text = true;
+		value.text = (struct text){ bytes ? bytes : "", (size_t)sqlite3_value_bytes(values[1]) };
+	} else {
+		value.number = (uint64_t)sqlite3_value_int64(values[1]);
+	}
+	sqlite3_result_int(context, type != SQLITE_NULL && added->test(added->context, (uint64_t)sqlite3_value_int64(values[0]), &value));
+}
+
+int database_add_test(struct database *database, const char *name, database_test *test, const void *context)
+{
+	struct added_test *added = database->tests;
+
+	while (added && strcmp(added->name, name) != 0)
+		added = added->next;
+	if (added) {
+		added->test = test;
+		added->context = context;
+		return 0;
+	}
+	added = malloc(sizeof *added);
+	if (!added)
+		return -ENOMEM;
+	*added = (struct added_test){ database->tests, name, test, context };
+	database->tests = added;
+	return error_of(database->handle, sqlite3_create_function_v2(database->handle, name, 2,
+								      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, added,
+								      call_test, NULL, NULL, NULL));
+}
+
+int statement_new(struct statement **ret_statement, struct database *database, const char *sql, struct problem *problem)
+{
+	struct statement *statement = calloc(1, sizeof *statement);
+	int error = statement ? error_of(database->handle, sqlite3_prepare_v3(database->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
+									       &statement->prepared, NULL)) : -ENOMEM;
+
+	if (error) {
+		database_explain(database, error, problem);
+		free(statement);
+		return error;
+	}
+	statement->database = database;
+	statement->next = database->statements;
+	database->statements = statement;
+	*ret_statement = statement;
+	return 0;
+}
+
+void statement_free(struct statement *statement)
+{
+	struct statement **link;
+
+	if (!statement)
+		return;
+	for (link = &statement->database->statements; *link != statement; link = &(*link)->next)
+		;
+	*link = statement->next;
+	(void)sqlite3_finalize(statement->prepared);
+	free(statement);
+}
+
+void statement_clear(struct statement *statement)
+{
+	(void)sqlite3_clear_bindings(statement->prepared);
+}
+
+void statement_bind_number(struct statement *statement, int parameter, uint64_t number)
+{
+	(void)sqlite3_bind_int64(statement->prepared, parameter, (int64_t)number);
+}
+
+void statement_bind_bytes(struct statement *statement, int parameter, struct text bytes)
+{
+	(void)sqlite3_bind_blob64(statement->prepared, parameter, bytes.start, bytes.length, SQLITE_STATIC);
+}
+
+void statement_bind_text(struct statement *statement, int parameter, struct text text)
+{
+	if (text.start && escape_is_utf8(text))
+		(void)sqlite3_bind_text64(statement->prepared, parameter, text.start, text.length, SQLITE_STATIC, SQLITE_UTF8);
+	else
+		statement_bind_bytes(statement, parameter, text);
+}
+
+int statement_step(struct statement *statement)
+{
+	int code = sqlite3_step(statement->prepared), error;
+
+	if (code == SQLITE_ROW)
+		return 1;
+	error = error_of(statement->database->handle, code);
+	(void)sqlite3_reset(statement->prepared);
+	return error;
+}
+
+int statement_run(struct statement *statement)
+{
+	int more;
+
+	do
+		more = statement_step(statement);
+	while (more > 0);
+	return more;
+}
+
+void statement_reset(struct statement *statement)
+{
+	(void)sqlite3_reset(statement->prepared);
+}
+
+bool statement_is_null(const struct statement *statement, int column)
+{
+	return sqlite3_column_type(statement->prepared, column) == SQLITE_NULL;
+}
+
+uint64_t statement_number(const struct statement *statement, int column)
+{
+	return (uint64_t)sqlite3_column_int64(statement->prepared, column);
+}
+
+struct text statement_text(const struct statement *statement, int column)
+{
+	if (statement_is_null(statement, column))
+		return TEXT_NONE;
+	/* A BLOB of no bytes has no address. */
+	const char *bytes = sqlite3_column_blob(statement->prepared, column);
+
+	return (struct text){ bytes ? bytes : "", (size_t)sqlite3_column_bytes(statement->prepared, column) };
+}
+
+int statement_columns(const struct statement *statement)
+{
+	return sqlite3_column_count(statement->prepared);
+}
+
+const char *statement_column_name(const struct statement *statement, int column)
+{
+	return sqlite3_column_name(statement->prepared, column);
+}
+
+uint64_t database_changes(const struct database *database)
+{
+	return (uint64_t)sqlite3_changes64(database->handle);
+}
+
+int64_t database_last_row(const struct database *database)
+{
+	return sqlite3_last_insert_rowid(database->handle);
+}

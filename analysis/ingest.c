@@ -1,0 +1,425 @@
+/* ingest.c - the loop: Redis gives records, each after the log lines before it; then what else the logs have. */
+#include "analysis/ingest.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "analysis/hosts.h"
+#include "analysis/ingest_queue.h"
+#include "analysis/ingest_redis.h"
+#include "analysis/store_join.h"
+#include "analysis/store_rollup.h"
+
+enum {
+	WAIT_MS = 200,
+	LINES_AT_ONCE = 20000,		/* then signals, commits and Redis are looked at */
+	SECOND_US = 1000000,
+	PROGRESS_US = SECOND_US / 2,
+	HOLD_US = 60 * SECOND_US,	/* so long logs wait for Redis: what belongs together is to come together */
+	GIVE_UP_US = 30 * SECOND_US,	/* so long Redis is tried where inputs are read once */
+};
+
+static const uint64_t prune_every_us = UINT64_C(3600) * SECOND_US;
+/* A day is counted an hour after its end, and where it changes at most once an hour again; one at a time. */
+static const uint64_t count_every_us = UINT64_C(60) * SECOND_US, count_again_us = UINT64_C(3600) * SECOND_US;
+enum { COUNTED_MAX = 16 };
+
+struct ingest {
+	struct ingest_options options;
+	struct hosts hosts;
+	struct source_table *sources;
+	struct store *store;
+	struct correlate *correlate;
+	struct ingest_logs *logs;
+	struct ingest_redis *redis;	/* NULL: it is not read */
+	uint16_t *stream_sources;	/* of each partition */
+	unsigned lines_left;		/* until others are looked at */
+	bool has_news;			/* for a commit */
+	uint64_t committed_us, pruned_us, shown_us, failing_us, counted_us;
+	struct {
+		store_day day;
+		uint64_t counted_us;	/* 0: the place is free */
+	} counted[COUNTED_MAX];		/* the last days */
+	unsigned next_counted;
+	uint64_t gaps;
+	unsigned days_deleted;
+	char host_name[256];
+	struct ingest_queue queue;
+};
+
+static uint64_t clock_us(clockid_t clock)
+{
+	struct timespec now;
+
+	(void)clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * SECOND_US + (uint64_t)now.tv_nsec / 1000;
+}
+
+static bool is_stopping(const struct ingest *ingest)
+{
+	return *ingest->options.stopping;
+}
+
+/* ---- what comes ---- */
+
+static void give_line(struct ingest *ingest, const struct ingest_line *line)
+{
+	correlate_event(ingest->correlate, line->event, line->source);
+	ingest_logs_taken(ingest->logs);
+	ingest->has_news = true;
+	ingest->lines_left--;
+}
+
+/* Lines up to that time. False: there may be more of them. */
+static bool give_lines(struct ingest *ingest, uint64_t until_us)
+{
+	struct ingest_line line;
+
+	while (ingest->lines_left && !is_stopping(ingest)) {
+		if (!ingest_logs_next(ingest->logs, &line) || line.time_us > until_us)
+			return true;
+		give_line(ingest, &line);
+	}
+	return false;
+}
+
+static bool is_commit_due(const struct ingest *ingest)
+{
+	if (!ingest->has_news)
+		return false;
+	return store_pending(ingest->store) >= INGEST_PENDING_MAX ||
+	       clock_us(CLOCK_MONOTONIC) - ingest->committed_us >= ingest->options.config->commit_interval_us;
+}
+
+/* A record comes after the lines before it, and in the next commit where one is due. */
+static bool wants_record(void *context, const struct input_record *record)
+{
+	struct ingest *ingest = context;
+	uint64_t time_us;
+
+	if (is_stopping(ingest) || is_commit_due(ingest))
+		return false;
+	return time_parse(input_record_text(record, FIELD_TIME), &time_us) != 0 || give_lines(ingest, time_us);
+}
+
+static bool take_record(void *context, const struct input_record *record)
+{
+	struct ingest *ingest = context;
+
+	ingest->gaps += input_record_is(record, STAGE_GAP);
+	correlate_record(ingest->correlate, record, ingest->stream_sources[record->partition]);
+	ingest->has_news = true;
+	return true;
+}
+
+static void say(void *context, const char *sentence)
+{
+	const struct ingest *ingest = context;
+
+	ingest->options.notice(ingest->options.context, sentence);
+}
+
+/* ---- opening ---- */
+
+static int open_store(struct ingest *ingest, struct problem *problem)
+{
+	const struct store_options options = {
+		.directory = ingest->options.config->store, .sources = ingest->sources, .is_bulk = !ingest->options.follows,
+	};
+
+	return store_open(&ingest->store, &options, problem);
+}
+
+static int open_join(struct ingest *ingest, struct problem *problem)
+{
+	struct correlate_options options;
+	struct correlate_sink sink;
+	int error;
+
+	correlate_defaults(&options);
+	options.hosts = &ingest->hosts;
+	options.memory_bytes = ingest->options.config->ingest_memory;
+	store_ended_sink(ingest->store, &sink);
+	error = correlate_new(&ingest->correlate, &options, &sink);
+	return error ? error : store_join_restore(ingest->store, ingest->correlate, problem);
+}
+
+static int open_logs(struct ingest *ingest, struct problem *problem)
+{
+	const struct ingest_options *options = &ingest->options;
+	const struct ingest_logs_options logs = {
+		.log = options->log, .follows = options->follows, .sources = ingest->sources, .notice = options->notice,
+		.context = options->context,
+	};
+	int error = ingest_logs_new(&ingest->logs, &logs, ingest->store, problem);
+
+	if (!error)
+		error = ingest_logs_add_files(ingest->logs, options->logs, options->log_count);
+	if (!error && options->reads_journal)
+		error = ingest_logs_add_journal(ingest->logs, options->journal_directory, problem);
+	return error;
+}
+
+static int open_redis(struct ingest *ingest, struct problem *problem)
+{
+	const struct config *config = ingest->options.config;
+	const struct input_listener listener = { .wants = wants_record, .record = take_record, .notice = say, .context = ingest };
+	struct input_redis_options options = {
+		.prefix = config->stream_prefix, .partitions = (unsigned)config->partitions, .start = INPUT_FROM_ID,
+	};
+	int error;
+
+	config_redis_options(config, &options.redis);
+	error = ingest_redis_new(&ingest->redis, &options, &listener, config->consumer_group, ingest->store, problem);
+	ingest->stream_sources = calloc(options.partitions, sizeof *ingest->stream_sources);
+	if (!ingest->stream_sources)
+		error = -ENOMEM;
+	for (unsigned i = 0; i < options.partitions && !error; i++) {
+		const char *key;
+
+		(void)input_redis_place(ingest_redis_input(ingest->redis), i, &key);
+		ingest->stream_sources[i] = source_number(ingest->sources, SOURCE_STREAM, text_of(key));
+	}
+	return error;
+}
+
+static int open_queue(struct ingest *ingest, struct problem *problem)
+{
+	const struct ingest_options *options = &ingest->options;
+
+	if (!options->queue_host)
+		(void)gethostname(ingest->host_name, sizeof ingest->host_name - 1);
+	ingest->queue = (struct ingest_queue){
+		.file = options->queue_file, .host = options->queue_host ? options->queue_host : ingest->host_name,
+		.correlate = ingest->correlate, .sources = ingest->sources, .store = ingest->store, .notice = options->notice,
+		.context = options->context,
+	};
+	return ingest_queue_load(&ingest->queue, problem);
+}
+
+int ingest_open(struct ingest **ret_ingest, const struct ingest_options *options, struct problem *problem)
+{
+	struct ingest *ingest = calloc(1, sizeof *ingest);
+	int error = ingest ? 0 : -ENOMEM;
+
+	if (error)
+		return error;
+	ingest->options = *options;
+	ingest->hosts.pairs = &options->config->hosts;
+	ingest->committed_us = clock_us(CLOCK_MONOTONIC);
+	ingest->sources = source_table_new();
+	if (!ingest->sources)
+		error = -ENOMEM;
+	if (!error)
+		error = open_store(ingest, problem);
+	if (!error)
+		error = open_join(ingest, problem);
+	if (!error)
+		error = open_logs(ingest, problem);
+	if (!error && options->reads_redis)
+		error = open_redis(ingest, problem);
+	if (!error && options->reads_queue)
+		error = open_queue(ingest, problem);
+	if (error) {
+		ingest_close(ingest);
+		return error;
+	}
+	*ret_ingest = ingest;
+	return 0;
+}
+
+void ingest_close(struct ingest *ingest)
+{
+	if (!ingest)
+		return;
+	ingest_redis_free(ingest->redis);
+	ingest_logs_free(ingest->logs);
+	correlate_free(ingest->correlate);
+	store_close(ingest->store);
+	source_table_free(ingest->sources);
+	free(ingest->stream_sources);
+	free(ingest);
+}
+
+/* ---- commits ---- */
+
+static int commit(struct ingest *ingest, struct problem *problem)
+{
+	int error = ingest_logs_keep(ingest->logs, problem);
+
+	if (!error && ingest->redis)
+		error = ingest_redis_keep(ingest->redis, problem);
+	if (!error)
+		error = store_join_commit(ingest->store, ingest->correlate, problem);
+	if (error)
+		return error;
+	if (ingest->redis)
+		ingest_redis_acknowledge(ingest->redis);
+	ingest->has_news = false;
+	ingest->committed_us = clock_us(CLOCK_MONOTONIC);
+	return 0;
+}
+
+static int prune(struct ingest *ingest, struct problem *problem)
+{
+	const struct store_retention retention = { ingest->options.config->store_keep_us, ingest->options.config->store_size };
+	unsigned days = 0;
+	int error = store_prune(ingest->store, &retention, clock_us(CLOCK_REALTIME), &days, problem);
+
+	ingest->days_deleted += days;
+	ingest->pruned_us = clock_us(CLOCK_MONOTONIC);
+	return error;
+}
+
+static bool was_just_counted(const struct ingest *ingest, store_day day, uint64_t now_us)
+{
+	for (unsigned i = 0; i < COUNTED_MAX; i++)
+		if (ingest->counted[i].counted_us && ingest->counted[i].day == day && now_us - ingest->counted[i].counted_us < count_again_us)
+			return true;
+	return false;
+}
+
+/* The newest day that is over and has not been counted. A report would do without: what fails is tried again. */
+static void count_a_day(struct ingest *ingest, uint64_t now_us)
+{
+	const char *directory = ingest->options.config->store;
+	store_day today = store_day_of(clock_us(CLOCK_REALTIME) - count_again_us), *days = NULL;
+	struct problem ignored;
+	size_t count = 0;
+
+	ingest->counted_us = now_us;
+	(void)store_days_list(directory, &days, &count, &ignored);
+	for (size_t i = 0; i < count; i++) {
+		if (days[i] >= today || was_just_counted(ingest, days[i], now_us) || store_rollup_is_made(directory, days[i]))
+			continue;
+		(void)store_rollup_make(directory, days[i], &ignored);
+		ingest->counted[ingest->next_counted].day = days[i];
+		ingest->counted[ingest->next_counted].counted_us = now_us;
+		ingest->next_counted = (ingest->next_counted + 1) % COUNTED_MAX;
+		break;
+	}
+	free(days);
+}
+
+static int keep_up(struct ingest *ingest, struct problem *problem)
+{
+	int error = is_commit_due(ingest) ? commit(ingest, problem) : 0;
+	uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+
+	if (!error && ingest->options.follows && now_us - ingest->counted_us >= count_every_us)
+		count_a_day(ingest, now_us);
+
+	if (!error && now_us - ingest->pruned_us >= prune_every_us)
+		error = prune(ingest, problem);
+	if (ingest->options.progress && now_us - ingest->shown_us >= PROGRESS_US) {
+		ingest->shown_us = now_us;
+		ingest->options.progress(ingest->options.context);
+	}
+	return error;
+}
+
+/* ---- the loop ---- */
+
+/* Waits for Redis where nothing else is to be done. -ENOTCONN: it does not answer, and nobody waits for it. */
+static int poll_redis(struct ingest *ingest, bool may_wait, struct problem *problem)
+{
+	struct input_redis *input = ingest_redis_input(ingest->redis);
+	enum redis_failure failure = input_redis_poll(input, may_wait ? WAIT_MS : 0, problem);
+	uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+
+	if (!failure) {
+		ingest->failing_us = 0;
+		return 0;
+	}
+	if (!ingest->failing_us) {
+		ingest->failing_us = now_us;
+		if (ingest->options.follows && !input_redis_is_following(input))
+			ingest->options.notice(ingest->options.context, problem->text);
+	}
+	if (!ingest->options.follows && (now_us - ingest->failing_us > GIVE_UP_US || failure == REDIS_OPERATOR ||
+					 (failure == REDIS_RECONNECT && !input_redis_is_following(input))))
+		return -ENOTCONN;
+	return 0;
+}
+
+/* Whether lines need not wait for records any longer. */
+static bool is_free(const struct ingest *ingest)
+{
+	if (!ingest->redis)
+		return true;
+	if (ingest->failing_us)
+		return clock_us(CLOCK_MONOTONIC) - ingest->failing_us > HOLD_US;
+	return input_redis_is_at_end(ingest_redis_input(ingest->redis));
+}
+
+/* One round. *ret_idle: there was nothing. */
+static int look(struct ingest *ingest, bool may_wait, bool *ret_idle, struct problem *problem)
+{
+	int error = 0;
+	bool is_done;
+
+	ingest->lines_left = LINES_AT_ONCE;
+	ingest_logs_look_again(ingest->logs);
+	if (ingest->redis)
+		error = poll_redis(ingest, may_wait, problem);
+	else if (may_wait)
+		(void)poll(NULL, 0, WAIT_MS);
+	if (error)
+		return error;
+	is_done = is_free(ingest) && give_lines(ingest, UINT64_MAX);
+	*ret_idle = is_done && ingest->lines_left == LINES_AT_ONCE && !ingest->failing_us;
+	return 0;
+}
+
+/* A Redis that does not answer is no reason to lose what else was read. */
+static int finish(struct ingest *ingest, int error, struct problem *problem)
+{
+	struct problem later = { "" };
+	int failed = 0;
+
+	if (error && error != -ENOTCONN)
+		return error;
+	if (ingest->has_news)
+		failed = commit(ingest, &later);
+	else if (ingest->redis)		/* an acknowledgement may have failed before, and the group be gone */
+		ingest_redis_acknowledge(ingest->redis);
+	if (!failed)
+		failed = store_finish(ingest->store, &later);
+	if (failed)
+		*problem = later;
+	return failed ? failed : error;
+}
+
+int ingest_run(struct ingest *ingest, struct problem *problem)
+{
+	bool is_idle = false;
+	int error = prune(ingest, problem);
+
+	/* Of a bulk that was killed. */
+	if (!error && ingest->options.follows)
+		error = store_finish(ingest->store, problem);
+	while (!error && !is_stopping(ingest)) {
+		error = look(ingest, is_idle, &is_idle, problem);
+		if (!error && is_idle && ingest->options.reads_queue && ingest_queue_is_due(&ingest->queue))
+			error = ingest_queue_read(&ingest->queue, &ingest->has_news, problem);
+		if (error || (is_idle && !ingest->options.follows))
+			break;
+		error = keep_up(ingest, problem);
+	}
+	return finish(ingest, error, problem);
+}
+
+void ingest_counts(const struct ingest *ingest, struct ingest_counts *ret_counts)
+{
+	*ret_counts = (struct ingest_counts){
+		.gaps = ingest->gaps, .days_deleted = ingest->days_deleted, .queued = ingest->queue.entries, .queue_bad = ingest->queue.bad,
+	};
+	ingest_logs_counts(ingest->logs, &ret_counts->logs);
+	if (ingest->redis)
+		input_redis_counts(ingest_redis_input(ingest->redis), &ret_counts->redis);
+	correlate_counts(ingest->correlate, &ret_counts->join);
+	store_counts(ingest->store, &ret_counts->store);
+}

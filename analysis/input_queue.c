@@ -1,0 +1,184 @@
+/* input_queue.c - lines of JSON from a file, or from the program. */
+#include "analysis/input_queue.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+static const char command[] = "postqueue -j";
+
+struct input_queue {
+	FILE *file;
+	bool is_program;
+	uint64_t seen_us, lines, bad;
+	char *line;
+	size_t size;
+	json_t *object;			/* of the last entry, whose texts it lends */
+	struct queue_recipient *recipients;
+	size_t recipients_size;
+};
+
+static uint64_t time_of_file(FILE *file)
+{
+	struct stat info;
+
+	if (!file || fstat(fileno(file), &info) != 0)
+		return 0;
+	return (uint64_t)info.st_mtim.tv_sec * 1000000 + (uint64_t)info.st_mtim.tv_nsec / 1000;
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+int input_queue_open(struct input_queue **ret_queue, const char *path, struct problem *problem)
+{
+	struct input_queue *queue = calloc(1, sizeof *queue);
+	int error;
+
+	if (!queue)
+		return -ENOMEM;
+	queue->is_program = !path;
+	queue->seen_us = now_us();
+	queue->file = path ? fopen(path, "re") : popen(command, "re");
+	if (!queue->file) {
+		error = -errno;
+		problem_set(problem, "cannot read the queue from '%s': %s", path ? path : command, strerror(-error));
+		free(queue);
+		return error;
+	}
+	if (path)
+		queue->seen_us = time_of_file(queue->file);
+	*ret_queue = queue;
+	return 0;
+}
+
+int input_queue_close(struct input_queue *queue)
+{
+	int status = 0;
+
+	if (!queue)
+		return 0;
+	if (queue->is_program)
+		status = pclose(queue->file);
+	else
+		(void)fclose(queue->file);
+	json_decref(queue->object);
+	free(queue->recipients);
+	free(queue->line);
+	free(queue);
+	return status ? -EIO : 0;
+}
+
+uint64_t input_queue_time(const struct input_queue *queue)
+{
+	return queue->seen_us;
+}
+
+uint64_t input_queue_bad(const struct input_queue *queue)
+{
+	return queue->bad;
+}
+
+/* ---- lines ---- */
+
+/* 1: a line that is not too long; -1: one that is; 0: the end. */
+static int read_line(struct input_queue *queue, size_t *ret_length)
+{
+	size_t length = 0;
+	int byte;
+
+	while ((byte = getc_unlocked(queue->file)) != EOF && byte != '\n') {
+		if (length == queue->size && length < INPUT_QUEUE_LINE_MAX) {
+			size_t size = queue->size ? queue->size * 2 : 4096;
+			char *larger = realloc(queue->line, size);
+
+			if (!larger)
+				return -1;
+			queue->line = larger;
+			queue->size = size;
+		}
+		if (length < queue->size)
+			queue->line[length] = (char)byte;
+		length++;
+	}
+	if (byte == EOF && length == 0)
+		return 0;
+	queue->lines++;
+	*ret_length = length;
+	return length <= queue->size ? 1 : -1;
+}
+
+static struct text member(const json_t *object, const char *name)
+{
+	const json_t *value = json_object_get(object, name);
+
+	return json_is_string(value) ? (struct text){ json_string_value(value), json_string_length(value) } : TEXT_NONE;
+}
+
+static uint64_t number(const json_t *object, const char *name)
+{
+	json_int_t value = json_integer_value(json_object_get(object, name));
+
+	return value > 0 ? (uint64_t)value : 0;
+}
+
+static bool take_recipients(struct input_queue *queue, struct queue_entry *entry)
+{
+	const json_t *list = json_object_get(queue->object, "recipients"), *each;
+	size_t count = json_array_size(list), i;
+
+	if (count > queue->recipients_size) {
+		struct queue_recipient *larger = reallocarray(queue->recipients, count, sizeof *larger);
+
+		if (!larger)
+			return false;
+		queue->recipients = larger;
+		queue->recipients_size = count;
+	}
+	entry->recipients = queue->recipients;
+	json_array_foreach(list, i, each) {
+		struct queue_recipient recipient = { member(each, "address"), member(each, "delay_reason") };
+
+		if (recipient.address.length)
+			queue->recipients[entry->recipient_count++] = recipient;
+	}
+	return true;
+}
+
+/* False: the line is no message of the queue. */
+static bool take_entry(struct input_queue *queue, struct text line, struct queue_entry *entry)
+{
+	static const uint64_t second_us = 1000000, last_second = UINT64_C(253402300799);
+	uint64_t arrival;
+
+	json_decref(queue->object);
+	queue->object = json_loadb(line.start, line.length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+	arrival = number(queue->object, "arrival_time");
+	*entry = (struct queue_entry){
+		.queue_name = member(queue->object, "queue_name"), .queue_id = member(queue->object, "queue_id"),
+		.sender = member(queue->object, "sender"), .size = number(queue->object, "message_size"),
+		.arrival_us = arrival <= last_second ? arrival * second_us : 0, .seen_us = queue->seen_us, .line = queue->lines,
+	};
+	return entry->queue_id.length && entry->queue_name.length && entry->arrival_us && take_recipients(queue, entry);
+}
+
+int input_queue_next(struct input_queue *queue, struct queue_entry *ret_entry)
+{
+	size_t length = 0;
+	int more;
+
+	while ((more = read_line(queue, &length)) != 0) {
+		if (more > 0 && take_entry(queue, (struct text){ queue->line, length }, ret_entry))
+			return 1;
+		queue->bad += more < 0 || length > 0;
+	}
+	return ferror(queue->file) ? -EIO : 0;
+}

@@ -1,0 +1,229 @@
+/* output_text.c - tables for a person at a terminal: aligned, harmless, as wide as the terminal is. */
+#include <stdlib.h>
+
+#include "analysis/line.h"
+#include "analysis/output.h"
+#include "analysis/shell_word.h"
+
+enum { GAP = 2, LEAST = 8, WIDEST = 200 };
+
+/* How wide a text is when nothing is cut. */
+static size_t width_of(struct line *line, struct text text)
+{
+	line_start(line);
+	line->limit = 0;
+	line_put(line, text);
+	return line->columns;
+}
+
+static size_t cell_width(struct line *line, enum cell_type type, const struct cell *cell)
+{
+	char words[CELL_WORDS_MAX];
+
+	if (!cell->is_known)
+		return 1;
+	if (type == CELL_TEXT)
+		return width_of(line, cell->text);
+	cell_words(type, cell->number, words);
+	return strlen(words);
+}
+
+static void measure(struct line *line, const struct table *table, size_t *widths)
+{
+	const struct table_column *columns = table_columns(table);
+
+	for (unsigned i = 0; i < table_column_count(table); i++) {
+		widths[i] = strlen(columns[i].title);
+		for (size_t row = 0; row < table_row_count(table); row++) {
+			size_t width = cell_width(line, columns[i].type, &table_row(table, row)->cells[i]);
+
+			if (width > widths[i])
+				widths[i] = width < WIDEST ? width : WIDEST;
+		}
+	}
+}
+
+/* Takes from the widest text column, one column after the other, until all fits. */
+static void shrink(const struct table *table, size_t *widths, size_t limit)
+{
+	const struct table_column *columns = table_columns(table);
+	unsigned count = table_column_count(table);
+
+	for (;;) {
+		size_t all = (size_t)(count - 1) * GAP, widest = LEAST;
+		unsigned which = count;
+
+		for (unsigned i = 0; i < count; i++) {
+			all += widths[i];
+			if (columns[i].type == CELL_TEXT && widths[i] > widest) {
+				widest = widths[i];
+				which = i;
+			}
+		}
+		if (all <= limit || which == count)
+			return;
+		widths[which]--;
+	}
+}
+
+/* What a word begins with, and its colour. */
+static enum line_colour colour_of(struct text text)
+{
+	static const struct {
+		const char *begin;
+		enum line_colour colour;
+	} words[] = {
+		{ "pass", LINE_GREEN }, { "delivered", LINE_GREEN }, { "fail", LINE_RED }, { "reject", LINE_RED },
+		{ "bounced", LINE_RED }, { "expired", LINE_RED }, { "critical", LINE_RED }, { "deferred", LINE_YELLOW },
+		{ "softfail", LINE_YELLOW }, { "held", LINE_YELLOW }, { "quarantine", LINE_YELLOW }, { "warning", LINE_YELLOW },
+		{ "permerror", LINE_RED }, { "temperror", LINE_YELLOW }, { "aborted", LINE_YELLOW }, { "none", LINE_DIM },
+		{ "unknown", LINE_DIM },
+	};
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		size_t length = strlen(words[i].begin);
+
+		if (text.length >= length && memcmp(text.start, words[i].begin, length) == 0)
+			return words[i].colour;
+	}
+	return LINE_PLAIN;
+}
+
+static void write_line(struct output_page *page, struct line *line)
+{
+	struct text bytes;
+
+	/* Blanks at the end are nobody's. */
+	while (line->length && line->bytes[line->length - 1] == ' ' && !line->is_cut)
+		line->length--;
+	bytes = line_finish(line);
+	if (bytes.start)
+		(void)fwrite(bytes.start, 1, bytes.length, page->file);
+}
+
+static void put_cell(struct line *line, const struct table_column *column, const struct cell *cell, size_t start, size_t width)
+{
+	char words[CELL_WORDS_MAX];
+	enum line_colour colour = column->is_coloured && cell->is_known ? colour_of(cell->text) : LINE_PLAIN;
+
+	if (!cell->is_known) {
+		line_pad(line, column->type == CELL_TEXT ? start : start + width - 1);
+		line_put_words(line, "-");
+		return;
+	}
+	if (column->type == CELL_TEXT) {
+		line_pad(line, start);
+		if (colour != LINE_PLAIN)
+			line_set_colour(line, colour);
+		line_put_cut(line, cell->text, width);
+		if (colour != LINE_PLAIN)
+			line_set_colour(line, LINE_PLAIN);
+		return;
+	}
+	cell_words(column->type, cell->number, words);
+	line_pad(line, start + width - strlen(words));
+	line_put_words(line, words);
+}
+
+static void put_head(struct output_page *page, struct line *line, const struct table *table, const size_t *widths)
+{
+	const struct table_column *columns = table_columns(table);
+	size_t start = 0;
+
+	line_start(line);
+	line_set_colour(line, LINE_DIM);
+	for (unsigned i = 0; i < table_column_count(table); i++) {
+		line_pad(line, columns[i].type == CELL_TEXT ? start : start + widths[i] - strlen(columns[i].title));
+		line_put_words(line, columns[i].title);
+		start += widths[i] + GAP;
+	}
+	line_set_colour(line, LINE_PLAIN);
+	write_line(page, line);
+}
+
+static void put_row(struct output_page *page, struct line *line, const struct table *table, const struct table_row *row,
+		    const size_t *widths)
+{
+	const struct table_column *columns = table_columns(table);
+	size_t start = 0;
+	char *word;
+
+	line_start(line);
+	for (unsigned i = 0; i < table_column_count(table); i++) {
+		put_cell(line, &columns[i], &row->cells[i], start, widths[i]);
+		start += widths[i] + GAP;
+	}
+	write_line(page, line);
+	if (!page->shows_queries || !row->query.start)
+		return;
+	line_start(line);
+	line->limit = 0;
+	line_set_colour(line, LINE_DIM);
+	line_put_words(line, "    smtptrail search ");
+	word = shell_word_new(row->query);
+	line_put(line, word ? text_of(word) : row->query);
+	free(word);
+	line_set_colour(line, LINE_PLAIN);
+	write_line(page, line);
+	line->limit = page->width;
+}
+
+static void put_title(struct output_page *page, struct line *line, const struct table *table)
+{
+	size_t length = strlen(table_title(table));
+
+	if (page->table_count++)
+		(void)fputc('\n', page->file);
+	fprintf(page->file, "%s\n", table_title(table));
+	for (size_t i = 0; i < length; i++)
+		(void)fputs(page->is_ascii ? "-" : "\xe2\x94\x80", page->file);
+	(void)fputc('\n', page->file);
+	line->limit = page->width;
+}
+
+static void text_table(struct output_page *page, const struct table *table)
+{
+	struct line line = { .coloured = page->is_coloured };
+	size_t widths[TABLE_COLUMNS_MAX];
+
+	measure(&line, table, widths);
+	if (page->width)
+		shrink(table, widths, page->width);
+	put_title(page, &line, table);
+	if (table_row_count(table)) {
+		put_head(page, &line, table, widths);
+		for (size_t i = 0; i < table_row_count(table); i++)
+			put_row(page, &line, table, table_row(table, i), widths);
+	} else {
+		(void)fputs("nothing\n", page->file);
+	}
+	line.limit = 0;
+	for (size_t i = 0; i < table_note_count(table); i++) {
+		line_start(&line);
+		line_set_colour(&line, LINE_DIM);
+		line_put(&line, table_note(table, i));
+		line_set_colour(&line, LINE_PLAIN);
+		write_line(page, &line);
+	}
+	if (table_is_short(table))
+		(void)fputs("memory was short: rows are missing\n", page->file);
+	line_done(&line);
+}
+
+static void text_begin(struct output_page *page)
+{
+	char from[CELL_WORDS_MAX], until[CELL_WORDS_MAX];
+
+	if (!page->from_us || !page->until_us)
+		return;
+	cell_words(CELL_TIME, page->from_us, from);
+	cell_words(CELL_TIME, page->until_us, until);
+	fprintf(page->file, "%s to %s UTC\n\n", from, until);
+}
+
+static void text_end(struct output_page *page)
+{
+	(void)page;
+}
+
+const struct output output_text = { .name = "text", .begin = text_begin, .table = text_table, .end = text_end };

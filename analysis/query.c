@@ -1,0 +1,883 @@
+/* query.c - a query from text to a tree. */
+#include "analysis/query.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "analysis/query_internal.h"
+#include "analysis/when.h"
+
+#define SECOND UINT64_C(1000000)
+#define DAY (24 * 3600 * SECOND)
+
+enum { NEAR_MAX = 2, FIELD_NAME_MAX = 40 };
+
+struct parser {
+	const char *text, *at;
+	struct query *query;
+	uint64_t now_us;
+	query_saved *saved;
+	void *context;
+	unsigned depth;
+	struct problem *problem;
+	int error;
+};
+
+static struct query_node *parse_or(struct parser *parser);
+
+/* ---- errors ---- */
+
+#define FAIL(parser, ...) fail((parser), -EINVAL, __VA_ARGS__)
+
+__attribute__((format(printf, 3, 4)))
+static void *fail(struct parser *parser, int error, const char *format, ...)
+{
+	char words[300];
+	va_list arguments;
+
+	if (parser->error)
+		return NULL;
+	va_start(arguments, format);
+	(void)vsnprintf(words, sizeof words, format, arguments);
+	va_end(arguments);
+	parser->error = error;
+	problem_set(parser->problem, "query, column %zu: %s", (size_t)(parser->at - parser->text) + 1, words);
+	return NULL;
+}
+
+static unsigned least(unsigned a, unsigned b, unsigned c)
+{
+	return a < b ? (a < c ? a : c) : (b < c ? b : c);
+}
+
+/* Letters to change, add or leave out to make one of the other. */
+static unsigned distance(struct text a, const char *b)
+{
+	unsigned row[FIELD_NAME_MAX + 1];
+	size_t length = strlen(b);
+
+	if (a.length > FIELD_NAME_MAX || length > FIELD_NAME_MAX)
+		return UINT32_MAX;
+	for (size_t j = 0; j <= length; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; i <= a.length; i++) {
+		unsigned corner = row[0];
+
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= length; j++) {
+			unsigned above = row[j];
+
+			row[j] = least(row[j] + 1, row[j - 1] + 1, corner + (a.start[i - 1] != b[j - 1]));
+			corner = above;
+		}
+	}
+	return row[length];
+}
+
+static const char *nearest_field(struct text name)
+{
+	const char *nearest = NULL;
+	unsigned best = NEAR_MAX + 1;
+
+	for (const struct query_field_info *field = query_fields(); field->name; field++) {
+		unsigned far = distance(name, field->name);
+
+		if (far < best) {
+			best = far;
+			nearest = field->name;
+		}
+	}
+	return nearest;
+}
+
+static void *fail_field(struct parser *parser, struct text name)
+{
+	const char *near = nearest_field(name);
+
+	if (near)
+		return FAIL(parser, "no field '%.*s'; perhaps '%s'?", TEXT_ARGS(name), near);
+	return FAIL(parser, "no field '%.*s'; the fields are listed in smtptrail-query(7)", TEXT_ARGS(name));
+}
+
+/* ---- memory ---- */
+
+static void free_term(struct query_term *term)
+{
+	if (!term)
+		return;
+	pcre2_code_free(term->regex);
+	free(term->text);
+	free(term);
+}
+
+static void free_node(struct query_node *node)
+{
+	if (!node)
+		return;
+	free_node(node->left);
+	free_node(node->right);
+	free_term(node->term);
+	free(node);
+}
+
+void query_free(struct query *query)
+{
+	if (!query)
+		return;
+	free_node(query->root);
+	free(query);
+}
+
+/* Takes left and right, also where it fails. */
+static struct query_node *new_node(struct parser *parser, enum query_node_kind kind, struct query_node *left,
+				   struct query_node *right)
+{
+	struct query_node *node = NULL;
+
+	if (!parser->error)
+		node = calloc(1, sizeof *node);
+	if (!node) {
+		free_node(left);
+		free_node(right);
+		return fail(parser, -ENOMEM, "%s", strerror(ENOMEM));
+	}
+	*node = (struct query_node){ .kind = kind, .left = left, .right = right };
+	return node;
+}
+
+/* ---- words ---- */
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static bool is_empty(const char *text)
+{
+	while (is_blank(*text))
+		text++;
+	return !*text;
+}
+
+static void skip_blanks(struct parser *parser)
+{
+	while (is_blank(*parser->at))
+		parser->at++;
+}
+
+static bool ends_word(char c)
+{
+	return !c || is_blank(c) || c == ')';
+}
+
+/* A word of capitals that stands alone. */
+static bool take_word(struct parser *parser, const char *word)
+{
+	size_t length = strlen(word);
+
+	skip_blanks(parser);
+	if (strncmp(parser->at, word, length) != 0 || !(ends_word(parser->at[length]) || parser->at[length] == '('))
+		return false;
+	parser->at += length;
+	return true;
+}
+
+/* A value as a pattern: * and ? stand for others, \ keeps the next byte. */
+struct value {
+	char pattern[2 * QUERY_LENGTH_MAX + 1];
+	size_t length;
+	bool is_quoted, is_plain;
+};
+
+static void put(struct value *value, char c, bool is_literal)
+{
+	if (is_literal && (c == '*' || c == '?' || c == '\\'))
+		value->pattern[value->length++] = '\\';
+	else if (c == '*' || c == '?')
+		value->is_plain = false;
+	value->pattern[value->length++] = c;
+	value->pattern[value->length] = '\0';
+}
+
+static bool read_quoted(struct parser *parser, struct value *value)
+{
+	const char *at = parser->at + 1;
+
+	value->is_quoted = true;
+	while (*at && *at != '"') {
+		if (*at == '\\' && at[1])
+			at++;
+		put(value, *at++, true);
+	}
+	if (!*at)
+		return FAIL(parser, "a quote is not closed");
+	parser->at = at + 1;
+	return true;
+}
+
+/* Up to a blank or a parenthesis that was not opened in it. */
+static bool read_value(struct parser *parser, struct value *value)
+{
+	*value = (struct value){ .is_plain = true };
+	if (*parser->at == '"')
+		return read_quoted(parser, value);
+	while (!ends_word(*parser->at)) {
+		bool is_escape = *parser->at == '\\' && (parser->at[1] == '*' || parser->at[1] == '?' || parser->at[1] == '\\');
+
+		parser->at += is_escape;
+		put(value, *parser->at, is_escape || *parser->at == '\\');
+		parser->at++;
+	}
+	return true;
+}
+
+/* The value without the marks of literal bytes. */
+static void plain_of(const struct value *value, char *ret_text, size_t size)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < value->length && length + 1 < size; i++) {
+		if (value->pattern[i] == '\\' && i + 1 < value->length)
+			i++;
+		ret_text[length++] = value->pattern[i];
+	}
+	ret_text[length] = '\0';
+}
+
+/* ---- numbers ---- */
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+static const struct unit size_units[] = {
+	{ "", 1 }, { "b", 1 }, { "k", 1000 }, { "kb", 1000 }, { "m", 1000000 }, { "mb", 1000000 }, { "g", 1000000000 },
+	{ "gb", 1000000000 }, { NULL, 0 },
+};
+static const struct unit duration_units[] = {
+	{ "", SECOND }, { "us", 1 }, { "ms", 1000 }, { "s", SECOND }, { "m", 60 * SECOND }, { "min", 60 * SECOND },
+	{ "h", 3600 * SECOND }, { "d", DAY }, { NULL, 0 },
+};
+static const struct unit no_units[] = { { "", 1 }, { NULL, 0 } };
+
+static bool read_units(const char *text, const struct unit *units, uint64_t *ret_number)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	long double number = strtold(text, &end);
+
+	for (; units->name; units++)
+		if (strcasecmp(end, units->name) == 0) {
+			number *= (long double)units->factor;
+			if (number < 0 || number > 9.2e18L)
+				return false;
+			*ret_number = (uint64_t)number;
+			return true;
+		}
+	return false;
+}
+
+static bool read_time(struct parser *parser, const char *text, uint64_t *ret_us)
+{
+	struct when when;
+
+	if (when_parse(text, parser->now_us, &when) != 0)
+		return false;
+	*ret_us = when.is_ago ? (when.us < parser->now_us ? parser->now_us - when.us : 0) : when.us;
+	return true;
+}
+
+static bool read_number(struct parser *parser, const struct query_field *field, const char *text, uint64_t *ret_number)
+{
+	char *end;
+
+	if (field->special == QUERY_KEY) {
+		*ret_number = strtoull(text, &end, 16);
+		return *text && *text != '-' && !*end;
+	}
+	switch (field->type) {
+	case FACT_SIZE:
+		return read_units(text, size_units, ret_number);
+	case FACT_DURATION:
+		return read_units(text, duration_units, ret_number);
+	case FACT_TIME:
+		return read_time(parser, text, ret_number);
+	case FACT_NUMBER:
+	case FACT_TEXT:
+	case FACT_ADDRESS:
+	case FACT_WORD:
+	case FACT_IP:
+	case FACT_LIST:
+		break;
+	}
+	return read_units(text, no_units, ret_number);
+}
+
+static const char *number_forms(const struct query_field *field)
+{
+	if (field->special == QUERY_KEY)
+		return "a key, as search shows it";
+	switch (field->type) {
+	case FACT_SIZE:
+		return "a size: 500, 10k, 1.5M, 2G";
+	case FACT_DURATION:
+		return "a duration: 500ms, 2s, 5m, 2h, 3d";
+	case FACT_TIME:
+		return "a time: " WHEN_FORMS;
+	case FACT_NUMBER:
+	case FACT_TEXT:
+	case FACT_ADDRESS:
+	case FACT_WORD:
+	case FACT_IP:
+	case FACT_LIST:
+		break;
+	}
+	return "a number";
+}
+
+/* Reads the bound, and turns "> x" and the like into low..high. */
+static bool read_range(struct parser *parser, struct query_term *term, const char *text)
+{
+	static const struct {
+		const char *mark;
+		bool has_low, has_high, is_open;
+	} marks[] = {
+		{ ">=", true, false, false }, { "<=", false, true, false }, { ">", true, false, true }, { "<", false, true, true },
+		{ "=", true, true, false }, { "", true, true, false },
+	};
+	const char *dots = strstr(text, "..");
+	char low[64];
+	size_t i = 0;
+	uint64_t number;
+
+	term->low = 0;
+	term->high = UINT64_MAX;
+	if (dots && dots > text && (size_t)(dots - text) < sizeof low) {
+		memcpy(low, text, (size_t)(dots - text));
+		low[dots - text] = '\0';
+		return read_number(parser, &term->field, low, &term->low) &&
+		       read_number(parser, &term->field, dots + 2, &term->high);
+	}
+	while (strncmp(text, marks[i].mark, strlen(marks[i].mark)) != 0)
+		i++;
+	if (!read_number(parser, &term->field, text + strlen(marks[i].mark), &number))
+		return false;
+	if (marks[i].has_low)
+		term->low = number + (marks[i].is_open ? 1 : 0);
+	if (marks[i].has_high)
+		term->high = number - (marks[i].is_open && number ? 1 : 0);
+	if (marks[i].has_high && marks[i].is_open && !number)
+		term->low = 1;	/* nothing is below 0: low > high */
+	return true;
+}
+
+/* since, until and on are bounds by themselves. */
+static bool read_span(struct parser *parser, struct query_term *term, const char *text)
+{
+	uint64_t when;
+
+	if (!read_time(parser, text, &when))
+		return false;
+	term->low = 0;
+	term->high = UINT64_MAX;
+	if (term->field.special == QUERY_SINCE)
+		term->low = when;
+	else if (term->field.special == QUERY_UNTIL)
+		term->high = when ? when - 1 : 0;
+	else {
+		term->low = when - when % DAY;
+		term->high = term->low + DAY - 1;
+	}
+	return true;
+}
+
+/* ---- terms ---- */
+
+static bool set_text(struct parser *parser, struct query_term *term, const char *text)
+{
+	term->text = strdup(text);
+	if (!term->text)
+		(void)fail(parser, -ENOMEM, "%s", strerror(ENOMEM));
+	return term->text;
+}
+
+/* /regex/ or /regex/i; \/ is a slash. */
+static bool read_regex(struct parser *parser, struct query_term *term)
+{
+	char source[QUERY_LENGTH_MAX + 1];
+	PCRE2_UCHAR words[120];
+	PCRE2_SIZE offset;
+	size_t length = 0;
+	int error;
+	uint32_t options = 0;
+	const char *at = parser->at + 1;
+
+	while (*at && *at != '/') {
+		if (*at == '\\' && at[1] == '/')
+			at++;
+		else if (*at == '\\' && at[1])
+			source[length++] = *at++;
+		source[length++] = *at++;
+	}
+	source[length] = '\0';
+	if (!*at)
+		return FAIL(parser, "a regular expression is not closed by /");
+	at++;
+	if (*at == 'i') {
+		options |= PCRE2_CASELESS;
+		at++;
+	}
+	if (!ends_word(*at))
+		return FAIL(parser, "behind a regular expression only i is allowed");
+	term->test = TEST_REGEX;
+	term->regex = pcre2_compile((PCRE2_SPTR)source, length, options, &error, &offset, NULL);
+	if (!term->regex) {
+		if (pcre2_get_error_message(error, words, sizeof words) < 0)
+			words[0] = '\0';
+		return FAIL(parser, "regular expression, at %zu: %s", offset, (const char *)words);
+	}
+	parser->at = at;
+	return set_text(parser, term, source);
+}
+
+static bool is_number_field(const struct query_field *field)
+{
+	return field->type >= FACT_NUMBER;
+}
+
+static bool check_word(struct parser *parser, const struct query_term *term)
+{
+	char words[200] = "";
+
+	if (!term->is_plain)
+		return true;
+	if (term->field.special == QUERY_FATE && fate_by_name(text_of(term->text)) == FATE_COUNT) {
+		for (int fate = 0; fate < FATE_COUNT; fate++)
+			(void)snprintf(words + strlen(words), sizeof words - strlen(words), "%s%s", fate ? ", " : "",
+				       fate_name((enum fate)fate));
+		return FAIL(parser, "no fate '%s'; allowed: %s", term->text, words);
+	}
+	if ((term->field.special == QUERY_COMPLETE || term->field.special == QUERY_HOP) && strcmp(term->text, "yes") != 0 &&
+	    strcmp(term->text, "no") != 0)
+		return FAIL(parser, "'%s' is yes or no, not '%s'", term->field.name, term->text);
+	return true;
+}
+
+static bool read_text_value(struct parser *parser, struct query_term *term, struct value *value)
+{
+	char plain[QUERY_LENGTH_MAX + 1];
+
+	plain_of(value, plain, sizeof plain);
+	if (!value->is_quoted && strcmp(value->pattern, "*") == 0) {
+		term->test = TEST_KNOWN;
+		return true;
+	}
+	if (term->field.type == FACT_IP && network_parse(plain, &term->network)) {
+		term->test = TEST_NETWORK;
+		return set_text(parser, term, plain);
+	}
+	/* The null sender, as it is written in SMTP. */
+	if (term->field.type == FACT_ADDRESS && strcmp(plain, "<>") == 0)
+		value->pattern[0] = '\0';
+	term->test = TEST_PATTERN;
+	term->is_plain = value->is_plain;
+	return set_text(parser, term, value->pattern) && check_word(parser, term);
+}
+
+static bool read_number_value(struct parser *parser, struct query_term *term, const struct value *value)
+{
+	char plain[QUERY_LENGTH_MAX + 1];
+	enum query_special special = term->field.special;
+	bool is_span = special == QUERY_SINCE || special == QUERY_UNTIL || special == QUERY_ON;
+
+	plain_of(value, plain, sizeof plain);
+	if (strcmp(plain, "*") == 0) {
+		term->test = TEST_KNOWN;
+		return true;
+	}
+	term->test = TEST_RANGE;
+	if (is_span ? read_span(parser, term, plain) : read_range(parser, term, plain))
+		return true;
+	return FAIL(parser, "'%s' of '%s' is not %s%s", plain, term->field.name, number_forms(&term->field),
+		    is_span ? "" : "; > >= < <= in front, or low..high");
+}
+
+/* Behind "field:". */
+static bool read_test(struct parser *parser, struct query_term *term)
+{
+	struct value *value;
+	bool is_read;
+
+	if (*parser->at == '/' && !is_number_field(&term->field))
+		return read_regex(parser, term);
+	value = malloc(sizeof *value);
+	if (!value)
+		return fail(parser, -ENOMEM, "%s", strerror(ENOMEM));
+	is_read = read_value(parser, value) && (is_number_field(&term->field) ? read_number_value(parser, term, value)
+									      : read_text_value(parser, term, value));
+	free(value);
+	return is_read;
+}
+
+static bool read_free_word(struct parser *parser, struct query_term *term)
+{
+	struct value *value = malloc(sizeof *value);
+	char plain[QUERY_LENGTH_MAX + 1];
+
+	if (!value)
+		return fail(parser, -ENOMEM, "%s", strerror(ENOMEM));
+	term->field = (struct query_field){ .name = "", .special = QUERY_ANYWHERE, .type = FACT_TEXT };
+	term->test = TEST_CONTAINS;
+	bool is_read = read_value(parser, value);
+
+	if (is_read) {
+		plain_of(value, plain, sizeof plain);
+		is_read = *plain ? set_text(parser, term, plain) : (FAIL(parser, "an empty word finds everything"), false);
+	}
+	free(value);
+	return is_read;
+}
+
+static size_t field_length(const char *at)
+{
+	size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyz_0123456789");
+
+	return length && at[length] == ':' ? length : 0;
+}
+
+static bool read_term(struct parser *parser, struct query_term *term)
+{
+	struct text name = { parser->at, field_length(parser->at) };
+
+	if (!name.length)
+		return read_free_word(parser, term);
+	if (!query_field_find(name, &term->field))
+		return fail_field(parser, name);
+	parser->at += name.length + 1;
+	return read_test(parser, term);
+}
+
+static struct query_node *parse_term(struct parser *parser)
+{
+	struct query_node *node = new_node(parser, NODE_TERM, NULL, NULL);
+
+	if (!node)
+		return NULL;
+	node->term = calloc(1, sizeof *node->term);
+	if (!node->term) {
+		free_node(node);
+		return fail(parser, -ENOMEM, "%s", strerror(ENOMEM));
+	}
+	if (++parser->query->term_count > QUERY_TERMS_MAX) {
+		free_node(node);
+		return FAIL(parser, "more than %d terms", QUERY_TERMS_MAX);
+	}
+	if (!read_term(parser, node->term)) {
+		free_node(node);
+		return NULL;
+	}
+	return node;
+}
+
+/* ---- the tree ---- */
+
+static struct query_node *parse_saved(struct parser *parser)
+{
+	size_t length = strcspn(parser->at + 1, " \t\n\r)");
+	char name[FIELD_NAME_MAX + 1];
+	const char *text = NULL, *outer_text = parser->text, *outer_at = parser->at + 1 + length;
+	struct query_node *node;
+
+	if (length <= FIELD_NAME_MAX) {
+		memcpy(name, parser->at + 1, length);
+		name[length] = '\0';
+		text = parser->saved ? parser->saved(parser->context, name) : NULL;
+	}
+	if (!text)
+		return FAIL(parser, "no saved query '@%.*s' in the configuration", (int)length, parser->at + 1);
+	if (strlen(text) > QUERY_LENGTH_MAX)
+		return FAIL(parser, "the saved query '@%s' is longer than %d bytes", name, QUERY_LENGTH_MAX);
+	parser->text = parser->at = text;
+	node = is_empty(text) ? new_node(parser, NODE_ALL, NULL, NULL) : parse_or(parser);
+	skip_blanks(parser);
+	if (node && *parser->at) {
+		free_node(node);
+		node = FAIL(parser, "a parenthesis too many in the saved query '@%s'", name);
+	}
+	parser->text = outer_text;
+	parser->at = outer_at;
+	return node;
+}
+
+static struct query_node *parse_deeper(struct parser *parser)
+{
+	struct query_node *node;
+
+	if (*parser->at == '@')
+		return parse_saved(parser);
+	parser->at++;
+	node = parse_or(parser);
+	skip_blanks(parser);
+	if (node && *parser->at != ')') {
+		free_node(node);
+		return FAIL(parser, "a parenthesis is not closed");
+	}
+	parser->at += *parser->at == ')';
+	return node;
+}
+
+static struct query_node *parse_unary(struct parser *parser)
+{
+	bool is_not = take_word(parser, "NOT");
+
+	skip_blanks(parser);
+	if (!is_not && *parser->at == '-' && !ends_word(parser->at[1])) {
+		parser->at++;
+		is_not = true;
+	}
+	struct query_node *node;
+
+	if (*parser->at == '(' || *parser->at == '@' || is_not) {
+		if (++parser->depth > QUERY_DEPTH_MAX)
+			return FAIL(parser, "more than %d within each other", QUERY_DEPTH_MAX);
+		node = is_not ? parse_unary(parser) : parse_deeper(parser);
+		parser->depth--;
+	} else {
+		if (!*parser->at || *parser->at == ')')
+			return FAIL(parser, "a term is missing");
+		node = parse_term(parser);
+	}
+	return node && is_not ? new_node(parser, NODE_NOT, node, NULL) : node;
+}
+
+static bool at_word(struct parser *parser, const char *word)
+{
+	const char *at = parser->at;
+	bool is_there = take_word(parser, word);
+
+	parser->at = at;
+	return is_there;
+}
+
+static struct query_node *parse_and(struct parser *parser)
+{
+	struct query_node *node = parse_unary(parser);
+
+	while (node) {
+		(void)take_word(parser, "AND");
+		skip_blanks(parser);
+		if (!*parser->at || *parser->at == ')' || at_word(parser, "OR"))
+			break;
+		struct query_node *right = parse_unary(parser);
+
+		if (!right) {
+			free_node(node);
+			return NULL;
+		}
+		node = new_node(parser, NODE_AND, node, right);
+	}
+	return node;
+}
+
+static struct query_node *parse_or(struct parser *parser)
+{
+	struct query_node *node = parse_and(parser);
+
+	while (node && take_word(parser, "OR")) {
+		struct query_node *right = parse_and(parser);
+
+		if (!right) {
+			free_node(node);
+			return NULL;
+		}
+		node = new_node(parser, NODE_OR, node, right);
+	}
+	return node;
+}
+
+int query_parse(struct query **ret_query, const char *text, uint64_t now_us, query_saved *saved, void *context,
+		struct problem *problem)
+{
+	struct query *query = calloc(1, sizeof *query);
+	struct parser parser = {
+		.text = text, .at = text, .query = query, .now_us = now_us, .saved = saved, .context = context, .problem = problem,
+	};
+
+	if (!query) {
+		problem_set(problem, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	if (strlen(text) > QUERY_LENGTH_MAX)
+		(void)FAIL(&parser, "longer than %d bytes", QUERY_LENGTH_MAX);
+	else if (is_empty(text))
+		query->root = new_node(&parser, NODE_ALL, NULL, NULL);
+	else
+		query->root = parse_or(&parser);
+	skip_blanks(&parser);
+	if (!parser.error && *parser.at)
+		(void)FAIL(&parser, "a parenthesis too many");
+	if (parser.error) {
+		query_free(query);
+		return parser.error;
+	}
+	*ret_query = query;
+	return 0;
+}
+
+int query_parse_words(struct query **ret_query, char *const *words, size_t count, uint64_t now_us, query_saved *saved,
+		      void *context, struct problem *problem)
+{
+	size_t size = 1, length = 0;
+	char *text;
+	int error;
+
+	for (size_t i = 0; i < count; i++)
+		size += strlen(words[i]) + 1;
+	text = calloc(1, size);
+	if (!text) {
+		problem_set(problem, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < count; i++)
+		length += (size_t)snprintf(text + length, size - length, "%s%s", i ? " " : "", words[i]);
+	error = query_parse(ret_query, text, now_us, saved, context, problem);
+	free(text);
+	return error;
+}
+
+static bool is_negation(const char *word)
+{
+	size_t field = *word == '-' ? field_length(word + 1) : 0;
+
+	return *word == '-' && word[1] && (field || strchr("(@\"", word[1]));
+}
+
+char **query_take_negations(int argc, char **argv)
+{
+	char **made = calloc((size_t)argc + 1, sizeof *made);
+	size_t count = 0;
+
+	for (int i = 1; i < argc && made && strcmp(argv[i], "--") != 0; i++)
+		if (is_negation(argv[i]) && asprintf(&made[count], "NOT %s", argv[i] + 1) >= 0)
+			argv[i] = made[count++];
+	return made;
+}
+
+void query_free_negations(char **words)
+{
+	for (size_t i = 0; words && words[i]; i++)
+		free(words[i]);
+	free(words);
+}
+
+/* ---- what a query says of itself ---- */
+
+static void node_span(const struct query_node *node, uint64_t *low, uint64_t *high)
+{
+	uint64_t right_low, right_high;
+
+	*low = 0;
+	*high = UINT64_MAX;
+	switch (node->kind) {
+	case NODE_AND:
+		node_span(node->left, low, high);
+		node_span(node->right, &right_low, &right_high);
+		*low = right_low > *low ? right_low : *low;
+		*high = right_high < *high ? right_high : *high;
+		return;
+	case NODE_OR:
+		node_span(node->left, low, high);
+		node_span(node->right, &right_low, &right_high);
+		*low = right_low < *low ? right_low : *low;
+		*high = right_high > *high ? right_high : *high;
+		return;
+	case NODE_TERM:
+		if (node->term->test == TEST_RANGE &&
+		    (node->term->field.special == QUERY_TIME || node->term->field.special == QUERY_SINCE ||
+		     node->term->field.special == QUERY_UNTIL || node->term->field.special == QUERY_ON)) {
+			*low = node->term->low;
+			*high = node->term->high;
+		}
+		return;
+	case NODE_ALL:
+	case NODE_NOT:
+		return;
+	}
+}
+
+void query_span(const struct query *query, uint64_t *ret_from_us, uint64_t *ret_until_us)
+{
+	node_span(query->root, ret_from_us, ret_until_us);
+	*ret_until_us += *ret_until_us != UINT64_MAX;
+}
+
+static bool node_is_span(const struct query_node *node)
+{
+	switch (node->kind) {
+	case NODE_ALL:
+		return true;
+	case NODE_AND:
+		return node_is_span(node->left) && node_is_span(node->right);
+	case NODE_TERM:
+		return node->term->test == TEST_RANGE &&
+		       (node->term->field.special == QUERY_TIME || node->term->field.special == QUERY_SINCE ||
+			node->term->field.special == QUERY_UNTIL || node->term->field.special == QUERY_ON);
+	case NODE_OR:
+	case NODE_NOT:
+		break;
+	}
+	return false;
+}
+
+bool query_is_span(const struct query *query)
+{
+	return node_is_span(query->root);
+}
+
+static bool node_asks(const struct query_node *node, enum fact_level level)
+{
+	if (!node)
+		return false;
+	if (node->kind != NODE_TERM)
+		return node_asks(node->left, level) || node_asks(node->right, level);
+	switch (node->term->field.special) {
+	case QUERY_FATE:
+	case QUERY_TRIES:
+	case QUERY_HOP:
+		return level == LEVEL_RECIPIENT;
+	case QUERY_RCPTS:
+	case QUERY_PARENT:
+	case QUERY_COMPLETE:
+		return level == LEVEL_MESSAGE;
+	case QUERY_ADDRESS:
+	case QUERY_MAILDOMAIN:
+		return level == LEVEL_MESSAGE || level == LEVEL_RECIPIENT;
+	case QUERY_CLIENT:
+		return level == LEVEL_SESSION;
+	case QUERY_FACTS:
+		for (unsigned i = 0; i < node->term->field.fact_count; i++)
+			if (fact_table[node->term->field.facts[i]].level == level)
+				return true;
+		return false;
+	case QUERY_ANYWHERE:
+		return level == LEVEL_SESSION || level == LEVEL_MESSAGE || level == LEVEL_RECIPIENT;
+	case QUERY_TIME:
+	case QUERY_SINCE:
+	case QUERY_UNTIL:
+	case QUERY_ON:
+	case QUERY_KEY:
+		break;
+	}
+	return false;
+}
+
+bool query_asks(const struct query *query, enum fact_level level)
+{
+	return node_asks(query->root, level);
+}

@@ -1,0 +1,84 @@
+/*
+ * query_internal.h - a query as a tree: made by query.c, walked by query_match.c and query_sql.c.
+ */
+#ifndef SMTPTRAIL_QUERY_INTERNAL_H
+#define SMTPTRAIL_QUERY_INTERNAL_H
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "analysis/match.h"
+#include "analysis/query.h"
+
+/* A field that is no fact, and QUERY_FACTS for those that are. */
+enum query_special {
+#define QUERY_FIELD(id, name, type, meaning) QUERY_##id,
+#define QUERY_ALIAS(name, full)
+#define QUERY_FREE(level, id)
+#include "analysis/query_fields.def"
+#undef QUERY_FIELD
+#undef QUERY_ALIAS
+#undef QUERY_FREE
+	QUERY_FACTS,
+	QUERY_ANYWHERE,		/* a word without a field */
+};
+
+enum { QUERY_FACTS_MAX = LEVEL_COUNT };
+
+struct query_field {
+	const char *name;
+	enum query_special special;
+	enum fact_type type;
+	unsigned fact_count;
+	enum fact facts[QUERY_FACTS_MAX];	/* of the name, one a level at most */
+};
+
+/* False: there is no such field. */
+bool query_field_find(struct text name, struct query_field *ret_field);
+
+enum query_test {
+	TEST_PATTERN,		/* the whole text, with * and ? */
+	TEST_CONTAINS,		/* a piece of the text */
+	TEST_KNOWN,
+	TEST_REGEX,
+	TEST_NETWORK,
+	TEST_RANGE,		/* low <= number <= high */
+};
+
+struct query_term {
+	struct query_field field;
+	enum query_test test;
+	char *text;		/* TEST_PATTERN (\ keeps the next byte), TEST_CONTAINS; of TEST_REGEX its source */
+	bool is_plain;		/* TEST_PATTERN without * and ? */
+	pcre2_code *regex;
+	struct network network;
+	uint64_t low, high;
+};
+
+enum query_node_kind { NODE_ALL, NODE_AND, NODE_OR, NODE_NOT, NODE_TERM };
+
+struct query_node {
+	enum query_node_kind kind;
+	struct query_node *left, *right;	/* NOT has a left one */
+	struct query_term *term;
+};
+
+struct query {
+	struct query_node *root;
+	unsigned term_count;
+};
+
+/* Whether a text is what a pattern says, upper and lower case being the same. */
+bool query_pattern_fits(const char *pattern, struct text text);
+
+/* Whether a value is what a term wants, wherever it stands. */
+bool query_text_fits(const struct query_term *term, struct text text);
+bool query_number_fits(const struct query_term *term, uint64_t number);
+/* The same of the domain of an address. */
+bool query_domain_fits(const struct query_term *term, struct text address);
+
+/* The facts that a word without a field is looked for in. */
+enum { QUERY_FREE_MAX = 32 };
+unsigned query_free_facts(enum fact ret_facts[QUERY_FREE_MAX]);
+
+#endif

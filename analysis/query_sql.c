@@ -1,0 +1,641 @@
+/*
+ * query_sql.c - each term as an expression that is 1 or 0, never NULL; twice: what may be so, and what must be.
+ *
+ * Below a negation the one stands for the other. Both differ where the database does not tell.
+ */
+#include "analysis/query_sql.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "analysis/query_internal.h"
+#include "analysis/store_dictionary.h"
+#include "common/escape.h"
+
+/* SQLite takes compounds of 500, and expressions of 1,000 levels. */
+enum { UNIONS_MAX = 400, JOINS_MAX = 800 };
+
+struct query_sql {
+	const struct query_term *terms[QUERY_TERMS_MAX];
+	unsigned term_count, unions;
+	bool attempts_apart, lacks_memory;
+	char *selects[QUERY_SQL_COUNT]; /* NULL: nothing can match */
+	bool is_indexed[QUERY_SQL_COUNT], is_exact[QUERY_SQL_COUNT];
+};
+
+/* What is being written. */
+struct writing {
+	struct query_sql *sql;
+	enum query_sql_of of;
+	bool must; /* else: may */
+};
+
+/* ---- pieces of text ---- */
+
+/* Each is to free; NULL: no memory, and lacks_memory says so. */
+__attribute__((format(printf, 2, 3)))
+static char *piece(struct query_sql *sql, const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
+	va_end(arguments);
+	sql->lacks_memory = sql->lacks_memory || !text;
+	return text;
+}
+
+static bool is(const char *text, const char *constant)
+{
+	return text && strcmp(text, constant) == 0;
+}
+
+/* Groups of one kind become one, since SQLite's parser takes no hundred parentheses within each other; a comment says which. */
+#define OR_GROUP "(/*or*/"
+#define AND_GROUP "(/*and*/"
+
+static struct text inside(const char *text, const char *kind)
+{
+	size_t length = strlen(text), begin = strlen(kind);
+
+	if (strncmp(text, kind, begin) != 0)
+		return (struct text){ text, length };
+	return (struct text){ text + begin, length - begin - 1 };
+}
+
+static char *group(struct query_sql *sql, const char *kind, const char *left, const char *join,
+		   const char *right)
+{
+	struct text a = inside(left, kind), b = inside(right, kind);
+
+	return piece(sql, "%s%.*s%s%.*s)", kind, TEXT_ARGS(a), join, TEXT_ARGS(b));
+}
+
+/* Takes both, also where one is NULL. */
+static char *either(struct query_sql *sql, char *left, char *right)
+{
+	char *both = NULL;
+
+	if (is(left, "1") || is(right, "0")) {
+		free(right);
+		return left;
+	}
+	if (is(right, "1") || is(left, "0")) {
+		free(left);
+		return right;
+	}
+	if (left && right)
+		both = group(sql, OR_GROUP, left, " OR ", right);
+	free(left);
+	free(right);
+	return both;
+}
+
+static char *both_of(struct query_sql *sql, char *left, char *right)
+{
+	char *both = NULL;
+
+	if (is(left, "0") || is(right, "1")) {
+		free(right);
+		return left;
+	}
+	if (is(right, "0") || is(left, "1")) {
+		free(left);
+		return right;
+	}
+	if (left && right)
+		both = group(sql, AND_GROUP, left, " AND ", right);
+	free(left);
+	free(right);
+	return both;
+}
+
+static char *negation(struct query_sql *sql, char *inner)
+{
+	char *text;
+
+	if (is(inner, "0") || is(inner, "1"))
+		text = piece(sql, "%s", is(inner, "0") ? "1" : "0");
+	else
+		text = inner ? piece(sql, "NOT %s", inner) : NULL;
+	free(inner);
+	return text;
+}
+
+/* ---- values ---- */
+
+static unsigned number_of(struct query_sql *sql, const struct query_term *term)
+{
+	for (unsigned i = 0; i < sql->term_count; i++)
+		if (sql->terms[i] == term)
+			return i;
+	sql->terms[sql->term_count] = term;
+	return sql->term_count++;
+}
+
+/* A pattern without its marks; false: it is none that stands for one text, but for the case of letters. */
+static bool plain_text(const struct query_term *term, char *ret_text, size_t size)
+{
+	size_t length = 0;
+
+	if (term->test != TEST_PATTERN || !term->is_plain)
+		return false;
+	for (const char *at = term->text; *at && length + 1 < size; at++) {
+		at += *at == '\\' && at[1];
+		ret_text[length++] = *at;
+	}
+	ret_text[length] = '\0';
+	/* Others are stored as bytes, which know no case. */
+	return escape_is_utf8((struct text){ ret_text, length });
+}
+
+/* The numbers of texts in a dictionary that a term wants. */
+static char *numbers(struct query_sql *sql, const struct query_term *term, enum store_dictionary dictionary,
+		     const char *test)
+{
+	const char *name = store_dictionary_name(dictionary);
+	char text[QUERY_LENGTH_MAX + 1];
+
+	if (strcmp(test, "fits") != 0 || store_dictionary_is_counted(dictionary) ||
+	    !plain_text(term, text, sizeof text))
+		return piece(sql, "SELECT id FROM %s WHERE %s(%u, text)", name, test, number_of(sql, term));
+	/* From where it stands, or would stand, as long as there is no gap. */
+	return piece(sql,
+		     "WITH RECURSIVE near(id) AS (VALUES(%" PRIu64
+		     ") UNION ALL SELECT near.id + 1 FROM near JOIN %s AS d ON d.id = near.id)"
+		     " SELECT d.id FROM near JOIN %s AS d ON d.id = near.id WHERE fits(%u, d.text)",
+		     store_dictionary_first(text_of(text)), name, name, number_of(sql, term));
+}
+
+/* A column of the row with that letter. */
+static char *column_test(struct query_sql *sql, const struct query_term *term, const char *which,
+			 const char *column, enum store_dictionary dictionary, const char *test)
+{
+	char *inner, *text;
+
+	if (term->test == TEST_KNOWN && strcmp(test, "fits") == 0)
+		return piece(sql, "(%s.[%s] IS NOT NULL)", which, column);
+	if (dictionary == DICTIONARY_COUNT)
+		return piece(sql, "%s(%u, %s.[%s])", test, number_of(sql, term), which, column);
+	inner = numbers(sql, term, dictionary, test);
+	text = inner ? piece(sql, "ifnull(%s.[%s] IN (%s), 0)", which, column, inner) : NULL;
+	free(inner);
+	return text;
+}
+
+static char *fact_column(struct query_sql *sql, const struct query_term *term, const char *which,
+			 enum fact fact, const char *test)
+{
+	enum store_dictionary dictionary =
+		fact_is_text(fact) ? store_dictionary_of(fact_table[fact].type) : DICTIONARY_COUNT;
+
+	return column_test(sql, term, which, fact_table[fact].name, dictionary, test);
+}
+
+/* ---- facts ---- */
+
+/* The session may be in the database of another day. */
+static char *session_fact(const struct writing *writing, const struct query_term *term, enum fact fact)
+{
+	struct query_sql *sql = writing->sql;
+	char *test = fact_column(sql, term, "s", fact, "fits");
+
+	if (writing->of == QUERY_SQL_SESSIONS || writing->must)
+		return test;
+	return either(sql, test, piece(sql, "(s.key IS NULL AND m.session_key IS NOT NULL)"));
+}
+
+static char *within(struct query_sql *sql, const char *from, char *test)
+{
+	char *text = test ? piece(sql, "EXISTS(SELECT 1 FROM %s AND %s)", from, test) : NULL;
+
+	free(test);
+	return text;
+}
+
+static char *message_fact(const struct writing *writing, const struct query_term *term, enum fact fact)
+{
+	struct query_sql *sql = writing->sql;
+
+	switch (fact_table[fact].level) {
+	case LEVEL_SESSION: return session_fact(writing, term, fact);
+	case LEVEL_MESSAGE: return fact_column(sql, term, "m", fact, "fits");
+	case LEVEL_RECIPIENT: return fact_column(sql, term, "r", fact, "fits");
+	case LEVEL_ATTEMPT:
+		if (writing->must && sql->attempts_apart)
+			break;
+		return within(sql,
+			      "attempt AS a WHERE a.message_key = r.message_key AND a.recipient = r.number",
+			      fact_column(sql, term, "a", fact, "fits"));
+	case LEVEL_CHECK:
+		return within(sql, "[check] AS c WHERE c.message_key = m.key",
+			      fact_column(sql, term, "c", fact, "fits"));
+	case LEVEL_LOGIN:
+	case LEVEL_COUNT: break;
+	}
+	return piece(sql, "0");
+}
+
+static char *fact_test(const struct writing *writing, const struct query_term *term, enum fact fact)
+{
+	enum fact_level level = fact_table[fact].level;
+
+	if (writing->of == QUERY_SQL_MESSAGES)
+		return message_fact(writing, term, fact);
+	if (writing->of == QUERY_SQL_SESSIONS && level == LEVEL_SESSION)
+		return session_fact(writing, term, fact);
+	if (writing->of == QUERY_SQL_LOGINS && level == LEVEL_LOGIN)
+		return fact_column(writing->sql, term, "l", fact, "fits");
+	return piece(writing->sql, "0");
+}
+
+static char *any_fact(const struct writing *writing, const struct query_term *term, const enum fact *facts,
+		      unsigned count)
+{
+	char *text = piece(writing->sql, "0");
+
+	for (unsigned i = 0; i < count; i++)
+		text = either(writing->sql, text, fact_test(writing, term, facts[i]));
+	return text;
+}
+
+/* ---- what is no fact ---- */
+
+static char *time_test(const struct writing *writing, const struct query_term *term)
+{
+	static const char *const columns[QUERY_SQL_COUNT] = { "m.start_us", "s.start_us", "l.at_us" };
+
+	return piece(writing->sql, "fits(%u, %s)", number_of(writing->sql, term), columns[writing->of]);
+}
+
+static char *domain_test(const struct writing *writing, const struct query_term *term)
+{
+	struct query_sql *sql = writing->sql;
+	char *text = fact_column(sql, term, "m", FACT_MESSAGE_FROM, "fits_domain");
+
+	text = either(sql, text, fact_column(sql, term, "r", FACT_RECIPIENT_TO, "fits_domain"));
+	return either(sql, text, fact_column(sql, term, "r", FACT_RECIPIENT_ORIG_TO, "fits_domain"));
+}
+
+static char *key_test(const struct writing *writing, const struct query_term *term)
+{
+	struct query_sql *sql = writing->sql;
+	unsigned number = number_of(sql, term);
+
+	switch (writing->of) {
+	case QUERY_SQL_MESSAGES:
+		return piece(sql,
+			     writing->must ? "(fits(%u, m.key) OR fits(%u, s.key))"
+					   : "(fits(%u, m.key) OR fits(%u, m.session_key))",
+			     number, number);
+	case QUERY_SQL_SESSIONS: return piece(sql, "fits(%u, s.key)", number);
+	case QUERY_SQL_LOGINS:
+	case QUERY_SQL_COUNT: break;
+	}
+	return piece(sql, "0");
+}
+
+/* Sessions and logins have none of it. */
+static char *of_messages(const struct writing *writing, char *test)
+{
+	if (writing->of == QUERY_SQL_MESSAGES)
+		return test;
+	free(test);
+	return piece(writing->sql, "0");
+}
+
+static char *term_test(const struct writing *writing, const struct query_term *term)
+{
+	struct query_sql *sql = writing->sql;
+	static const enum fact client[] = { FACT_SESSION_CLIENT_ADDR, FACT_SESSION_CLIENT_NAME,
+					    FACT_LOGIN_CLIENT_ADDR };
+	static const enum fact address[] = { FACT_MESSAGE_FROM, FACT_RECIPIENT_TO, FACT_RECIPIENT_ORIG_TO };
+	enum fact anywhere[QUERY_FREE_MAX];
+
+	switch (term->field.special) {
+	case QUERY_FACTS: return any_fact(writing, term, term->field.facts, term->field.fact_count);
+	case QUERY_ANYWHERE: return any_fact(writing, term, anywhere, query_free_facts(anywhere));
+	case QUERY_CLIENT: return any_fact(writing, term, client, 3);
+	case QUERY_ADDRESS: return any_fact(writing, term, address, 3);
+	case QUERY_TIME:
+	case QUERY_SINCE:
+	case QUERY_UNTIL:
+	case QUERY_ON: return time_test(writing, term);
+	case QUERY_KEY: return key_test(writing, term);
+	case QUERY_FATE:
+		return of_messages(writing, column_test(sql, term, "r", "fate", DICTIONARY_WORD, "fits"));
+	case QUERY_MAILDOMAIN: return of_messages(writing, domain_test(writing, term));
+	case QUERY_RCPTS:
+		return of_messages(
+			writing, piece(sql,
+				       "fits(%u, coalesce(m.recipients, (SELECT count(*) FROM recipient AS n"
+				       " WHERE n.message_key = m.key)))",
+				       number_of(sql, term)));
+	case QUERY_TRIES:
+		return of_messages(writing, piece(sql, "fits(%u, r.attempts)", number_of(sql, term)));
+	case QUERY_PARENT:
+		return of_messages(writing,
+				   column_test(sql, term, "m", "parent_kind", DICTIONARY_WORD, "fits"));
+	case QUERY_HOP:
+		return of_messages(writing, piece(sql,
+						  "fits(%u, CASE WHEN r.is_hop = 1 THEN 'yes' WHEN "
+						  "r.attempts IS NOT NULL THEN 'no' END)",
+						  number_of(sql, term)));
+	case QUERY_COMPLETE:
+		return of_messages(writing,
+				   piece(sql, "fits(%u, CASE m.is_complete WHEN 1 THEN 'yes' ELSE 'no' END)",
+					 number_of(sql, term)));
+	}
+	return NULL;
+}
+
+static char *node_test(const struct writing *writing, const struct query_node *node)
+{
+	struct writing inner = *writing;
+	char *left;
+
+	switch (node->kind) {
+	case NODE_ALL: return piece(writing->sql, "1");
+	case NODE_TERM: return term_test(writing, node->term);
+	case NODE_NOT:
+		inner.must = !writing->must;
+		return negation(writing->sql, node_test(&inner, node->left));
+	case NODE_AND:
+		left = node_test(writing, node->left);
+		return both_of(writing->sql, left, node_test(writing, node->right));
+	case NODE_OR:
+		left = node_test(writing, node->left);
+		return either(writing->sql, left, node_test(writing, node->right));
+	}
+	return NULL;
+}
+
+/* ---- by an index ---- */
+
+static void quote(const char *text, char *ret_text)
+{
+	*ret_text++ = '\'';
+	for (; *text; text++) {
+		if (*text == '\'')
+			*ret_text++ = '\'';
+		*ret_text++ = *text;
+	}
+	*ret_text++ = '\'';
+	*ret_text = '\0';
+}
+
+/* The keys of messages that have the fact; NULL: there is no index for it. */
+static char *fact_keys(struct query_sql *sql, const struct query_term *term, enum fact fact)
+{
+	char text[QUERY_LENGTH_MAX + 1], quoted[2 * QUERY_LENGTH_MAX + 3], *inner, *keys;
+
+	if (!plain_text(term, text, sizeof text))
+		return NULL;
+	quote(text, quoted);
+	if (fact == FACT_MESSAGE_QUEUE_ID || fact == FACT_MESSAGE_MESSAGE_ID)
+		return piece(sql, "SELECT key FROM message WHERE %s = %s COLLATE NOCASE",
+			     fact_table[fact].name, quoted);
+	if (fact != FACT_MESSAGE_FROM && fact != FACT_RECIPIENT_TO && fact != FACT_RECIPIENT_ORIG_TO)
+		return NULL;
+	inner = numbers(sql, term, DICTIONARY_ADDRESS, "fits");
+	keys = inner ? piece(sql, "SELECT %s FROM %s WHERE [%s] IN (%s)",
+			     fact == FACT_MESSAGE_FROM ? "key" : "message_key",
+			     fact_level_name(fact_table[fact].level), fact_table[fact].name, inner)
+		     : NULL;
+	free(inner);
+	return keys;
+}
+
+/* Both, or NULL where either is. Takes both. */
+static char *united(struct query_sql *sql, char *left, char *right)
+{
+	char *both = left && right && ++sql->unions < UNIONS_MAX ? piece(sql, "%s UNION ALL %s", left, right)
+								 : NULL;
+
+	free(left);
+	free(right);
+	return both;
+}
+
+static char *facts_keys(struct query_sql *sql, const struct query_term *term, const enum fact *facts,
+			unsigned count)
+{
+	char *keys = NULL;
+	bool is_first = true;
+
+	for (unsigned i = 0; i < count; i++) {
+		/* No message has it. */
+		if (fact_table[facts[i]].level == LEVEL_LOGIN)
+			continue;
+		keys = is_first ? fact_keys(sql, term, facts[i])
+				: united(sql, keys, fact_keys(sql, term, facts[i]));
+		is_first = false;
+	}
+	return keys;
+}
+
+static char *term_keys(struct query_sql *sql, const struct query_term *term)
+{
+	static const enum fact address[] = { FACT_MESSAGE_FROM, FACT_RECIPIENT_TO, FACT_RECIPIENT_ORIG_TO };
+
+	if (term->field.special == QUERY_KEY && term->test == TEST_RANGE && term->low == term->high)
+		return piece(sql,
+			     "VALUES(%" PRId64
+			     ") UNION ALL SELECT key FROM message WHERE session_key = %" PRId64,
+			     (int64_t)term->low, (int64_t)term->low);
+	if (term->field.special == QUERY_ADDRESS)
+		return facts_keys(sql, term, address, 3);
+	if (term->field.special == QUERY_FACTS)
+		return facts_keys(sql, term, term->field.facts, term->field.fact_count);
+	return NULL;
+}
+
+/* Keys among which all are that match; NULL: there is no index that tells. */
+static char *node_keys(struct query_sql *sql, const struct query_node *node)
+{
+	char *left;
+
+	switch (node->kind) {
+	case NODE_TERM: return term_keys(sql, node->term);
+	case NODE_AND: left = node_keys(sql, node->left); return left ? left : node_keys(sql, node->right);
+	case NODE_OR:
+		left = node_keys(sql, node->left);
+		return left ? united(sql, left, node_keys(sql, node->right)) : NULL;
+	case NODE_ALL:
+	case NODE_NOT: break;
+	}
+	return NULL;
+}
+
+/* The one key that is asked for, of sessions; 0: it is not one. */
+static uint64_t only_key(const struct query_node *node)
+{
+	const struct query_term *term = node->term;
+	uint64_t key = 0;
+
+	if (node->kind == NODE_TERM && term->field.special == QUERY_KEY && term->test == TEST_RANGE &&
+	    term->low == term->high)
+		return term->low;
+	if (node->kind == NODE_AND) {
+		key = only_key(node->left);
+		return key ? key : only_key(node->right);
+	}
+	return key;
+}
+
+/* ---- the statements ---- */
+
+static bool is_same(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) == 0;
+}
+
+/* Whether the test has a column of the row with that letter; other words may end in it. */
+static bool names(const char *test, char letter)
+{
+	const char behind_blank[] = { ' ', letter, '.', '\0' }, behind_bracket[] = { '(', letter, '.', '\0' };
+
+	return strstr(test, behind_blank) || strstr(test, behind_bracket);
+}
+
+static char *from_where(struct query_sql *sql, enum query_sql_of of, const char *test, const char *keys,
+			uint64_t key)
+{
+	static const char *const froms[QUERY_SQL_COUNT] = {
+		"SELECT DISTINCT m.key FROM message AS m",
+		"SELECT s.key FROM session AS s",
+		"SELECT l.key FROM login AS l",
+	};
+	static const char letters[QUERY_SQL_COUNT] = { 'm', 's', 'l' };
+	bool is_of_messages = of == QUERY_SQL_MESSAGES;
+	const char *sessions =
+		is_of_messages && names(test, 's') ? " LEFT JOIN session AS s ON s.key = m.session_key" : "";
+	const char *recipients = is_of_messages && names(test, 'r')
+					 ? " LEFT JOIN recipient AS r ON r.message_key = m.key"
+					 : "";
+
+	if (key)
+		return piece(sql, "%s%s%s WHERE %c.key = %" PRId64 " AND %c.key BETWEEN ?1 AND ?2 AND %s",
+			     froms[of], sessions, recipients, letters[of], (int64_t)key, letters[of], test);
+	return piece(sql, "%s%s%s WHERE %c.key BETWEEN ?1 AND ?2%s%s%s AND %s ORDER BY %c.key", froms[of],
+		     sessions, recipients, letters[of], keys ? " AND m.key IN (" : "", keys ? keys : "",
+		     keys ? ")" : "", test, letters[of]);
+}
+
+/* Whether SQLite takes an expression as deep as that: each join may be a level. */
+static bool is_too_deep(const char *test)
+{
+	unsigned joins = 0;
+
+	for (const char *at = test; at && (at = strchr(at, ' ')); at++)
+		joins += strncmp(at, " OR ", 4) == 0 || strncmp(at, " AND ", 5) == 0 || strncmp(at, " NOT ", 5) == 0;
+	return joins > JOINS_MAX;
+}
+
+/* In place of a test: what may match is everything then. */
+static char *instead(struct query_sql *sql, char *test, const char *all)
+{
+	free(test);
+	return piece(sql, "%s", all);
+}
+
+static void make_select(struct query_sql *sql, const struct query_node *root, enum query_sql_of of)
+{
+	struct writing writing = { .sql = sql, .of = of };
+	char *may = node_test(&writing, root), *must, *keys = NULL;
+	uint64_t key = 0;
+
+	writing.must = true;
+	must = node_test(&writing, root);
+	if (is_too_deep(may) || is_too_deep(must)) {
+		may = instead(sql, may, "1");
+		must = instead(sql, must, "0");
+	}
+	sql->is_exact[of] = is_same(may, must);
+	if (may && !is(may, "0")) {
+		if (of == QUERY_SQL_MESSAGES)
+			keys = node_keys(sql, root);
+		else if (of == QUERY_SQL_SESSIONS)
+			key = only_key(root);
+		sql->is_indexed[of] = keys || key;
+		sql->selects[of] = from_where(sql, of, may, keys, key);
+	} else {
+		sql->is_indexed[of] = true;
+	}
+	free(may);
+	free(must);
+	free(keys);
+}
+
+int query_sql_new(struct query_sql **ret_sql, const struct query *query, bool attempts_apart)
+{
+	static const struct query_node all = { .kind = NODE_ALL };
+	struct query_sql *sql = calloc(1, sizeof *sql);
+
+	if (!sql)
+		return -ENOMEM;
+	sql->attempts_apart = attempts_apart;
+	for (int of = 0; of < QUERY_SQL_COUNT; of++)
+		make_select(sql, query ? query->root : &all, (enum query_sql_of)of);
+	if (sql->lacks_memory) {
+		query_sql_free(sql);
+		return -ENOMEM;
+	}
+	*ret_sql = sql;
+	return 0;
+}
+
+void query_sql_free(struct query_sql *sql)
+{
+	if (!sql)
+		return;
+	for (int of = 0; of < QUERY_SQL_COUNT; of++)
+		free(sql->selects[of]);
+	free(sql);
+}
+
+const char *query_sql_select(const struct query_sql *sql, enum query_sql_of of)
+{
+	return sql->selects[of];
+}
+
+bool query_sql_is_indexed(const struct query_sql *sql, enum query_sql_of of)
+{
+	return sql->is_indexed[of];
+}
+
+bool query_sql_is_exact(const struct query_sql *sql, enum query_sql_of of)
+{
+	return sql->is_exact[of];
+}
+
+/* ---- what SQL calls ---- */
+
+static bool test_value(const void *context, uint64_t which, const struct database_value *value)
+{
+	const struct query_sql *sql = context;
+
+	if (which >= sql->term_count)
+		return false;
+	return value->is_text ? query_text_fits(sql->terms[which], value->text)
+			      : query_number_fits(sql->terms[which], value->number);
+}
+
+static bool test_domain(const void *context, uint64_t which, const struct database_value *value)
+{
+	const struct query_sql *sql = context;
+
+	return which < sql->term_count && value->is_text && query_domain_fits(sql->terms[which], value->text);
+}
+
+int query_sql_add_tests(const struct query_sql *sql, struct database *database)
+{
+	int error = database_add_test(database, "fits", test_value, sql);
+
+	return error ? error : database_add_test(database, "fits_domain", test_domain, sql);
+}

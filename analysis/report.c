@@ -1,0 +1,364 @@
+/* report.c - the family of reports: its table, and a run of some of them. */
+#include "analysis/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "common/record.h"
+
+#define REPORT(name) extern const struct report report_##name;
+#include "analysis/reports.inc"
+#undef REPORT
+
+const struct report *const report_table[] = {
+#define REPORT(name) &report_##name,
+#include "analysis/reports.inc"
+#undef REPORT
+	NULL,
+};
+
+const struct report *report_by_name(const char *name)
+{
+	for (const struct report *const *report = report_table; *report; report++)
+		if (strcmp((*report)->name, name) == 0)
+			return *report;
+	return NULL;
+}
+
+/* Of the columns the one that is sorted by. */
+static unsigned sorted_by(const struct table_column *columns, unsigned count, const struct report_options *options, const char *usual)
+{
+	unsigned by = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		if (strcmp(columns[i].name, usual) == 0)
+			by = i;
+	for (unsigned i = 0; i < count; i++)
+		if (options->by && strcmp(columns[i].name, options->by) == 0)
+			by = i;
+	return by;
+}
+
+void report_sort(struct table *table, const struct report_options *options, const char *usual)
+{
+	table_sort(table, sorted_by(table_columns(table), table_column_count(table), options, usual), options->top);
+}
+
+/* ---- listings ---- */
+
+enum { QUERY_MAX = 2000 };
+
+/* A value as query_parse reads it back: in quotes, unless it is a plain word. */
+static size_t put_value(char *words, size_t size, struct text value)
+{
+	size_t length = 0;
+
+	words[length++] = '"';
+	for (size_t i = 0; i < value.length && length + 4 < size; i++) {
+		if (value.start[i] == '"' || value.start[i] == '\\')
+			words[length++] = '\\';
+		words[length++] = value.start[i];
+	}
+	words[length++] = '"';
+	words[length] = '\0';
+	return length;
+}
+
+static bool is_plain(struct text value)
+{
+	for (size_t i = 0; i < value.length; i++)
+		if (value.start[i] <= ' ' || value.start[i] > '~' || strchr("\"\\*?()/", value.start[i]))
+			return false;
+	return value.length;
+}
+
+static void put_hour(struct table *table, struct text before, struct text hour)
+{
+	char scratch[REPORT_HOUR_SIZE];
+	struct text next = report_hour(report_hour_start(hour) + UINT64_C(3600000000), scratch);
+
+	table_put_query(table, "%.*s%ssince:\"%.*s:00\" until:\"%.*s:00\"", TEXT_ARGS(before), before.length ? " " : "", TEXT_ARGS(hour),
+			TEXT_ARGS(next));
+}
+
+void report_put_query(struct table *table, const char *field, struct text value)
+{
+	struct text before = table_row(table, table_row_count(table) - 1)->query;
+	char quoted[QUERY_MAX];
+
+	if (strcmp(field, REPORT_FIELD_HOUR) == 0) {
+		put_hour(table, before, value);
+		return;
+	}
+	/* What is not known is not there to be found. */
+	if (text_is(value, REPORT_UNKNOWN) && !strchr(field, ':')) {
+		table_put_query(table, "%.*s%s-%s:*", TEXT_ARGS(before), before.length ? " " : "", field);
+		return;
+	}
+	/* A pattern begins it: "from:*@". In quotes it would be none. */
+	if (strchr(field, ':') && is_plain(value)) {
+		table_put_query(table, "%.*s%s%s%.*s", TEXT_ARGS(before), before.length ? " " : "", field, TEXT_ARGS(value));
+		return;
+	}
+	/* No query finds a NUL byte, nor what the tally has cut. */
+	if (strchr(field, ':') || !value.start || memchr(value.start, '\0', value.length) || value.length >= TALLY_TEXT_MAX ||
+	    text_is(value, TALLY_OTHERS))
+		return;
+	if (!is_plain(value)) {
+		size_t length = put_value(quoted, sizeof quoted, value);
+
+		value = (struct text){ quoted, length };
+	}
+	table_put_query(table, "%.*s%s%s:%.*s", TEXT_ARGS(before), before.length ? " " : "", field, TEXT_ARGS(value));
+}
+
+static void put_listed(struct table *table, const struct listing_column *column, const struct tally_row *row, const uint64_t *all)
+{
+	switch (column->value) {
+	case LISTING_PART:
+		table_put_text(table, row->parts[column->a]);
+		return;
+	case LISTING_NUMBER:
+		/* The longest of none. */
+		if (column->column.type == CELL_DURATION && !row->numbers[column->a])
+			table_put_unknown(table);
+		else
+			table_put_number(table, row->numbers[column->a]);
+		return;
+	case LISTING_MEAN:
+		if (row->numbers[column->b])
+			table_put_number(table, row->numbers[column->a] / row->numbers[column->b]);
+		else
+			table_put_unknown(table);
+		return;
+	case LISTING_SHARE:
+		table_put_share(table, row->numbers[column->a], row->numbers[column->b]);
+		return;
+	case LISTING_OF_ALL:
+		table_put_share(table, row->numbers[column->a], all[column->a]);
+		return;
+	}
+}
+
+static void list_row(struct table *table, const struct listing *listing, const struct tally_row *row, const uint64_t *all)
+{
+	table_begin_row(table);
+	for (unsigned i = 0; i < listing->column_count; i++)
+		put_listed(table, &listing->columns[i], row, all);
+	if (listing->query)
+		table_put_query(table, "%s", listing->query);
+	for (unsigned i = 0; i < listing->column_count; i++)
+		if (listing->columns[i].query_field)
+			report_put_query(table, listing->columns[i].query_field, row->parts[listing->columns[i].a]);
+}
+
+/* Where a row comes when it is sorted by the column: the greater the earlier. A text's order is not told: 0. */
+static uint64_t rank_of(const struct listing_column *column, const struct tally_row *row)
+{
+	switch (column->value) {
+	case LISTING_NUMBER:
+	case LISTING_OF_ALL:
+		return row->numbers[column->a];
+	case LISTING_MEAN:
+		return row->numbers[column->b] ? row->numbers[column->a] / row->numbers[column->b] : 0;
+	case LISTING_PART:
+	case LISTING_SHARE:
+		return 0;
+	}
+	return 0;
+}
+
+/* The least stands first, and is less than those below it, at 2i + 1 and 2i + 2. */
+static void put_into_heap(uint64_t *heap, size_t *count, size_t top, uint64_t rank)
+{
+	size_t at = 0;
+
+	if (*count < top) {
+		for (at = (*count)++; at && heap[(at - 1) / 2] > rank; at = (at - 1) / 2)
+			heap[at] = heap[(at - 1) / 2];
+	} else if (rank > heap[0]) {
+		for (size_t child; (child = 2 * at + 1) < top; at = child) {
+			child += child + 1 < top && heap[child + 1] < heap[child];
+			if (heap[child] >= rank)
+				break;
+			heap[at] = heap[child];
+		}
+	} else {
+		return;
+	}
+	heap[at] = rank;
+}
+
+/* The rank that a row must have to be among the first: what is less needs no row. 0: all may. */
+static uint64_t least_rank(const struct listing_column *column, const struct tally *tally, size_t top)
+{
+	uint64_t *heap = top && tally_count(tally) > top ? malloc(top * sizeof *heap) : NULL, least;
+	size_t count = 0;
+
+	if (!heap)
+		return 0;
+	for (size_t i = 0; i < tally_count(tally); i++) {
+		struct tally_row row = tally_row(tally, i);
+
+		put_into_heap(heap, &count, top, rank_of(column, &row));
+	}
+	least = heap[0];
+	free(heap);
+	return least;
+}
+
+static struct table *list(const struct listing *listing, const struct tally *tally, const struct table_column *columns,
+			  const struct report_options *options)
+{
+	const struct listing_column *by = &listing->columns[sorted_by(columns, listing->column_count, options, listing->sorted_by)];
+	struct table *table = table_new(listing->name, listing->title, columns, listing->column_count);
+	uint64_t all[TALLY_NUMBERS_MAX] = { 0 }, least = least_rank(by, tally, options->top);
+	size_t left_out = 0;
+
+	for (size_t i = 0; i < tally_count(tally); i++)
+		for (unsigned j = 0; j < tally_info(tally)->numbers; j++)
+			all[j] += tally_row(tally, i).numbers[j];
+	for (size_t i = 0; table && i < tally_count(tally); i++) {
+		struct tally_row row = tally_row(tally, i);
+
+		if (rank_of(by, &row) < least)
+			left_out++;
+		else
+			list_row(table, listing, &row, all);
+	}
+	if (table)
+		table_leave_out(table, left_out);
+	return table;
+}
+
+void report_show_listing(const struct listing *listing, const struct tally *tally, const struct report_options *options,
+			 report_emit *emit, void *context)
+{
+	struct table_column columns[TABLE_COLUMNS_MAX];
+	struct table *table;
+
+	for (unsigned i = 0; i < listing->column_count; i++)
+		columns[i] = listing->columns[i].column;
+	table = list(listing, tally, columns, options);
+	if (table) {
+		report_sort(table, options, listing->sorted_by);
+		if (tally_others(tally))
+			table_put_note(table, "more than %d different ones: the rest is counted as %s", TALLY_KEYS_MAX, TALLY_OTHERS);
+	}
+	emit(context, table);
+}
+
+void report_keep(void *context, struct table *table)
+{
+	*(struct table **)context = table;
+}
+
+/* ---- runs ---- */
+
+struct report_run {
+	unsigned count, moments;
+	struct {
+		const struct report *report;
+		struct tally *tallies[REPORT_TALLIES_MAX];
+	} parts[];
+};
+
+struct report_run *report_run_new(const struct report *const *reports, unsigned count)
+{
+	struct report_run *run = calloc(1, sizeof *run + count * sizeof run->parts[0]);
+
+	if (!run)
+		return NULL;
+	run->count = count;
+	for (unsigned i = 0; i < count; i++) {
+		run->parts[i].report = reports[i];
+		run->moments |= reports[i]->moments;
+		for (unsigned j = 0; j < reports[i]->tally_count; j++) {
+			run->parts[i].tallies[j] = tally_new(&reports[i]->tallies[j]);
+			if (!run->parts[i].tallies[j]) {
+				report_run_free(run);
+				return NULL;
+			}
+		}
+	}
+	return run;
+}
+
+void report_run_free(struct report_run *run)
+{
+	if (!run)
+		return;
+	for (unsigned i = 0; i < run->count; i++)
+		for (unsigned j = 0; j < REPORT_TALLIES_MAX; j++)
+			tally_free(run->parts[i].tallies[j]);
+	free(run);
+}
+
+unsigned report_run_moments(const struct report_run *run)
+{
+	return run->moments;
+}
+
+void report_run_add(struct report_run *run, const struct report_row *row)
+{
+	for (unsigned i = 0; i < run->count; i++)
+		if (run->parts[i].report->moments & row->moment)
+			run->parts[i].report->collect(run->parts[i].tallies, row);
+}
+
+void report_run_show(const struct report_run *run, const struct report_options *options, report_emit *emit, void *context)
+{
+	for (unsigned i = 0; i < run->count; i++)
+		run->parts[i].report->show(run->parts[i].tallies, options, emit, context);
+}
+
+const struct report *report_run_report(const struct report_run *run, unsigned index)
+{
+	return index < run->count ? run->parts[index].report : NULL;
+}
+
+struct tally **report_run_tallies(const struct report_run *run, unsigned index)
+{
+	return (struct tally **)run->parts[index].tallies;
+}
+
+bool report_is_own_domain(const struct report_options *options, struct text domain)
+{
+	for (size_t i = 0; options->own_domains && i < options->own_domains->count; i++) {
+		struct text own = text_of(options->own_domains->items[i]);
+		struct text end = { domain.start + domain.length - own.length, own.length };
+
+		if (own.length <= domain.length && text_equal_nocase(end, own) && (own.length == domain.length || end.start[-1] == '.'))
+			return true;
+	}
+	return false;
+}
+
+struct text report_hour(uint64_t time_us, char *scratch)
+{
+	/* Rows come in about the order of their time. */
+	static _Thread_local uint64_t last_hour = UINT64_MAX;
+	static _Thread_local char last_words[TIME_TEXT_SIZE];
+	uint64_t hour = time_us / (3600 * UINT64_C(1000000));
+
+	if (hour != last_hour) {
+		time_format(time_us, last_words);
+		last_words[10] = ' ';
+		last_hour = hour;
+	}
+	memcpy(scratch, last_words, REPORT_HOUR_SIZE - 1);
+	scratch[REPORT_HOUR_SIZE - 1] = '\0';
+	return (struct text){ scratch, REPORT_HOUR_SIZE - 1 };
+}
+
+uint64_t report_hour_start(struct text hour)
+{
+	char words[TIME_TEXT_SIZE];
+	uint64_t time_us = 0;
+
+	if (hour.length != REPORT_HOUR_SIZE - 1)
+		return 0;
+	(void)snprintf(words, sizeof words, "%.10sT%.2s:00:00Z", hour.start, hour.start + 11);
+	return time_parse(text_of(words), &time_us) == 0 ? time_us : 0;
+}

@@ -1,0 +1,43 @@
+/* report_senders.c - who sends: messages, their size and recipients, by envelope sender. */
+#include "analysis/report.h"
+
+enum { MESSAGES, RECIPIENTS, BYTES, REFUSED, NUMBERS };
+
+static const struct tally_info tallies[] = {
+	{ "senders", 1, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM } },
+};
+
+static void collect(struct tally **tally, const struct report_row *row)
+{
+	uint64_t numbers[NUMBERS] = { 0 };
+
+	if (row->is_hop || !row->from.start)
+		return;
+	if (row->is_accepted) {
+		numbers[MESSAGES] = 1;
+		numbers[RECIPIENTS] = row->message->recipient_count;
+		numbers[BYTES] = row->size;
+	} else {
+		numbers[REFUSED] = 1;
+	}
+	tally_add_one(tally[0], row->from, numbers);
+}
+
+static const struct listing_column columns[] = {
+	{ { "from", "Sender", CELL_TEXT, false }, LISTING_PART, 0, 0, "from" },
+	{ { "messages", "Messages", CELL_NUMBER, false }, LISTING_NUMBER, MESSAGES, 0, NULL },
+	{ { "recipients", "Recipients", CELL_NUMBER, false }, LISTING_NUMBER, RECIPIENTS, 0, NULL },
+	{ { "bytes", "Bytes", CELL_SIZE, false }, LISTING_NUMBER, BYTES, 0, NULL },
+	{ { "refused", "Refused", CELL_NUMBER, false }, LISTING_NUMBER, REFUSED, 0, NULL },
+};
+static const struct listing listing = { "senders", "Senders", sizeof columns / sizeof columns[0], columns, "messages", NULL };
+
+static void show(struct tally *const *tally, const struct report_options *options, report_emit *emit, void *context)
+{
+	report_show_listing(&listing, tally[0], options, emit, context);
+}
+
+const struct report report_senders = {
+	.name = "senders", .summary = "who sends: messages, recipients and bytes by envelope sender",
+	.moments = REPORT_MESSAGE, .tally_count = 1, .tallies = tallies, .collect = collect, .show = show,
+};

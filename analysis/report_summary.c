@@ -1,0 +1,143 @@
+/* report_summary.c - the whole in a few lines: sessions, messages, and what became of every recipient. */
+#include "analysis/report.h"
+
+enum { COUNT, BYTES, NUMBERS };
+
+static const struct tally_info tallies[] = { { "summary", 1, NUMBERS, { TALLY_SUM, TALLY_SUM } } };
+
+/* The rows in their order: what is counted, its words, and the query behind it. Fates follow. */
+static const struct {
+	const char *name, *words, *query;
+	bool has_bytes;
+} lines[] = {
+	{ "sessions", "Sessions", NULL, false },
+	{ "sessions_lost", "of which lost or timed out", "(ended:lost OR ended:timeout)", false },
+	{ "sessions_screened", "of which turned away by postscreen", "ended:refused screen:*", false },
+	{ "messages", "Messages accepted", "(queue_id:* OR state:proxied) -parent:hop -parent:next_host -state:refused -state:aborted", true },
+	{ "notices", "of which notices of the MTA", "parent:notice", true },
+	{ "hops", "Hops: the same mail again, behind a filter or at our next host", "(parent:hop OR parent:next_host)", true },
+	{ "recipients", "Recipients", "to:* -hop:yes", false },
+	{ "delivered_late", "of which delivered after several tries", "fate:delivered tries:>1 -hop:yes", false },
+	{ "logins", "Logins", "outcome:passed", false },
+	{ "logins_failed", "Logins that failed", "outcome:failed", false },
+};
+enum { LINES = sizeof lines / sizeof lines[0] };
+
+static void count(struct tally *tally, const char *name, uint64_t bytes)
+{
+	tally_add_one(tally, text_of(name), (uint64_t[NUMBERS]){ 1, bytes });
+}
+
+static void collect_session(struct tally *tally, const struct facts *facts)
+{
+	struct text ended = facts_text(facts, FACT_SESSION_ENDED);
+
+	count(tally, "sessions", 0);
+	if (text_is(ended, "lost") || text_is(ended, "timeout"))
+		count(tally, "sessions_lost", 0);
+	if (text_is(ended, "refused") && facts_text(facts, FACT_SESSION_SCREEN).start)
+		count(tally, "sessions_screened", 0);
+}
+
+static void collect_message(struct tally *tally, const struct report_row *row)
+{
+	if (!row->is_accepted)
+		return;
+	if (row->is_hop) {
+		count(tally, "hops", row->size);
+		return;
+	}
+	count(tally, "messages", row->size);
+	if (row->message->parent_kind == PARENT_NOTICE)
+		count(tally, "notices", row->size);
+}
+
+static void collect_recipient(struct tally *tally, const struct report_row *row)
+{
+	if (row->is_hop)
+		return;
+	count(tally, "recipients", 0);
+	count(tally, fate_name(row->fate), row->fate == FATE_DELIVERED ? row->size : 0);
+	if (row->fate == FATE_DELIVERED && row->recipient->attempts > 1)
+		count(tally, "delivered_late", 0);
+}
+
+/* Who broke off neither logged in nor failed to. */
+static void collect_login(struct tally *tally, struct text outcome)
+{
+	if (!text_is(outcome, "aborted"))
+		count(tally, text_is(outcome, "failed") ? "logins_failed" : "logins", 0);
+}
+
+static void collect(struct tally **tally, const struct report_row *row)
+{
+	switch (row->moment) {
+	case REPORT_SESSION:
+		collect_session(tally[0], &row->session->facts);
+		return;
+	case REPORT_MESSAGE:
+		collect_message(tally[0], row);
+		return;
+	case REPORT_RECIPIENT:
+		collect_recipient(tally[0], row);
+		return;
+	case REPORT_LOGIN:
+		collect_login(tally[0], facts_text(&row->login->facts, FACT_LOGIN_OUTCOME));
+		return;
+	case REPORT_ATTEMPT:
+	case REPORT_CHECK:
+	case REPORT_LOGOUT:
+	case REPORT_LINE:
+		return;
+	}
+}
+
+static void put_row(struct table *table, const struct tally *tally, const char *name, const char *words, bool has_bytes, uint64_t recipients)
+{
+	const uint64_t *numbers = tally_find(tally, &(struct text){ name, strlen(name) });
+
+	table_begin_row(table);
+	table_put_text(table, text_of(name));
+	table_put_text(table, text_of(words));
+	table_put_number(table, numbers ? numbers[COUNT] : 0);
+	if (recipients)
+		table_put_share(table, numbers ? numbers[COUNT] : 0, recipients);
+	else
+		table_put_unknown(table);
+	if (has_bytes)
+		table_put_number(table, numbers ? numbers[BYTES] : 0);
+}
+
+static void show(struct tally *const *tally, const struct report_options *options, report_emit *emit, void *context)
+{
+	static const struct table_column columns[] = {
+		{ "name", "Name", CELL_TEXT, false }, { "what", "What", CELL_TEXT, false }, { "count", "Count", CELL_NUMBER, false },
+		{ "share", "Of recipients", CELL_SHARE, false }, { "bytes", "Bytes", CELL_SIZE, false },
+	};
+	struct table *table = table_new("summary", "Summary", columns, sizeof columns / sizeof columns[0]);
+	const uint64_t *all = tally_find(tally[0], &TEXT_LITERAL("recipients"));
+
+	(void)options;
+	for (unsigned i = 0; table && i < LINES; i++) {
+		put_row(table, tally[0], lines[i].name, lines[i].words, lines[i].has_bytes, 0);
+		if (lines[i].query)
+			table_put_query(table, "%s", lines[i].query);
+		if (strcmp(lines[i].name, "recipients") != 0)
+			continue;
+		for (int fate = 0; fate < FATE_COUNT; fate++) {
+			const char *name = fate_name((enum fate)fate);
+
+			if (!tally_find(tally[0], &(struct text){ name, strlen(name) }))
+				continue;
+			put_row(table, tally[0], name, fate_meaning((enum fate)fate), fate == FATE_DELIVERED, all ? all[COUNT] : 0);
+			table_put_query(table, "fate:%s -hop:yes", name);
+		}
+	}
+	emit(context, table);
+}
+
+const struct report report_summary = {
+	.name = "summary", .summary = "the whole in a few lines: sessions, messages, and what became of every recipient",
+	.moments = REPORT_SESSION | REPORT_MESSAGE | REPORT_RECIPIENT | REPORT_LOGIN, .tally_count = 1, .tallies = tallies,
+	.collect = collect, .show = show,
+};

@@ -1,0 +1,303 @@
+/* rows.c - from transactions, as the join shows them, to rows with what most reports ask for. */
+#include "analysis/rows.h"
+
+#include <errno.h>
+
+#include "analysis/key_set.h"
+
+enum { DOMAIN_MAX = 256 };
+
+struct reading {
+	struct rows *rows;
+	struct key_set found;		/* sessions that have a message which the query found: their end comes later */
+	bool keeps_attempts;		/* whether they are of a hop, and what a query asks, is known at the end alone */
+	int error;
+};
+
+/* ---- rows ---- */
+
+static struct text lower(struct text text, char *scratch)
+{
+	bool is_lower = true;
+
+	for (size_t i = 0; i < text.length; i++)
+		is_lower = is_lower && !(text.start[i] >= 'A' && text.start[i] <= 'Z');
+	if (is_lower || text.length > DOMAIN_MAX)
+		return text;
+	for (size_t i = 0; i < text.length; i++)
+		scratch[i] = text.start[i] >= 'A' && text.start[i] <= 'Z' ? (char)(text.start[i] + ('a' - 'A')) : text.start[i];
+	return (struct text){ scratch, text.length };
+}
+
+static struct text domain_of(struct text address, char *scratch)
+{
+	const char *at = address.length ? memrchr(address.start, '@', address.length) : NULL;
+
+	if (!at || at + 1 == address.start + address.length)
+		return TEXT_NONE;
+	return lower((struct text){ at + 1, (size_t)(address.start + address.length - at - 1) }, scratch);
+}
+
+static struct text origin_of(const struct message *message, const struct session *session)
+{
+	struct text origin = facts_text(&message->facts, FACT_MESSAGE_ORIGIN);
+
+	if (origin.start)
+		return origin;
+	if (message->parent_kind != PARENT_NONE || !session)
+		return TEXT_NONE;
+	return facts_text(&session->facts, FACT_SESSION_AUTH_AUTHEN).start ? TEXT_LITERAL("authenticated") : TEXT_LITERAL("inbound");
+}
+
+static bool is_accepted(const struct message *message)
+{
+	struct text state = facts_text(&message->facts, FACT_MESSAGE_STATE);
+
+	if (text_is(state, "proxied"))
+		return true;
+	return facts_text(&message->facts, FACT_MESSAGE_QUEUE_ID).start && !text_is(state, "refused") && !text_is(state, "aborted");
+}
+
+/* A message's own part of all its rows. */
+struct message_row {
+	struct report_row row;
+	char from_domain[DOMAIN_MAX], to_domain[DOMAIN_MAX];
+};
+
+static void begin_message(struct message_row *made, const struct message *message, const struct session *session)
+{
+	struct report_row *row = &made->row;
+
+	*row = (struct report_row){
+		.session = session, .message = message, .time_us = message->start_us, .is_accepted = is_accepted(message),
+		.origin = origin_of(message, session), .from = facts_text(&message->facts, FACT_MESSAGE_FROM),
+		.size = facts_number(&message->facts, FACT_MESSAGE_SIZE, 0),
+	};
+	row->from_domain = domain_of(row->from, made->from_domain);
+	if (row->from.start && !row->from.length)
+		row->from = TEXT_LITERAL("<>");
+}
+
+static void add_recipient(struct message_row *made, const struct recipient *recipient)
+{
+	struct report_row *row = &made->row;
+
+	row->recipient = recipient;
+	row->fate = (enum fate)recipient->fate;
+	row->is_hop = recipient->is_hop;
+	row->to = facts_text(&recipient->facts, FACT_RECIPIENT_TO);
+	if (!row->to.start)
+		row->to = facts_text(&recipient->facts, FACT_RECIPIENT_ORIG_TO);
+	row->to_domain = domain_of(row->to, made->to_domain);
+}
+
+static bool matches(const struct rows *rows, const struct report_row *row)
+{
+	if (!rows->query)
+		return true;
+	return query_matches(rows->query, &(struct query_row){
+		.session = row->session, .message = row->message, .recipient = row->recipient, .attempt = row->attempt, .login = row->login,
+	});
+}
+
+static void give(struct rows *rows, struct report_row *row, enum report_moment moment)
+{
+	if (!(rows->moments & moment))
+		return;
+	row->moment = moment;
+	rows->given++;
+	rows->take(rows->context, row);
+}
+
+static void give_attempts(struct rows *rows, struct report_row *row, const struct recipient *recipient)
+{
+	if (!(rows->moments & REPORT_ATTEMPT))
+		return;
+	for (const struct attempt *attempt = recipient->tries; attempt; attempt = attempt->next) {
+		row->attempt = attempt;
+		row->time_us = attempt->time_us;
+		if (matches(rows, row))
+			give(rows, row, REPORT_ATTEMPT);
+	}
+	row->attempt = NULL;
+	row->time_us = row->message->start_us;
+}
+
+static void give_checks(struct rows *rows, struct report_row *row)
+{
+	row->recipient = NULL;
+	row->to = row->to_domain = TEXT_NONE;
+	row->is_hop = false;
+	for (const struct check *check = row->message->checks; check; check = check->next) {
+		row->check = check;
+		give(rows, row, REPORT_CHECK);
+	}
+	row->check = NULL;
+}
+
+/* Whether it was found: itself, or one of its recipients. */
+static bool give_message(struct rows *rows, const struct message *message, const struct session *session, bool with_attempts)
+{
+	struct message_row made;
+	bool is_found = false;
+
+	begin_message(&made, message, session);
+	for (const struct recipient *recipient = message->recipients; recipient; recipient = recipient->next) {
+		add_recipient(&made, recipient);
+		if (matches(rows, &made.row)) {
+			is_found = true;
+			give(rows, &made.row, REPORT_RECIPIENT);
+		}
+		if (with_attempts)
+			give_attempts(rows, &made.row, recipient);
+	}
+	made.row.recipient = NULL;
+	made.row.to = made.row.to_domain = TEXT_NONE;
+	made.row.fate = FATE_UNKNOWN;
+	made.row.is_hop = message->parent_kind == PARENT_HOP || message->parent_kind == PARENT_NEXT_HOST;
+	if (!is_found && (message->recipients || !matches(rows, &made.row)))
+		return false;
+	give(rows, &made.row, REPORT_MESSAGE);
+	give_checks(rows, &made.row);
+	return true;
+}
+
+bool rows_give_message(struct rows *rows, const struct message *message, const struct session *session)
+{
+	return give_message(rows, message, session, true);
+}
+
+void rows_give_session(struct rows *rows, const struct session *session)
+{
+	struct report_row row = { .session = session, .time_us = session->start_us };
+
+	give(rows, &row, REPORT_SESSION);
+}
+
+void rows_give_login(struct rows *rows, const struct login *login)
+{
+	struct report_row row = { .login = login, .time_us = login->time_us };
+
+	if (!matches(rows, &row))
+		return;
+	give(rows, &row, REPORT_LOGIN);
+	if (login->end_us)
+		give(rows, &row, REPORT_LOGOUT);
+}
+
+bool rows_find_message(const struct query *query, const struct message *message, const struct session *session)
+{
+	struct query_row row = { .session = session, .message = message };
+
+	if (!query)
+		return true;
+	for (const struct recipient *recipient = message->recipients; recipient; recipient = recipient->next) {
+		row.recipient = recipient;
+		if (query_matches(query, &row))
+			return true;
+	}
+	return !message->recipients && query_matches(query, &row);
+}
+
+bool rows_find_session(const struct query *query, const struct session *session)
+{
+	return !query || query_matches(query, &(struct query_row){ .session = session });
+}
+
+/* ---- what the join shows ---- */
+
+static void note(struct reading *reading, int error)
+{
+	if (error < 0)
+		reading->error = error;
+}
+
+static void take_message(void *context, const struct message *message)
+{
+	struct reading *reading = context;
+
+	if (give_message(reading->rows, message, message->session, reading->keeps_attempts) && reading->rows->query && message->session_key)
+		note(reading, key_set_add(&reading->found, message->session_key));
+}
+
+static void take_session(void *context, const struct session *session)
+{
+	struct reading *reading = context;
+
+	if (rows_find_session(reading->rows->query, session) || key_set_has(&reading->found, session->key))
+		rows_give_session(reading->rows, session);
+}
+
+static void take_login(void *context, const struct login *login)
+{
+	struct reading *reading = context;
+	struct report_row row = { .login = login, .time_us = login->time_us };
+
+	/* The end of one that was given already. */
+	if (!login->end_us)
+		rows_give_login(reading->rows, login);
+	else if (matches(reading->rows, &row))
+		give(reading->rows, &row, REPORT_LOGOUT);
+}
+
+static bool is_of_interest(const struct event *event, enum format_result result)
+{
+	return result == FORMAT_MALFORMED || event_text(event, NAME_SEVERITY).start;
+}
+
+static void take_line(void *context, const struct event *event, enum format_result result)
+{
+	struct reading *reading = context;
+	struct rows *rows = reading->rows;
+	uint64_t time_us = event->frame.has_time && event->frame.time_us > 0 ? (uint64_t)event->frame.time_us : 0;
+	struct report_row row = { .event = event, .time_us = time_us };
+
+	rows->lines++;
+	if (time_us) {
+		rows->from_us = !rows->from_us || time_us < rows->from_us ? time_us : rows->from_us;
+		rows->until_us = time_us > rows->until_us ? time_us : rows->until_us;
+	}
+	/* A line is of no transaction: a query finds none. */
+	if (!rows->query && (rows->moments & REPORT_LINE) && is_of_interest(event, result))
+		give(rows, &row, REPORT_LINE);
+}
+
+int rows_read_files(struct rows *rows, char **paths, size_t path_count)
+{
+	struct reading reading = {
+		.rows = rows, .keeps_attempts = rows->query || rows->keeps_attempts || (rows->moments & REPORT_ATTEMPT),
+	};
+	struct correlate_sink sink = {
+		.login = rows->moments & (REPORT_LOGIN | REPORT_LOGOUT) ? take_login : NULL, .message = take_message, .session = take_session, .context = &reading,
+	};
+	struct correlate_files files = {
+		.verb = rows->verb, .log = rows->log, .is_again = rows->is_again, .line = take_line, .context = &reading,
+	};
+	struct hosts hosts = { rows->hosts };
+	struct correlate_options options;
+	int error = -ENOMEM;
+
+	correlate_defaults(&options);
+	options.hosts = &hosts;
+	options.keeps_attempts = reading.keeps_attempts;
+	options.keeps_reasons = true;
+	rows->sources = source_table_new();
+	if (rows->sources && correlate_new(&files.correlate, &options, &sink) == 0) {
+		files.sources = rows->sources;
+		error = correlate_files_read(&files, paths, path_count);
+		if (!error)
+			correlate_finish(files.correlate);
+		correlate_free(files.correlate);
+	}
+	rows->understood = files.understood;
+	rows->unknown = files.unknown;
+	rows->unreadable = files.unreadable;
+	key_set_done(&reading.found);
+	return error ? error : reading.error;
+}
+
+void rows_done(struct rows *rows)
+{
+	source_table_free(rows->sources);
+	rows->sources = NULL;
+}

@@ -1,0 +1,83 @@
+/*
+ * scan.h - the searches that are made in each line of a log, by vectors where the machine has them.
+ *
+ * None reads a byte outside of what it is given.
+ */
+#ifndef SMTPTRAIL_SCAN_H
+#define SMTPTRAIL_SCAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum { SCAN_VECTOR = 16 };
+
+static inline bool scan_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool scan_is_alnum(char c)
+{
+	return scan_is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+#ifdef __SSE2__
+/* A bit for each of 16 bytes: those that are one of four. */
+static inline unsigned scan_hits(const char *at, char a, char b, char c, char d)
+{
+	__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+	__m128i hits = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(a)), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b))),
+				    _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(d))));
+
+	return (unsigned)_mm_movemask_epi8(hits);
+}
+
+/* Those from low to low + count - 1. */
+static inline __m128i scan_in_range(__m128i bytes, char low, int count)
+{
+	/* Signed comparison is all there is: the range is moved to the lowest numbers. */
+	__m128i moved = _mm_sub_epi8(bytes, _mm_set1_epi8((char)(low + 128)));
+
+	return _mm_cmplt_epi8(moved, _mm_set1_epi8((char)(count - 128)));
+}
+#endif
+
+/* The first of four characters (repeat one to look for fewer); the end: none. */
+static inline const char *scan_find(const char *at, const char *end, char a, char b, char c, char d)
+{
+#ifdef __SSE2__
+	for (; end - at >= SCAN_VECTOR; at += SCAN_VECTOR) {
+		unsigned hits = scan_hits(at, a, b, c, d);
+
+		if (hits)
+			return at + __builtin_ctz(hits);
+	}
+#endif
+	while (at < end && *at != a && *at != b && *at != c && *at != d)
+		at++;
+	return at;
+}
+
+/* The first that is neither a digit nor a letter of ASCII; the end: none. */
+static inline const char *scan_alnum_end(const char *at, const char *end)
+{
+#ifdef __SSE2__
+	for (; end - at >= SCAN_VECTOR; at += SCAN_VECTOR) {
+		__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+		__m128i letters = scan_in_range(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 26);
+		unsigned others = 0xffff ^ (unsigned)_mm_movemask_epi8(_mm_or_si128(letters, scan_in_range(bytes, '0', 10)));
+
+		if (others)
+			return at + __builtin_ctz(others);
+	}
+#endif
+	while (at < end && scan_is_alnum(*at))
+		at++;
+	return at;
+}
+
+#endif

@@ -1,0 +1,1074 @@
+/* store.c - a directory of databases: one commit after the other, each of them whole. */
+#include "analysis/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "analysis/key_set.h"
+#include "analysis/store_image.h"
+#include "analysis/store_rollup.h"
+#include "analysis/store_rows.h"
+
+enum { CURRENT_CACHE_KB = 2048, DAY_CACHE_KB = 16 * 1024 };
+
+struct day {
+	store_day day;
+	struct store_rows *rows;	/* NULL: the place is free */
+	uint64_t used;			/* when last, in turns */
+};
+
+/* What is under way, and how that changed since the last commit. */
+struct open_keys {
+	struct key_set all, added, removed;
+	bool is_session;
+};
+
+struct store {
+	char *directory;
+	struct store_options options;
+	int lock;
+	struct database *current;
+	struct statement *add_moving, *add_open, *drop_open, *keep_state, *find_state, *keep_join_state, *add_source, *add_unfinished, *drop_unfinished, *set_input;
+	struct day days[STORE_DAYS_OPEN];
+	uint64_t turn;
+	struct key_set unfinished, newly_unfinished;	/* days since 1970, and one more */
+	struct open_keys messages, sessions;
+	struct store_image image;
+	struct store_image_reader *reader;
+	struct store_item item;		/* at hand */
+	size_t kept_sources;		/* of the table, that current.db knows */
+	bool is_out_of_memory;
+	struct store_counts counts;
+};
+
+/* ---- the directory ---- */
+
+static int make_directory(const char *directory, struct problem *problem)
+{
+	struct stat info;
+
+	if (mkdir(directory, 0750) != 0 && errno != EEXIST) {
+		int error = -errno;
+
+		problem_set(problem, "cannot make the store '%s': %s", directory, strerror(-error));
+		return error;
+	}
+	if (stat(directory, &info) != 0 || !S_ISDIR(info.st_mode)) {
+		problem_set(problem, "the store '%s' is no directory", directory);
+		return -ENOTDIR;
+	}
+	if (info.st_mode & S_IWOTH) {
+		problem_set(problem, "the store '%s' can be written by everyone; make it mode 0750", directory);
+		return -EPERM;
+	}
+	return 0;
+}
+
+static int take_lock(struct store *store, struct problem *problem)
+{
+	char path[STORE_PATH_SIZE], holder[32] = "";
+	ssize_t length;
+
+	if (!store_path(store->directory, "lock", path))
+		return -ENAMETOOLONG;
+	store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (store->lock < 0) {
+		int error = -errno;
+
+		problem_set(problem, "cannot write into the store '%s': %s", store->directory, strerror(-error));
+		return error;
+	}
+	if (flock(store->lock, LOCK_EX | LOCK_NB) != 0) {
+		length = pread(store->lock, holder, sizeof holder - 1, 0);
+		problem_set(problem, "the store '%s' is written by another process%s%.*s", store->directory,
+			    length > 0 ? ": " : "", length > 0 ? (int)strcspn(holder, "\n") : 0, holder);
+		return -EBUSY;
+	}
+	length = snprintf(holder, sizeof holder, "%ld\n", (long)getpid());
+	/* Only for whoever is refused: that it fails does no harm. */
+	if (ftruncate(store->lock, 0) == 0 && pwrite(store->lock, holder, (size_t)length, 0) != length)
+		return 0;
+	return 0;
+}
+
+/* So that a file that was made is there after a power cut. */
+static int sync_directory(const char *directory)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd) != 0)
+		error = -errno;
+	(void)close(fd);
+	return error;
+}
+
+/* Readers may look in beside us; what is committed is on the disk. */
+static int set_up_writing(struct database *database, unsigned cache_kb, struct problem *problem)
+{
+	database_set_cache(database, cache_kb);
+	return database_run(database, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;",
+			    problem);
+}
+
+/* One file again, that a reader opens who may not write beside it. Where one reads it just now it stays as it is. */
+static void set_down_writing(struct database *database)
+{
+	(void)database_run(database, "PRAGMA busy_timeout=0; PRAGMA journal_mode=DELETE;", NULL);
+}
+
+static bool is_there(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/* ---- current.db ---- */
+
+static int check_current(struct store *store, struct problem *problem)
+{
+	int64_t tables = 0;
+	int error = database_number(store->current, "SELECT count(*) FROM sqlite_schema", &tables, problem);
+
+	if (error)
+		return error;
+	return tables ? store_schema_check(store->current, STORE_CURRENT, true, problem) :
+			store_schema_make(store->current, STORE_CURRENT, problem);
+}
+
+static int prepare(struct store *store, struct problem *problem)
+{
+	struct database *current = store->current;
+	int error = statement_new(&store->add_moving, current, "INSERT INTO moving(transactions) VALUES(?1)", problem);
+
+	if (!error)
+		error = statement_new(&store->add_open, current, "INSERT OR IGNORE INTO open(key, is_session) VALUES(?1, ?2)", problem);
+	if (!error)
+		error = statement_new(&store->keep_state, current,
+				      "REPLACE INTO open(key, is_session, state) VALUES(?1, ?2, ?3)", problem);
+	if (!error)
+		error = statement_new(&store->keep_join_state, current, "REPLACE INTO meta(name, value) VALUES('join', ?1)", problem);
+	if (!error)
+		error = statement_new(&store->find_state, current, "SELECT state FROM open WHERE key=?1", problem);
+	if (!error)
+		error = statement_new(&store->drop_open, current, "DELETE FROM open WHERE key=?1", problem);
+	if (!error)
+		error = statement_new(&store->add_source, current,
+				      "REPLACE INTO evidence_source(number, kind, name) VALUES(?1, ?2, ?3)", problem);
+	if (!error)
+		error = statement_new(&store->add_unfinished, current, "REPLACE INTO unfinished(day) VALUES(?1)", problem);
+	if (!error)
+		error = statement_new(&store->drop_unfinished, current, "DELETE FROM unfinished WHERE day=?1", problem);
+	if (!error)
+		error = statement_new(&store->set_input, current,
+				      "REPLACE INTO input(kind, name, state, seen_us) VALUES(?1, ?2, ?3, ?4)", problem);
+	return error;
+}
+
+static int open_current(struct store *store, struct problem *problem)
+{
+	char path[STORE_PATH_SIZE];
+	bool is_new;
+	int error;
+
+	if (!store_path(store->directory, STORE_CURRENT_NAME, path))
+		return -ENAMETOOLONG;
+	is_new = !is_there(path);
+	error = database_open(&store->current, path, DATABASE_CREATE, problem);
+	if (!error)
+		error = check_current(store, problem);
+	if (!error)
+		error = set_up_writing(store->current, CURRENT_CACHE_KB, problem);
+	if (!error && is_new)
+		error = sync_directory(store->directory);
+	return error ? error : prepare(store, problem);
+}
+
+static int load_open(struct store *store, struct problem *problem)
+{
+	struct statement *row;
+	int more, error = statement_new(&row, store->current, "SELECT key, is_session FROM open", problem);
+
+	if (error)
+		return error;
+	while ((more = statement_step(row)) > 0) {
+		struct open_keys *keys = statement_number(row, 1) ? &store->sessions : &store->messages;
+
+		if (key_set_add(&keys->all, statement_number(row, 0)) < 0)
+			error = -ENOMEM;
+	}
+	if (more < 0)
+		database_explain(store->current, more, problem);
+	return error ? error : more;
+}
+
+static int load_unfinished(struct store *store, struct problem *problem)
+{
+	struct statement *row;
+	int more, error = statement_new(&row, store->current, "SELECT day FROM unfinished", problem);
+
+	if (error)
+		return error;
+	while ((more = statement_step(row)) > 0)
+		if (key_set_add(&store->unfinished, statement_number(row, 0) + 1) < 0)
+			error = -ENOMEM;
+	if (more < 0)
+		database_explain(store->current, more, problem);
+	return error ? error : more;
+}
+
+/* ---- days ---- */
+
+static void close_day(struct day *day)
+{
+	if (!day->rows)
+		return;
+	set_down_writing(store_rows_database(day->rows));
+	store_rows_close(day->rows);
+	day->rows = NULL;
+}
+
+static int open_day(struct store *store, struct day *day, store_day number, struct problem *problem)
+{
+	char path[STORE_PATH_SIZE];
+	bool is_new;
+	int error;
+
+	if (!store_day_path(store->directory, number, path))
+		return -ENAMETOOLONG;
+	is_new = !is_there(path);
+	error = store_rows_open(&day->rows, path, DATABASE_CREATE, store->options.sources, problem);
+	if (error)
+		return error;
+	day->day = number;
+	error = set_up_writing(store_rows_database(day->rows), DAY_CACHE_KB, problem);
+	if (!error && is_new && !store->options.is_bulk)
+		error = store_schema_index(store_rows_database(day->rows), problem);
+	if (!error && is_new)
+		error = sync_directory(store->directory);
+	if (error)
+		close_day(day);
+	return error;
+}
+
+static int commit_day(struct day *day, struct problem *problem)
+{
+	struct database *database = day->rows ? store_rows_database(day->rows) : NULL;
+
+	return database && database_is_in_transaction(database) ? database_commit(database, problem) : 0;
+}
+
+/* The open place of a day; the day that was not asked for longest makes room. */
+static int find_day(struct store *store, store_day number, struct store_rows **ret_rows, struct problem *problem)
+{
+	struct day *found = &store->days[0];
+	int error = 0;
+
+	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++) {
+		struct day *day = &store->days[i];
+
+		if (day->rows && day->day == number) {
+			found = day;
+			break;
+		}
+		if (found->rows && (!day->rows || day->used < found->used))
+			found = day;
+	}
+	if (!found->rows || found->day != number) {
+		error = commit_day(found, problem);
+		close_day(found);
+		if (!error)
+			error = open_day(store, found, number, problem);
+		if (error)
+			return error;
+	}
+	found->used = ++store->turn;
+	*ret_rows = found->rows;
+	return 0;
+}
+
+/* The same, to be written. */
+static int find_day_to_write(struct store *store, transaction_key key, struct store_rows **ret_rows, struct problem *problem)
+{
+	const store_day number = store_day_of(transaction_key_time(key));
+	int is_new, error = find_day(store, number, ret_rows, problem);
+
+	if (error || database_is_in_transaction(store_rows_database(*ret_rows)))
+		return error;
+	is_new = key_set_add(&store->unfinished, (uint64_t)number + 1);
+	if (is_new < 0 || (is_new && key_set_add(&store->newly_unfinished, (uint64_t)number + 1) < 0))
+		return -ENOMEM;
+	error = database_begin(store_rows_database(*ret_rows), problem);
+	/* What was counted of the day is so no longer. */
+	return error ? error : database_run(store_rows_database(*ret_rows), STORE_ROLLUP_DROP, problem);
+}
+
+/* ---- from the image into rows ---- */
+
+static transaction_key key_of(const struct store_item *item)
+{
+	switch (item->kind) {
+	case STORE_ITEM_SESSION:
+		return item->session.key;
+	case STORE_ITEM_MESSAGE:
+		return item->message.key;
+	case STORE_ITEM_ATTEMPT:
+		return item->name.message_key;
+	case STORE_ITEM_LOGIN:
+		return login_key(&item->login);
+	case STORE_ITEM_GONE:
+		return item->gone.key;
+	case STORE_ITEM_MOVED:
+		return item->moved.from.message_key;
+	}
+	return 0;
+}
+
+/* Their days may be two. */
+static int move_attempts(struct store *store, struct store_rows *rows, const struct store_item *item, struct problem *problem)
+{
+	struct store_rows *into;
+	int error = find_day_to_write(store, item->moved.into.message_key, &into, problem);
+
+	return error ? error : store_move_attempts(rows, &item->moved.from, into, &item->moved.into);
+}
+
+static int put_item(struct store *store, struct store_rows *rows, const struct store_item *item, struct problem *problem)
+{
+	switch (item->kind) {
+	case STORE_ITEM_SESSION:
+		store->counts.sessions++;
+		return store_put_session(rows, &item->session);
+	case STORE_ITEM_MESSAGE:
+		store->counts.messages++;
+		store->counts.recipients += item->message.recipient_count;
+		return store_put_message(rows, &item->message);
+	case STORE_ITEM_ATTEMPT:
+		store->counts.attempts++;
+		return store_put_attempt(rows, &item->name, &item->attempt);
+	case STORE_ITEM_LOGIN:
+		store->counts.logins++;
+		return store_put_login(rows, &item->login);
+	case STORE_ITEM_GONE:
+		return store_drop(rows, item->gone.level, item->gone.key);
+	case STORE_ITEM_MOVED:
+		return move_attempts(store, rows, item, problem);
+	}
+	return -EINVAL;
+}
+
+static int move_chunk(struct store *store, unsigned char *bytes, size_t length, struct problem *problem)
+{
+	int more, error = store_image_reader_start(store->reader, bytes, length);
+
+	if (error)
+		return error;
+	while ((more = store_image_reader_next(store->reader, &store->item)) > 0) {
+		struct store_rows *rows;
+
+		error = find_day_to_write(store, key_of(&store->item), &rows, problem);
+		if (error)
+			return error;
+		error = put_item(store, rows, &store->item, problem);
+		if (error) {
+			store_rows_explain(rows, error, problem);
+			return error;
+		}
+	}
+	return more;
+}
+
+static int commit_days(struct store *store, struct problem *problem)
+{
+	int error = 0;
+
+	for (unsigned i = 0; i < STORE_DAYS_OPEN && !error; i++)
+		error = commit_day(&store->days[i], problem);
+	return error;
+}
+
+static int move_image(struct store *store, struct problem *problem)
+{
+	int error = 0;
+
+	for (unsigned i = 0; i < store->image.count && !error; i++)
+		error = move_chunk(store, store->image.chunks[i].bytes, store->image.chunks[i].used, problem);
+	return error ? error : commit_days(store, problem);
+}
+
+/* A row lends its bytes, and not aligned: they are copied. */
+static int move_row(struct store *store, struct text row, struct problem *problem)
+{
+	unsigned char *bytes = malloc(row.length + 1);
+	int error;
+
+	if (!bytes)
+		return -ENOMEM;
+	if (row.length)
+		memcpy(bytes, row.start, row.length);
+	error = move_chunk(store, bytes, row.length, problem);
+	if (error == -EBADMSG)
+		problem_set(problem, "'%s' holds what the last commit changed, and it is damaged", database_path(store->current));
+	free(bytes);
+	return error;
+}
+
+/* Evidence in what is moved again, and in states, has the numbers of the process that wrote it. */
+static int load_sources(struct store *store, struct problem *problem)
+{
+	struct statement *row;
+	int more, error = statement_new(&row, store->current, "SELECT number, kind, name FROM evidence_source ORDER BY number", problem);
+
+	if (error)
+		return error;
+	while ((more = statement_step(row)) > 0) {
+		if (source_number(store->options.sources, (enum source_kind)statement_number(row, 1), statement_text(row, 2)) !=
+		    statement_number(row, 0))
+			error = -EINVAL;
+		store->kept_sources++;
+	}
+	if (more < 0)
+		database_explain(store->current, more, problem);
+	return error ? error : more;
+}
+
+/* What a process that was killed had committed, and perhaps not put into its days. */
+static int move_again(struct store *store, struct problem *problem)
+{
+	struct statement *row;
+	int more, error = statement_new(&row, store->current, "SELECT transactions FROM moving ORDER BY number", problem);
+
+	if (error)
+		return error;
+	while ((more = statement_step(row)) > 0) {
+		error = move_row(store, statement_text(row, 0), problem);
+		if (error) {
+			statement_reset(row);
+			return error;
+		}
+	}
+	if (more < 0)
+		database_explain(store->current, more, problem);
+	return more ? more : commit_days(store, problem);
+}
+
+/* ---- opening and closing ---- */
+
+int store_open(struct store **ret_store, const struct store_options *options, struct problem *problem)
+{
+	struct store *store = calloc(1, sizeof *store);
+	int error = store ? 0 : -ENOMEM;
+
+	if (error)
+		return error;
+	store->lock = -1;
+	store->options = *options;
+	store->sessions.is_session = true;
+	store->directory = strdup(options->directory);
+	store->reader = store_image_reader_new();
+	if (!store->directory || !store->reader)
+		error = -ENOMEM;
+	if (!error)
+		error = make_directory(store->directory, problem);
+	if (!error)
+		error = take_lock(store, problem);
+	if (!error)
+		error = open_current(store, problem);
+	if (!error)
+		error = load_open(store, problem);
+	if (!error)
+		error = load_unfinished(store, problem);
+	if (!error)
+		error = load_sources(store, problem);
+	if (!error)
+		error = move_again(store, problem);
+	if (error) {
+		store_close(store);
+		return error;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+static void open_keys_done(struct open_keys *keys)
+{
+	key_set_done(&keys->all);
+	key_set_done(&keys->added);
+	key_set_done(&keys->removed);
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
+		close_day(&store->days[i]);
+	if (store->current) {
+		database_rollback(store->current);
+		set_down_writing(store->current);
+	}
+	database_close(store->current);
+	open_keys_done(&store->messages);
+	open_keys_done(&store->sessions);
+	key_set_done(&store->unfinished);
+	key_set_done(&store->newly_unfinished);
+	store_image_done(&store->image);
+	store_image_reader_free(store->reader);
+	if (store->lock >= 0)
+		(void)close(store->lock);
+	free(store->directory);
+	free(store);
+}
+
+static int begin(struct store *store, struct problem *problem)
+{
+	return database_is_in_transaction(store->current) ? 0 : database_begin(store->current, problem);
+}
+
+/* ---- what comes ---- */
+
+static void note_open(struct store *store, struct open_keys *keys, transaction_key key)
+{
+	int is_new = key_set_add(&keys->all, key);
+
+	if (is_new < 0 || (is_new && key_set_add(&keys->added, key) < 0))
+		store->is_out_of_memory = true;
+	(void)key_set_remove(&keys->removed, key);
+}
+
+static void note_ended(struct store *store, struct open_keys *keys, transaction_key key)
+{
+	if (key_set_remove(&keys->all, key) && key_set_add(&keys->removed, key) < 0)
+		store->is_out_of_memory = true;
+	(void)key_set_remove(&keys->added, key);
+}
+
+static void take_attempt(void *context, const struct message *message, const struct recipient *recipient,
+			 const struct attempt *attempt)
+{
+	struct store *store = context;
+	const struct attempt_name name = { message->key, recipient->number, recipient->attempts };
+
+	store_image_add_attempt(&store->image, &name, attempt);
+}
+
+static void take_login(void *context, const struct login *login)
+{
+	store_image_add_login(&((struct store *)context)->image, login);
+}
+
+static void take_ended_message(void *context, const struct message *message)
+{
+	struct store *store = context;
+
+	store_image_add_message(&store->image, message);
+	note_ended(store, &store->messages, message->key);
+}
+
+static void take_ended_session(void *context, const struct session *session)
+{
+	struct store *store = context;
+
+	store_image_add_session(&store->image, session);
+	note_ended(store, &store->sessions, session->key);
+}
+
+static void take_changed_message(void *context, const struct message *message)
+{
+	struct store *store = context;
+
+	store_image_add_message(&store->image, message);
+	note_open(store, &store->messages, message->key);
+}
+
+static void take_changed_session(void *context, const struct session *session)
+{
+	struct store *store = context;
+
+	store_image_add_session(&store->image, session);
+	note_open(store, &store->sessions, session->key);
+}
+
+static void take_gone(void *context, enum fact_level level, transaction_key key, transaction_key into)
+{
+	struct store *store = context;
+
+	(void)into;
+	store_image_add_gone(&store->image, level, key);
+	note_ended(store, level == LEVEL_SESSION ? &store->sessions : &store->messages, key);
+}
+
+static void take_moved(void *context, const struct recipient_name *from, const struct recipient_name *into)
+{
+	store_image_add_moved(&((struct store *)context)->image, from, into);
+}
+
+void store_ended_sink(struct store *store, struct correlate_sink *ret_sink)
+{
+	*ret_sink = (struct correlate_sink){
+		.attempt = take_attempt, .login = take_login, .message = take_ended_message, .session = take_ended_session,
+		.gone = take_gone, .moved = take_moved, .context = store,
+	};
+}
+
+void store_changed_sink(struct store *store, struct correlate_sink *ret_sink)
+{
+	*ret_sink = (struct correlate_sink){
+		.message = take_changed_message, .session = take_changed_session, .context = store,
+	};
+}
+
+static int run_in_current(struct store *store, struct statement *statement, struct problem *problem)
+{
+	int error = begin(store, problem);
+
+	if (error)
+		return error;
+	error = statement_run(statement);
+	if (error)
+		database_explain(store->current, error, problem);
+	return error;
+}
+
+int store_keep_state(struct store *store, bool is_session, transaction_key key, struct text state, struct problem *problem)
+{
+	statement_bind_number(store->keep_state, 1, key);
+	statement_bind_number(store->keep_state, 2, is_session);
+	statement_bind_bytes(store->keep_state, 3, state);
+	return run_in_current(store, store->keep_state, problem);
+}
+
+int store_keep_join_state(struct store *store, struct text state, struct problem *problem)
+{
+	statement_bind_bytes(store->keep_join_state, 1, state);
+	return run_in_current(store, store->keep_join_state, problem);
+}
+
+size_t store_pending(const struct store *store)
+{
+	return store->image.bytes;
+}
+
+/* ---- inputs ---- */
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+int store_set_input(struct store *store, const char *kind, struct text name, struct text state, struct problem *problem)
+{
+	statement_bind_text(store->set_input, 1, text_of(kind));
+	statement_bind_text(store->set_input, 2, name);
+	statement_bind_text(store->set_input, 3, state);
+	statement_bind_number(store->set_input, 4, now_us());
+	return run_in_current(store, store->set_input, problem);
+}
+
+int store_each_input(struct store *store, const char *kind, void (*take)(void *context, struct text name, struct text state),
+		     void *context, struct problem *problem)
+{
+	struct statement *row;
+	int more, error = statement_new(&row, store->current, "SELECT name, state FROM input WHERE kind=?1 ORDER BY name", problem);
+
+	if (error)
+		return error;
+	statement_bind_text(row, 1, text_of(kind));
+	while ((more = statement_step(row)) > 0)
+		take(context, statement_text(row, 0), statement_text(row, 1));
+	if (more < 0)
+		database_explain(store->current, more, problem);
+	return more;
+}
+
+/* ---- commits ---- */
+
+static int keep_image(struct store *store)
+{
+	int error = 0;
+
+	for (unsigned i = 0; i < store->image.count && !error; i++) {
+		const struct store_image_chunk *chunk = &store->image.chunks[i];
+
+		statement_bind_bytes(store->add_moving, 1, (struct text){ (const char *)chunk->bytes, chunk->used });
+		error = statement_run(store->add_moving);
+	}
+	return error;
+}
+
+static int keep_sources(struct store *store)
+{
+	size_t number, count = source_count(store->options.sources);
+	int error = 0;
+
+	for (number = store->kept_sources; number < count && !error; number++) {
+		statement_bind_number(store->add_source, 1, number);
+		statement_bind_number(store->add_source, 2, source_kind(store->options.sources, (uint16_t)number));
+		statement_bind_text(store->add_source, 3, source_name(store->options.sources, (uint16_t)number));
+		error = statement_run(store->add_source);
+	}
+	if (!error)
+		store->kept_sources = number;
+	return error;
+}
+
+static int keep_open_keys(struct store *store, const struct open_keys *keys)
+{
+	transaction_key key;
+	size_t at = 0;
+	int error = 0;
+
+	while (!error && (key = key_set_next(&keys->added, &at))) {
+		statement_bind_number(store->add_open, 1, key);
+		statement_bind_number(store->add_open, 2, keys->is_session);
+		error = statement_run(store->add_open);
+	}
+	at = 0;
+	while (!error && (key = key_set_next(&keys->removed, &at))) {
+		statement_bind_number(store->drop_open, 1, key);
+		error = statement_run(store->drop_open);
+	}
+	return error;
+}
+
+static int keep_unfinished(struct store *store)
+{
+	uint64_t day;
+	size_t at = 0;
+	int error = 0;
+
+	while (!error && (day = key_set_next(&store->newly_unfinished, &at))) {
+		statement_bind_number(store->add_unfinished, 1, day - 1);
+		error = statement_run(store->add_unfinished);
+	}
+	return error;
+}
+
+static void forget_changes(struct open_keys *keys)
+{
+	key_set_clear(&keys->added);
+	key_set_clear(&keys->removed);
+}
+
+/* All that changed, in one transaction. What the commit before changed is in its days by now. */
+static int commit_current(struct store *store, struct problem *problem)
+{
+	int error = begin(store, problem);
+
+	if (!error)
+		error = database_run(store->current, "DELETE FROM moving", problem);
+	if (error)
+		return error;
+	error = keep_image(store);
+	if (!error)
+		error = keep_sources(store);
+	if (!error)
+		error = keep_open_keys(store, &store->messages);
+	if (!error)
+		error = keep_open_keys(store, &store->sessions);
+	if (!error)
+		error = keep_unfinished(store);
+	if (error)
+		database_explain(store->current, error, problem);
+	return error ? error : database_commit(store->current, problem);
+}
+
+static bool has_changes(const struct store *store)
+{
+	return !store_image_is_empty(&store->image) || database_is_in_transaction(store->current) || store->messages.added.count ||
+	       store->messages.removed.count || store->sessions.added.count || store->sessions.removed.count ||
+	       store->newly_unfinished.count;
+}
+
+int store_commit(struct store *store, struct problem *problem)
+{
+	int error = 0;
+
+	if (store->image.has_failed || store->is_out_of_memory) {
+		problem_set(problem, "no memory for what goes into the store '%s'", store->directory);
+		error = -ENOMEM;
+	} else if (has_changes(store)) {
+		error = commit_current(store, problem);
+		/* What moving adds is kept by the next commit, and found by moving again before it. */
+		key_set_clear(&store->newly_unfinished);
+		if (!error)
+			error = move_image(store, problem);
+		store->counts.commits += !error;
+	}
+	if (error) {
+		database_rollback(store->current);
+		for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
+			if (store->days[i].rows)
+				store_rows_rollback(store->days[i].rows);
+		return error;
+	}
+	forget_changes(&store->messages);
+	forget_changes(&store->sessions);
+	store_image_clear(&store->image);
+	return 0;
+}
+
+/* ---- what was under way ---- */
+
+/* Lent until the next call. */
+static struct text state_of(struct store *store, transaction_key key)
+{
+	statement_reset(store->find_state);
+	statement_bind_number(store->find_state, 1, key);
+	return statement_step(store->find_state) > 0 ? statement_text(store->find_state, 0) : TEXT_NONE;
+}
+
+static int restore_session(struct store *store, const struct store_restorer *restorer, struct store_rows *rows, transaction_key key)
+{
+	struct pool *pool = pool_new();
+	struct session session;
+	int found = pool ? store_get_session(rows, key, pool, &session) : -ENOMEM;
+
+	if (found > 0 && restorer->session)
+		restorer->session(restorer->context, &session, state_of(store, key));
+	if (found == 0)
+		note_ended(store, &store->sessions, key);
+	pool_free(pool);
+	return found < 0 ? found : 0;
+}
+
+static int restore_message(struct store *store, const struct store_restorer *restorer, struct store_rows *rows, transaction_key key)
+{
+	struct pool *pool = pool_new();
+	struct message message;
+	int found = pool ? store_get_message(rows, key, pool, &message) : -ENOMEM;
+
+	if (found > 0 && restorer->message)
+		restorer->message(restorer->context, &message, state_of(store, key));
+	if (found == 0)
+		note_ended(store, &store->messages, key);
+	pool_free(pool);
+	return found < 0 ? found : 0;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	transaction_key left = *(const transaction_key *)a, right = *(const transaction_key *)b;
+
+	return (left > right) - (left < right);
+}
+
+/* In their order, so that one day after the other is opened. */
+static transaction_key *sorted_keys(const struct key_set *set)
+{
+	transaction_key *keys = malloc((set->count + 1) * sizeof *keys), key;
+	size_t at = 0, count = 0;
+
+	while (keys && (key = key_set_next(set, &at)))
+		keys[count++] = key;
+	if (count)
+		qsort(keys, count, sizeof *keys, compare_keys);
+	return keys;
+}
+
+/* Its file may have been deleted. */
+static bool has_day(const struct store *store, store_day number)
+{
+	char path[STORE_PATH_SIZE];
+
+	return store_day_path(store->directory, number, path) && is_there(path);
+}
+
+static int restore_all(struct store *store, const struct open_keys *open, const struct store_restorer *restorer,
+		       struct problem *problem)
+{
+	size_t count = open->all.count;
+	transaction_key *keys = sorted_keys(&open->all);
+	int error = keys ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < count && !error; i++) {
+		struct store_rows *rows;
+
+		if (!has_day(store, store_day_of(transaction_key_time(keys[i])))) {
+			note_ended(store, open->is_session ? &store->sessions : &store->messages, keys[i]);
+			continue;
+		}
+		error = find_day(store, store_day_of(transaction_key_time(keys[i])), &rows, problem);
+		if (error)
+			break;
+		error = open->is_session ? restore_session(store, restorer, rows, keys[i]) :
+					   restore_message(store, restorer, rows, keys[i]);
+		if (error)
+			store_rows_explain(rows, error, problem);
+	}
+	free(keys);
+	return error;
+}
+
+static int restore_join(struct store *store, const struct store_restorer *restorer, struct problem *problem)
+{
+	struct statement *row;
+	int more, error = statement_new(&row, store->current, "SELECT value FROM meta WHERE name='join'", problem);
+
+	if (error)
+		return error;
+	more = statement_step(row);
+	if (more > 0)
+		restorer->join(restorer->context, statement_text(row, 0));
+	else if (more < 0)
+		database_explain(store->current, more, problem);
+	statement_reset(row);
+	return more < 0 ? more : 0;
+}
+
+int store_restore(struct store *store, const struct store_restorer *restorer, struct problem *problem)
+{
+	int error = restorer->join ? restore_join(store, restorer, problem) : 0;
+
+	if (!error)
+		error = restore_all(store, &store->sessions, restorer, problem);
+	if (!error)
+		error = restore_all(store, &store->messages, restorer, problem);
+	statement_reset(store->find_state);
+	return error;
+}
+
+/* ---- the end of days ---- */
+
+static int finish_day(struct store *store, store_day number, struct problem *problem)
+{
+	struct store_rows *rows;
+	int error = find_day(store, number, &rows, problem);
+
+	if (!error && !store_schema_is_indexed(store_rows_database(rows)))
+		error = store_schema_index(store_rows_database(rows), problem);
+	if (error)
+		return error;
+	statement_bind_number(store->drop_unfinished, 1, (uint64_t)number);
+	error = statement_run(store->drop_unfinished);
+	if (error)
+		database_explain(store->current, error, problem);
+	return error;
+}
+
+int store_finish(struct store *store, struct problem *problem)
+{
+	size_t count = store->unfinished.count;
+	uint64_t *days = sorted_keys(&store->unfinished);
+	int error = days ? store_commit(store, problem) : -ENOMEM;
+
+	for (size_t i = 0; i < count && !error; i++)
+		error = finish_day(store, (store_day)(days[i] - 1), problem);
+	free(days);
+	/* All that was committed is in its days. */
+	if (!error)
+		error = database_run(store->current, "DELETE FROM moving", problem);
+	if (!error) {
+		key_set_clear(&store->unfinished);
+		key_set_clear(&store->newly_unfinished);
+	}
+	return error;
+}
+
+int store_put_to_rest(struct store *store, struct problem *problem)
+{
+	int error = store_finish(store, problem);
+
+	for (unsigned i = 0; i < STORE_DAYS_OPEN && !error; i++)
+		close_day(&store->days[i]);
+	return error ? error : database_run(store->current, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)", problem);
+}
+
+/* ---- what is too old or too much ---- */
+
+static uint64_t size_of(const char *path)
+{
+	struct stat info;
+
+	return stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
+}
+
+static void forget_day(struct store *store, struct open_keys *keys, store_day number)
+{
+	transaction_key key, *all = sorted_keys(&keys->all);
+	size_t count = keys->all.count;
+
+	if (!all)
+		store->is_out_of_memory = true;
+	for (size_t i = 0; all && i < count; i++) {
+		key = all[i];
+		if (store_day_of(transaction_key_time(key)) == number)
+			note_ended(store, keys, key);
+	}
+	free(all);
+}
+
+static int delete_day(struct store *store, store_day number, struct problem *problem)
+{
+	static const char *const suffixes[] = { "-wal", "-shm", "" };
+	char path[STORE_PATH_SIZE], file[STORE_PATH_SIZE + 8];
+
+	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
+		if (store->days[i].rows && store->days[i].day == number)
+			close_day(&store->days[i]);
+	forget_day(store, &store->sessions, number);
+	forget_day(store, &store->messages, number);
+	(void)key_set_remove(&store->unfinished, (uint64_t)number + 1);
+	if (!store_day_path(store->directory, number, path))
+		return -ENAMETOOLONG;
+	for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+		(void)snprintf(file, sizeof file, "%s%s", path, suffixes[i]);
+		if (unlink(file) != 0 && errno != ENOENT) {
+			int error = -errno;
+
+			problem_set(problem, "cannot delete '%s': %s", file, strerror(-error));
+			return error;
+		}
+	}
+	return 0;
+}
+
+static bool is_over(store_day day, const struct store_retention *retention, uint64_t now_us)
+{
+	uint64_t end_us = store_day_begin(day + 1);
+
+	return retention->keep_us && end_us < now_us && now_us - end_us > retention->keep_us;
+}
+
+int store_prune(struct store *store, const struct store_retention *retention, uint64_t now_us, unsigned *ret_days,
+		struct problem *problem)
+{
+	store_day *days = NULL;
+	size_t count = 0;
+	uint64_t size = 0;
+	/* What the last commit changed is in its days, so that none is made again by moving it. */
+	int error = store_commit(store, problem);
+
+	*ret_days = 0;
+	if (!error)
+		error = store_days_list(store->directory, &days, &count, problem);
+	/* The newest come first. */
+	for (size_t i = 0; i < count && !error; i++) {
+		char path[STORE_PATH_SIZE];
+
+		size += store_day_path(store->directory, days[i], path) ? size_of(path) : 0;
+		if (!is_over(days[i], retention, now_us) && (i == 0 || !retention->size || size <= retention->size))
+			continue;
+		error = delete_day(store, days[i], problem);
+		*ret_days += !error;
+	}
+	free(days);
+	if (!error && *ret_days)
+		error = sync_directory(store->directory);
+	return error ? error : store_commit(store, problem);
+}
+
+void store_counts(const struct store *store, struct store_counts *ret_counts)
+{
+	*ret_counts = store->counts;
+	ret_counts->open = store->messages.all.count + store->sessions.all.count;
+}

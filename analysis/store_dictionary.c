@@ -1,0 +1,280 @@
+/* store_dictionary.c - numbers for texts, with a small memory of those that were met last. */
+#include "analysis/store_dictionary.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Who writes, and who reads much, meets the same texts again and again. */
+enum { BY_TEXT = 32 * 1024, BY_NUMBER = 16 * 1024, CACHED_MAX = 256 };
+/* So many texts of one digest are told apart; what comes beyond has none of its own. */
+enum { PROBES_MAX = 1000 };
+
+struct slot {
+	uint64_t number;		/* 0: empty */
+	uint32_t hash, length;
+	char *text;
+};
+
+struct dictionary {
+	bool is_counted;		/* else by digest */
+	struct statement *find, *add, *read;	/* find: of what is counted */
+	struct slot *by_text, *by_number;	/* NULL: not needed yet */
+};
+
+struct store_dictionaries {
+	struct database *database;
+	char *lent;
+	size_t lent_size;
+	struct dictionary each[DICTIONARY_COUNT];
+};
+
+static int prepare(struct dictionary *dictionary, struct database *database, enum store_dictionary which, bool may_add,
+		   struct problem *problem)
+{
+	const char *name = store_dictionary_name(which);
+	char sql[128];
+	int error = 0;
+
+	dictionary->is_counted = store_dictionary_is_counted(which);
+	(void)snprintf(sql, sizeof sql, "SELECT id FROM %s WHERE text=?1", name);
+	if (dictionary->is_counted)
+		error = statement_new(&dictionary->find, database, sql, problem);
+	(void)snprintf(sql, sizeof sql, "SELECT text FROM %s WHERE id=?1", name);
+	if (!error)
+		error = statement_new(&dictionary->read, database, sql, problem);
+	if (error || !may_add)
+		return error;
+	(void)snprintf(sql, sizeof sql, "INSERT OR IGNORE INTO %s(text, id) VALUES(?1, ?2)", name);
+	return statement_new(&dictionary->add, database, sql, problem);
+}
+
+int store_dictionary_new(struct store_dictionaries **ret_dictionaries, struct database *database, bool may_add,
+			 struct problem *problem)
+{
+	struct store_dictionaries *dictionaries = calloc(1, sizeof *dictionaries);
+	int error = dictionaries ? 0 : -ENOMEM;
+
+	if (error)
+		return error;
+	dictionaries->database = database;
+	for (int i = 0; i < DICTIONARY_COUNT && !error; i++)
+		error = prepare(&dictionaries->each[i], database, (enum store_dictionary)i, may_add, problem);
+	if (error) {
+		store_dictionary_free(dictionaries);
+		return error;
+	}
+	*ret_dictionaries = dictionaries;
+	return 0;
+}
+
+static void empty(struct slot *slots, size_t count)
+{
+	for (size_t i = 0; slots && i < count; i++) {
+		free(slots[i].text);
+		slots[i] = (struct slot){ .number = 0 };
+	}
+}
+
+void store_dictionary_forget(struct store_dictionaries *dictionaries)
+{
+	for (int i = 0; i < DICTIONARY_COUNT; i++) {
+		empty(dictionaries->each[i].by_text, BY_TEXT);
+		empty(dictionaries->each[i].by_number, BY_NUMBER);
+	}
+}
+
+void store_dictionary_free(struct store_dictionaries *dictionaries)
+{
+	if (!dictionaries)
+		return;
+	store_dictionary_forget(dictionaries);
+	for (int i = 0; i < DICTIONARY_COUNT; i++) {
+		free(dictionaries->each[i].by_text);
+		free(dictionaries->each[i].by_number);
+	}
+	free(dictionaries->lent);
+	free(dictionaries);
+}
+
+/* FNV-1a, its upper bits folded in: the slot is taken from the lower ones. */
+static uint32_t hash_of(struct text text)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < text.length; i++)
+		hash = (hash ^ (unsigned char)text.start[i]) * 0x100000001b3;
+	return (uint32_t)(hash ^ hash >> 32);
+}
+
+uint64_t store_dictionary_first(struct text text)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+	uint32_t digest;
+
+	for (size_t i = 0; i < text.length; i++) {
+		unsigned char c = (unsigned char)text.start[i];
+
+		hash = (hash ^ (c >= 'A' && c <= 'Z' ? c + 32u : c)) * 0x100000001b3;
+	}
+	/* Four bytes of a row, without a sign. */
+	digest = (uint32_t)(hash ^ hash >> 32) & INT32_MAX;
+	return digest ? digest : 1;
+}
+
+static struct slot *slot_at(struct slot **slots, size_t count, uint64_t place)
+{
+	if (!*slots)
+		*slots = calloc(count, sizeof **slots);
+	return *slots ? &(*slots)[place % count] : NULL;
+}
+
+/* Without memory it is asked for again the next time. */
+static void remember(struct slot *slot, uint64_t number, uint32_t hash, struct text text)
+{
+	char *copy;
+
+	if (!slot || text.length > CACHED_MAX)
+		return;
+	copy = malloc(text.length + 1);
+	if (!copy)
+		return;
+	if (text.length)
+		memcpy(copy, text.start, text.length);
+	free(slot->text);
+	*slot = (struct slot){ number, hash, (uint32_t)text.length, copy };
+}
+
+static int find_counted(struct dictionary *dictionary, struct text text, uint64_t *ret_number)
+{
+	int more;
+
+	statement_bind_text(dictionary->find, 1, text);
+	more = statement_step(dictionary->find);
+	if (more <= 0)
+		return more;
+	*ret_number = statement_number(dictionary->find, 0);
+	statement_reset(dictionary->find);
+	return 0;
+}
+
+static int add_counted(struct store_dictionaries *dictionaries, struct dictionary *dictionary, struct text text,
+		       uint64_t *ret_number)
+{
+	int error = find_counted(dictionary, text, ret_number);
+
+	if (error || *ret_number || !dictionary->add)
+		return error;
+	statement_clear(dictionary->add);
+	statement_bind_text(dictionary->add, 1, text);
+	error = statement_run(dictionary->add);
+	if (!error)
+		*ret_number = (uint64_t)database_last_row(dictionaries->database);
+	return error;
+}
+
+/* 1: it stands under the number; 0: another does; -ENOENT: none does. */
+static int is_under(struct dictionary *dictionary, uint64_t number, struct text text)
+{
+	int more;
+
+	statement_bind_number(dictionary->read, 1, number);
+	more = statement_step(dictionary->read);
+	if (more <= 0)
+		return more ? more : -ENOENT;
+	more = text_equal(statement_text(dictionary->read, 0), text);
+	statement_reset(dictionary->read);
+	return more;
+}
+
+/* 1: it was not there, and is now; 0: there is one under the number. */
+static int add_under(struct store_dictionaries *dictionaries, struct dictionary *dictionary, uint64_t number, struct text text)
+{
+	int error;
+
+	if (!dictionary->add)
+		return 0;
+	statement_bind_text(dictionary->add, 1, text);
+	statement_bind_number(dictionary->add, 2, number);
+	error = statement_run(dictionary->add);
+	return error ? error : database_changes(dictionaries->database) == 1;
+}
+
+static int add_by_digest(struct store_dictionaries *dictionaries, struct dictionary *dictionary, struct text text,
+			 uint64_t *ret_number)
+{
+	uint64_t number = store_dictionary_first(text);
+
+	for (unsigned i = 0; i < PROBES_MAX; i++, number++) {
+		int found = add_under(dictionaries, dictionary, number, text);
+
+		if (found == 0)
+			found = is_under(dictionary, number, text);
+		if (found > 0)
+			*ret_number = number;
+		if (found)
+			return found > 0 || found == -ENOENT ? 0 : found;
+	}
+	*ret_number = number - 1;
+	return 0;
+}
+
+int store_dictionary_number(struct store_dictionaries *dictionaries, enum store_dictionary which, struct text text,
+			    uint64_t *ret_number)
+{
+	struct dictionary *dictionary = &dictionaries->each[which];
+	uint32_t hash = hash_of(text);
+	struct slot *slot = slot_at(&dictionary->by_text, BY_TEXT, hash);
+	int error;
+
+	if (slot && slot->number && slot->hash == hash && text_equal(text, (struct text){ slot->text, slot->length })) {
+		*ret_number = slot->number;
+		return 0;
+	}
+	*ret_number = 0;
+	error = dictionary->is_counted ? add_counted(dictionaries, dictionary, text, ret_number) :
+					 add_by_digest(dictionaries, dictionary, text, ret_number);
+	if (!error && *ret_number)
+		remember(slot, *ret_number, hash, text);
+	return error;
+}
+
+/* Copies what a row lends, so that the row can go. */
+static int lend(struct store_dictionaries *dictionaries, struct text text, struct text *ret_text)
+{
+	if (text.length > dictionaries->lent_size || !dictionaries->lent) {
+		char *larger = realloc(dictionaries->lent, text.length + 1);
+
+		if (!larger)
+			return -ENOMEM;
+		dictionaries->lent = larger;
+		dictionaries->lent_size = text.length;
+	}
+	if (text.length)
+		memcpy(dictionaries->lent, text.start, text.length);
+	*ret_text = (struct text){ dictionaries->lent, text.length };
+	return 0;
+}
+
+int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_dictionary which, uint64_t number,
+			  struct text *ret_text)
+{
+	struct dictionary *dictionary = &dictionaries->each[which];
+	struct slot *slot = slot_at(&dictionary->by_number, BY_NUMBER, number);
+	int more, error;
+
+	*ret_text = TEXT_NONE;
+	if (slot && number && slot->number == number) {
+		*ret_text = (struct text){ slot->text, slot->length };
+		return 0;
+	}
+	statement_bind_number(dictionary->read, 1, number);
+	more = statement_step(dictionary->read);
+	if (more <= 0)
+		return more;
+	error = lend(dictionaries, statement_text(dictionary->read, 0), ret_text);
+	statement_reset(dictionary->read);
+	if (!error)
+		remember(slot, number, 0, *ret_text);
+	return error;
+}

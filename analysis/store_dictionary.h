@@ -1,0 +1,35 @@
+/*
+ * store_dictionary.h - texts of one database that come again and again, each once, by a small number.
+ *
+ * Words are few and are counted. Of addresses there are so many that a second tree, from text to number, would cost more
+ * than what it stores: an address has its digest for a number, or the next one that is free.
+ *
+ * Threads: one owner at a time, that of the database.
+ * Memory:  texts that were met last, some ten thousand. A text that is lent lives until the next call.
+ * Errors:  as database.h. After a rollback store_dictionary_forget must be called: numbers are not what they were.
+ */
+#ifndef SMTPTRAIL_STORE_DICTIONARY_H
+#define SMTPTRAIL_STORE_DICTIONARY_H
+
+#include "analysis/store_schema.h"
+
+struct store_dictionaries;
+
+/* With may_add new texts get a number. */
+int store_dictionary_new(struct store_dictionaries **ret_dictionaries, struct database *database, bool may_add,
+			 struct problem *problem);
+void store_dictionary_free(struct store_dictionaries *dictionaries);
+void store_dictionary_forget(struct store_dictionaries *dictionaries);
+
+/* The number of a text; 0: it has none, and none may be added. */
+int store_dictionary_number(struct store_dictionaries *dictionaries, enum store_dictionary which, struct text text,
+			    uint64_t *ret_number);
+/* Absent: no text has the number. */
+int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_dictionary which, uint64_t number,
+			  struct text *ret_text);
+
+/* Where a text that is numbered by its digest stands, or else right behind it, number by number without a gap. It is the same
+ * for texts that differ in the case of their letters only, so that whoever looks for one finds all of them. */
+uint64_t store_dictionary_first(struct text text);
+
+#endif

@@ -1,0 +1,641 @@
+/* store_read.c - day by day: keys by SQL, and what stands under them. */
+#include "analysis/store_read.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "analysis/query_sql.h"
+#include "analysis/store_rows.h"
+#include "analysis/transaction_copy.h"
+
+#define HOUR UINT64_C(3600000000)
+/* A key tells when the first evidence came, which is not always that of the begin. */
+#define KEY_SLACK (6 * HOUR)
+
+enum { CACHE_KB = 16 * 1024, POOL_MAX = 4 * 1024 * 1024, AT_ONCE = 256 };
+
+struct open_day {
+	store_day day;
+	struct store_rows *rows; /* NULL: the place is free */
+	uint64_t used;		 /* when last, in turns */
+};
+
+struct store_read {
+	char *directory;
+	struct source_table *sources;
+	store_day *days; /* the oldest first */
+	size_t day_count;
+	struct open_day open[STORE_READ_OPEN];
+	uint64_t turn;
+};
+
+/* ---- opening ---- */
+
+static int no_store(const char *directory, struct problem *problem)
+{
+	problem_set(problem,
+		    "there is no store in '%s': smtptrail ingest makes one; or name log files, - being standard input",
+		    directory);
+	return -ENOENT;
+}
+
+static void reverse(store_day *days, size_t count)
+{
+	for (size_t i = 0; i < count / 2; i++) {
+		store_day day = days[i];
+
+		days[i] = days[count - 1 - i];
+		days[count - 1 - i] = day;
+	}
+}
+
+int store_read_open(struct store_read **ret_read, const char *directory, struct source_table *sources,
+		    struct problem *problem)
+{
+	char path[STORE_PATH_SIZE];
+	struct store_read *read;
+	int error;
+
+	if (!store_path(directory, STORE_CURRENT_NAME, path) || (access(path, F_OK) != 0 && errno != EACCES))
+		return no_store(directory, problem);
+	read = calloc(1, sizeof *read);
+	if (!read)
+		return -ENOMEM;
+	read->sources = sources;
+	read->directory = strdup(directory);
+	error = read->directory ? store_days_list(directory, &read->days, &read->day_count, problem)
+				: -ENOMEM;
+	if (error) {
+		store_read_close(read);
+		return error;
+	}
+	reverse(read->days, read->day_count);
+	*ret_read = read;
+	return 0;
+}
+
+void store_read_close(struct store_read *read)
+{
+	if (!read)
+		return;
+	for (unsigned i = 0; i < STORE_READ_OPEN; i++)
+		store_rows_close(read->open[i].rows);
+	free(read->days);
+	free(read->directory);
+	free(read);
+}
+
+const store_day *store_read_days(const struct store_read *read, size_t *ret_count)
+{
+	*ret_count = read->day_count;
+	return read->days;
+}
+
+static bool has_day(const struct store_read *read, store_day day)
+{
+	size_t low = 0, high = read->day_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (read->days[middle] < day)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < read->day_count && read->days[low] == day;
+}
+
+/* The place of a day, open or free; the one that was not asked for longest makes room. */
+static struct open_day *place_of(struct store_read *read, store_day day)
+{
+	struct open_day *found = &read->open[0];
+
+	for (unsigned i = 0; i < STORE_READ_OPEN; i++) {
+		struct open_day *each = &read->open[i];
+
+		if (each->rows && each->day == day)
+			return each;
+		if (found->rows && (!each->rows || each->used < found->used))
+			found = each;
+	}
+	store_rows_close(found->rows);
+	*found = (struct open_day){ .day = day };
+	return found;
+}
+
+/* 1; 0: the store has no such day, or no longer; -errno. */
+static int find_day(struct store_read *read, store_day day, struct store_rows **ret_rows,
+		    struct problem *problem)
+{
+	char path[STORE_PATH_SIZE];
+	struct open_day *place;
+	int error;
+
+	if (!has_day(read, day) || !store_day_path(read->directory, day, path))
+		return 0;
+	place = place_of(read, day);
+	place->used = ++read->turn;
+	if (!place->rows) {
+		error = store_rows_open(&place->rows, path, DATABASE_READ, read->sources, problem);
+		/* Its time to be kept was over. */
+		if (error && access(path, F_OK) != 0)
+			return 0;
+		if (error)
+			return error;
+		database_set_cache(store_rows_database(place->rows), CACHE_KB);
+	}
+	*ret_rows = place->rows;
+	return 1;
+}
+
+static int find_day_of(struct store_read *read, transaction_key key, struct store_rows **ret_rows,
+		       struct problem *problem)
+{
+	return find_day(read, store_day_of(transaction_key_time(key)), ret_rows, problem);
+}
+
+/* ---- one by its key ---- */
+
+struct attempts {
+	struct message *message;
+	struct pool *pool;
+	struct recipient *recipient; /* of the one before */
+	struct attempt **last;
+};
+
+/* They come in the order of recipients. Their facts are taken back behind the call. */
+static int keep_attempt(void *context, const struct attempt_name *name, const struct attempt *attempt)
+{
+	struct attempts *attempts = context;
+	struct recipient *recipient = attempts->recipient;
+
+	if (!recipient || recipient->number != name->recipient) {
+		for (recipient = attempts->message->recipients;
+		     recipient && recipient->number != name->recipient; recipient = recipient->next)
+			;
+		attempts->recipient = recipient;
+		attempts->last = recipient ? &recipient->tries : NULL;
+	}
+	if (!recipient)
+		return 0;
+	*attempts->last = attempt_copy(attempts->pool, attempt);
+	if (!*attempts->last)
+		return -ENOMEM;
+	attempts->last = &(*attempts->last)->next;
+	return 0;
+}
+
+static int get_message(struct store_rows *rows, transaction_key key, bool with_attempts, struct pool *pool,
+		       struct message *ret_message, struct problem *problem)
+{
+	int found = store_get_message(rows, key, pool, ret_message), error = found < 0 ? found : 0;
+
+	if (found > 0 && with_attempts) {
+		struct attempts attempts = { .message = ret_message, .pool = pool };
+
+		error = store_each_attempt(rows, key, pool, keep_attempt, &attempts);
+	}
+	if (error)
+		store_rows_explain(rows, error, problem);
+	return error ? error : found;
+}
+
+int store_read_message(struct store_read *read, transaction_key key, bool with_attempts, struct pool *pool,
+		       struct message *ret_message, struct problem *problem)
+{
+	struct store_rows *rows;
+	int found = find_day_of(read, key, &rows, problem);
+
+	return found > 0 ? get_message(rows, key, with_attempts, pool, ret_message, problem) : found;
+}
+
+int store_read_session(struct store_read *read, transaction_key key, struct pool *pool,
+		       struct session *ret_session, struct problem *problem)
+{
+	struct store_rows *rows;
+	int found = find_day_of(read, key, &rows, problem);
+
+	if (found <= 0)
+		return found;
+	found = store_get_session(rows, key, pool, ret_session);
+	if (found < 0)
+		store_rows_explain(rows, found, problem);
+	return found;
+}
+
+/* ---- a scan ---- */
+
+struct key_list {
+	transaction_key *keys;
+	size_t count;
+	bool lacks_memory;
+};
+
+static void keep_key(void *context, transaction_key key)
+{
+	struct key_list *list = context;
+
+	/* Room doubles whenever it is a power of two. */
+	if ((list->count & (list->count - 1)) == 0) {
+		transaction_key *larger =
+			reallocarray(list->keys, list->count ? list->count * 2 : 1, sizeof *larger);
+
+		if (!larger) {
+			list->lacks_memory = true;
+			return;
+		}
+		list->keys = larger;
+	}
+	list->keys[list->count++] = key;
+}
+
+/* What a scan has at hand. */
+struct scanning {
+	struct store_read *read;
+	const struct store_scan *scan;
+	struct query_sql *sql;
+	uint64_t from_us, until_us; /* [from, until) */
+	struct pool *pool;
+	struct session session; /* of the message before; key 0: none */
+	struct problem *problem;
+};
+
+static int renew_pool(struct scanning *scanning)
+{
+	if (scanning->pool && pool_used(scanning->pool) < POOL_MAX)
+		return 0;
+	pool_free(scanning->pool);
+	scanning->session.key = 0;
+	scanning->pool = pool_new();
+	return scanning->pool ? 0 : -ENOMEM;
+}
+
+static int show_message(struct scanning *scanning, struct store_rows *rows, transaction_key key)
+{
+	struct message message;
+	int found = get_message(rows, key, scanning->scan->with_attempts, scanning->pool, &message,
+				scanning->problem);
+
+	if (found <= 0)
+		return found;
+	if (message.session_key && message.session_key != scanning->session.key) {
+		found = store_read_session(scanning->read, message.session_key, scanning->pool,
+					   &scanning->session, scanning->problem);
+		if (found <= 0)
+			scanning->session.key = 0;
+		if (found < 0)
+			return found;
+	}
+	message.session = message.session_key && message.session_key == scanning->session.key
+				  ? &scanning->session
+				  : NULL;
+	scanning->scan->message(scanning->scan->context, &message, message.session);
+	return 0;
+}
+
+static int show_session(struct scanning *scanning, struct store_rows *rows, transaction_key key)
+{
+	struct session session;
+	int found = store_get_session(rows, key, scanning->pool, &session);
+
+	if (found > 0)
+		scanning->scan->session(scanning->scan->context, &session);
+	if (found < 0)
+		store_rows_explain(rows, found, scanning->problem);
+	return found < 0 ? found : 0;
+}
+
+static int show_login(struct scanning *scanning, struct store_rows *rows, transaction_key key)
+{
+	struct login login;
+	int found = store_get_login(rows, key, scanning->pool, &login);
+
+	if (found > 0)
+		scanning->scan->login(scanning->scan->context, &login);
+	if (found < 0)
+		store_rows_explain(rows, found, scanning->problem);
+	return found < 0 ? found : 0;
+}
+
+static transaction_key first_key(uint64_t time_us)
+{
+	return time_us > KEY_SLACK
+		       ? transaction_key_of(time_us - KEY_SLACK, NULL, 0) & ~(transaction_key)UINT32_MAX
+		       : 0;
+}
+
+static transaction_key last_key(uint64_t time_us)
+{
+	return time_us < UINT64_MAX - KEY_SLACK
+		       ? transaction_key_of(time_us + KEY_SLACK, NULL, 0) | UINT32_MAX
+		       : INT64_MAX;
+}
+
+/* A day that was written before a fact was known has no column for it: then all rows are looked at. */
+static int prepare(struct scanning *scanning, struct database *database, enum query_sql_of of,
+		   struct statement **ret_statement)
+{
+	static const char *const all[QUERY_SQL_COUNT] = {
+		"SELECT key FROM message WHERE key BETWEEN ?1 AND ?2 ORDER BY key",
+		"SELECT key FROM session WHERE key BETWEEN ?1 AND ?2 ORDER BY key",
+		"SELECT key FROM login WHERE key BETWEEN ?1 AND ?2 ORDER BY key",
+	};
+	struct problem ignored;
+	int error = statement_new(ret_statement, database, query_sql_select(scanning->sql, of), &ignored);
+
+	return error == -EINVAL ? statement_new(ret_statement, database, all[of], scanning->problem) : error;
+}
+
+/* All keys of a kind at once, so that a writer need not wait until the last of them is shown. */
+static int find_keys(struct scanning *scanning, struct database *database, enum query_sql_of of,
+		     struct key_list *ret_keys)
+{
+	struct statement *keys;
+	int error = prepare(scanning, database, of, &keys), more;
+
+	if (error)
+		return error;
+	statement_bind_number(keys, 1, first_key(scanning->from_us));
+	statement_bind_number(keys, 2, last_key(scanning->until_us));
+	while ((more = statement_step(keys)) > 0)
+		keep_key(ret_keys, statement_number(keys, 0));
+	if (more < 0)
+		database_explain(database, more, scanning->problem);
+	return more < 0 ? more : ret_keys->lacks_memory ? -ENOMEM : 0;
+}
+
+/* A few rows in one transaction: each of its own costs as much as what it reads, and a long one lets writers wait. */
+static int show_some(struct scanning *scanning, store_day day, enum query_sql_of of,
+		     const transaction_key *keys, size_t count)
+{
+	static int (*const show[QUERY_SQL_COUNT])(struct scanning *, struct store_rows *, transaction_key) = {
+		show_message,
+		show_session,
+		show_login,
+	};
+	struct store_rows *rows;
+	int found = find_day(scanning->read, day, &rows, scanning->problem), error;
+
+	if (found <= 0)
+		return found;
+	error = database_run(store_rows_database(rows), "BEGIN", scanning->problem);
+	for (size_t i = 0; i < count && !error; i++) {
+		error = renew_pool(scanning);
+		if (!error)
+			error = show[of](scanning, rows, keys[i]);
+		/* It stays open among the days of sessions. */
+		if (!error && find_day(scanning->read, day, &rows, scanning->problem) <= 0)
+			error = -EIO;
+	}
+	database_rollback(store_rows_database(rows));
+	return error;
+}
+
+static int show_all(struct scanning *scanning, struct database *database, store_day day, enum query_sql_of of)
+{
+	struct key_list keys = { .count = 0 };
+	int error = find_keys(scanning, database, of, &keys);
+
+	for (size_t i = 0; i < keys.count && !error; i += AT_ONCE)
+		error = show_some(scanning, day, of, keys.keys + i,
+				  keys.count - i < AT_ONCE ? keys.count - i : AT_ONCE);
+	free(keys.keys);
+	return error;
+}
+
+static int scan_day(struct scanning *scanning, store_day day)
+{
+	const bool wanted[QUERY_SQL_COUNT] = { scanning->scan->message, scanning->scan->session,
+					       scanning->scan->login };
+	char path[STORE_PATH_SIZE];
+	struct database *database;
+	int error;
+
+	if (!store_day_path(scanning->read->directory, day, path))
+		return -ENAMETOOLONG;
+	error = database_open(&database, path, DATABASE_READ, scanning->problem);
+	if (error)
+		return access(path, F_OK) != 0 ? 0 : error;
+	error = query_sql_add_tests(scanning->sql, database);
+	for (int of = 0; of < QUERY_SQL_COUNT && !error; of++)
+		if (wanted[of] && query_sql_select(scanning->sql, (enum query_sql_of)of))
+			error = show_all(scanning, database, day, (enum query_sql_of)of);
+	database_close(database);
+	return error;
+}
+
+static bool is_of_span(const struct scanning *scanning, store_day day)
+{
+	const struct store_scan *scan = scanning->scan;
+	uint64_t begin = store_day_begin(day), end = store_day_begin(day + 1);
+
+	if (scan->skips_day && scan->skips_day(scan->skip_context, day))
+		return false;
+	return end + KEY_SLACK > scanning->from_us &&
+	       (begin < KEY_SLACK || begin - KEY_SLACK < scanning->until_us);
+}
+
+int store_read_scan(struct store_read *read, const struct store_scan *scan, struct problem *problem)
+{
+	struct scanning scanning = { .read = read, .scan = scan, .until_us = UINT64_MAX, .problem = problem };
+	int error = query_sql_new(&scanning.sql, scan->query, scan->attempts_apart);
+
+	if (scan->query)
+		query_span(scan->query, &scanning.from_us, &scanning.until_us);
+	if (scanning.from_us < scan->from_us)
+		scanning.from_us = scan->from_us;
+	for (size_t i = 0; i < read->day_count && !error; i++) {
+		store_day day = read->days[scan->is_enough ? read->day_count - 1 - i : i];
+
+		if (is_of_span(&scanning, day))
+			error = scan_day(&scanning, day);
+		/* What lies on a day before may have begun a little later than its key says. */
+		if (scan->is_enough && !error && i + 1 < read->day_count &&
+		    scan->is_enough(scan->context, store_day_begin(day) + KEY_SLACK))
+			break;
+	}
+	query_sql_free(scanning.sql);
+	pool_free(scanning.pool);
+	return error;
+}
+
+bool store_read_is_indexed(const struct query *query)
+{
+	struct query_sql *sql;
+	bool is_indexed;
+
+	if (query_sql_new(&sql, query, false) != 0)
+		return false;
+	is_indexed = query_sql_is_indexed(sql, QUERY_SQL_MESSAGES);
+	query_sql_free(sql);
+	return is_indexed;
+}
+
+/* ---- what belongs to another ---- */
+
+/* Keys that a statement with one number gives. */
+static int keys_of(struct database *database, const char *sql, uint64_t number, store_read_key *take,
+		   void *context, struct problem *problem)
+{
+	struct statement *keys;
+	int more, error = statement_new(&keys, database, sql, problem);
+
+	if (error)
+		return error;
+	statement_bind_number(keys, 1, number);
+	while ((more = statement_step(keys)) > 0)
+		take(context, statement_number(keys, 0));
+	if (more < 0)
+		database_explain(database, more, problem);
+	statement_free(keys);
+	return more;
+}
+
+/* A day that is not open is opened for this question alone, without what shows transactions. */
+static int keys_of_day(struct store_read *read, store_day day, const char *sql, uint64_t number,
+		       store_read_key *take, void *context, struct problem *problem)
+{
+	char path[STORE_PATH_SIZE];
+	struct database *database;
+	int error;
+
+	for (unsigned i = 0; i < STORE_READ_OPEN; i++)
+		if (read->open[i].rows && read->open[i].day == day)
+			return keys_of(store_rows_database(read->open[i].rows), sql, number, take, context,
+				       problem);
+	if (!store_day_path(read->directory, day, path))
+		return -ENAMETOOLONG;
+	error = database_open(&database, path, DATABASE_READ, problem);
+	if (error)
+		return access(path, F_OK) != 0 ? 0 : error;
+	error = keys_of(database, sql, number, take, context, problem);
+	database_close(database);
+	return error;
+}
+
+static int each_key(struct store_read *read, const char *sql, uint64_t number, store_day first,
+		    store_day last, store_read_key *take, void *context, struct problem *problem)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < read->day_count && !error; i++)
+		if (read->days[i] >= first && read->days[i] <= last)
+			error = keys_of_day(read, read->days[i], sql, number, take, context, problem);
+	return error;
+}
+
+/* A notice comes when the queue gives up, which may be days later. */
+int store_read_children(struct store_read *read, transaction_key parent, store_read_key *take, void *context,
+			struct problem *problem)
+{
+	store_day day = store_day_of(transaction_key_time(parent));
+
+	return each_key(read, "SELECT key FROM message WHERE parent_key = ?1", parent, day - 1, INT32_MAX,
+			take, context, problem);
+}
+
+int store_read_of_session(struct store_read *read, const struct session *session, store_read_key *take,
+			  void *context, struct problem *problem)
+{
+	store_day first = store_day_of(transaction_key_time(session->key));
+	store_day last = session->end_us ? store_day_of(session->end_us) : first + 1;
+
+	return each_key(read, "SELECT key FROM message WHERE session_key = ?1", session->key, first - 1,
+			last + 1, take, context, problem);
+}
+
+int store_read_other_sessions(struct store_read *read, store_day day, store_read_key *take, void *context,
+			      struct problem *problem)
+{
+	char sql[200];
+
+	(void)snprintf(
+		sql, sizeof sql,
+		"SELECT DISTINCT session_key FROM message WHERE session_key < ?1 OR session_key >= %" PRIu64,
+		transaction_key_of(store_day_begin(day + 1), NULL, 0) & ~(transaction_key)UINT32_MAX);
+	return each_key(read, sql,
+			transaction_key_of(store_day_begin(day), NULL, 0) & ~(transaction_key)UINT32_MAX, day,
+			day, take, context, problem);
+}
+
+int store_read_logins(struct store_read *read, const struct session *session,
+		      void (*take)(void *context, const struct login *login), void *context,
+		      struct problem *problem)
+{
+	uint64_t last_us = session->end_us > session->start_us ? session->end_us : session->start_us + HOUR;
+	struct key_list found = { .count = 0 };
+	struct pool *pool = pool_new();
+	char sql[200];
+	int error;
+
+	/* A login's key tells its time: few are looked at. */
+	(void)snprintf(sql, sizeof sql,
+		       "SELECT key FROM login WHERE session_key = ?1 AND key BETWEEN %lld AND %lld",
+		       (long long)(transaction_key_of(session->start_us > HOUR ? session->start_us - HOUR : 0,
+						      NULL, 0)),
+		       (long long)(transaction_key_of(last_us + HOUR, NULL, 0)));
+	error = pool ? each_key(read, sql, session->key, store_day_of(session->start_us) - 1,
+				store_day_of(last_us) + 1, keep_key, &found, problem)
+		     : -ENOMEM;
+	for (size_t i = 0; i < found.count && !error; i++) {
+		struct store_rows *rows;
+		struct login login;
+		int more = find_day_of(read, found.keys[i], &rows, problem);
+
+		if (more > 0)
+			more = store_get_login(rows, found.keys[i], pool, &login);
+		if (more > 0)
+			take(context, &login);
+		error = more < 0 ? more : 0;
+	}
+	pool_free(pool);
+	free(found.keys);
+	return error ? error : found.lacks_memory ? -ENOMEM : 0;
+}
+
+/* ---- from when to when ---- */
+
+static int number_of_day(struct store_read *read, store_day day, const char *sql, uint64_t *ret_number,
+			 struct problem *problem)
+{
+	struct store_rows *rows;
+	int64_t number = 0;
+	int found = find_day(read, day, &rows, problem);
+
+	if (found > 0)
+		found = database_number(store_rows_database(rows), sql, &number, problem);
+	*ret_number = (uint64_t)number;
+	return found < 0 ? found : 0;
+}
+
+int store_read_span(struct store_read *read, uint64_t *ret_from_us, uint64_t *ret_until_us,
+		    struct problem *problem)
+{
+	/* Keys lie in the order of time. */
+	static const char first_sql[] =
+		"SELECT min(t) FROM (SELECT * FROM (SELECT start_us AS t FROM message ORDER BY key LIMIT 1)"
+		" UNION ALL SELECT * FROM (SELECT start_us AS t FROM session ORDER BY key LIMIT 1))";
+	static const char last_sql[] = "SELECT max(ifnull((SELECT max(last_us) FROM message), 0), "
+				       "ifnull((SELECT max(end_us) FROM session), 0))";
+	int error = 0;
+
+	*ret_from_us = *ret_until_us = 0;
+	for (size_t i = 0; i < read->day_count && !*ret_from_us && !error; i++)
+		error = number_of_day(read, read->days[i], first_sql, ret_from_us, problem);
+	for (size_t i = read->day_count; i-- > 0 && !*ret_until_us && !error;)
+		error = number_of_day(read, read->days[i], last_sql, ret_until_us, problem);
+	return error;
+}
+
+int store_read_last(struct store_read *read, store_day day, uint64_t *ret_last_us, struct problem *problem)
+{
+	static const char sql[] = "SELECT max(ifnull((SELECT max(last_us) FROM message), 0), ifnull((SELECT "
+				  "max(start_us) FROM session), 0),"
+				  " ifnull((SELECT max(at_us) FROM login), 0))";
+
+	return number_of_day(read, day, sql, ret_last_us, problem);
+}

@@ -1,0 +1,457 @@
+/* store_rollup.c - tallies as bytes, compressed; made by a look at all rows of a day. */
+#include "analysis/store_rollup.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <zlib.h>
+
+#include "analysis/audit.h"
+#include "analysis/rows.h"
+#include "analysis/store_read.h"
+
+enum { REPORTS_MAX = 64, NAME_MAX_BYTES = 100, RAW_MAX = 512 * 1024 * 1024, QUICK = 1 };
+
+/* Where the tables of a report change, so does its name here; where what it counts does, this number. */
+enum { ROLLUP_VERSION = 1 };
+
+/* ---- names ---- */
+
+/* "senders.senders.2.3 1 0.1.0": report, tally, texts and numbers of a key, this form, the program. */
+static void name_of(const struct report *report, unsigned tally, char ret_name[NAME_MAX_BYTES])
+{
+	const struct tally_info *info = &report->tallies[tally];
+
+	(void)snprintf(ret_name, NAME_MAX_BYTES, "%s.%s.%u.%u %d %s", report->name, info->name, info->parts,
+		       info->numbers, ROLLUP_VERSION, PACKAGE_VERSION);
+}
+
+/* A line of a log is no row of the store. */
+static bool is_kept(const struct report *report)
+{
+	return !(report->moments & REPORT_LINE);
+}
+
+static unsigned add_kept(const struct report *const *table, const struct report **ret_reports, unsigned count)
+{
+	for (; *table && count < REPORTS_MAX; table++)
+		if (is_kept(*table))
+			ret_reports[count++] = *table;
+	return count;
+}
+
+static unsigned kept_reports(const struct report **ret_reports)
+{
+	return add_kept(audit_table, ret_reports, add_kept(report_table, ret_reports, 0));
+}
+
+/* Stands for a day that has been looked at: another set of reports is another name. */
+static void name_mark(char ret_name[NAME_MAX_BYTES])
+{
+	const struct report *reports[REPORTS_MAX];
+	unsigned count = kept_reports(reports);
+	uint64_t digest = 0xcbf29ce484222325;
+
+	for (unsigned i = 0; i < count; i++)
+		for (unsigned j = 0; j < reports[i]->tally_count; j++) {
+			name_of(reports[i], j, ret_name);
+			for (const char *at = ret_name; *at; at++)
+				digest = (digest ^ (unsigned char)*at) * 0x100000001b3;
+		}
+	(void)snprintf(ret_name, NAME_MAX_BYTES, "made %016" PRIx64, digest);
+}
+
+/* ---- bytes ---- */
+
+static void put_number(FILE *out, uint64_t number)
+{
+	for (; number >= 0x80; number >>= 7)
+		(void)fputc((int)(number & 0x7f) | 0x80, out);
+	(void)fputc((int)number, out);
+}
+
+static bool take_number(struct text *rest, uint64_t *ret_number)
+{
+	*ret_number = 0;
+	for (unsigned shift = 0; rest->length && shift < 64; shift += 7) {
+		unsigned char byte = (unsigned char)*rest->start++;
+
+		rest->length--;
+		*ret_number |= (uint64_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80))
+			return true;
+	}
+	return false;
+}
+
+static void put_tally(const struct tally *tally, FILE *out)
+{
+	const struct tally_info *info = tally_info(tally);
+
+	put_number(out, tally_count(tally));
+	for (size_t i = 0; i < tally_count(tally); i++) {
+		struct tally_row row = tally_row(tally, i);
+
+		for (unsigned j = 0; j < info->parts; j++) {
+			put_number(out, row.parts[j].length);
+			(void)fwrite(row.parts[j].start, 1, row.parts[j].length, out);
+		}
+		for (unsigned j = 0; j < info->numbers; j++)
+			put_number(out, row.numbers[j]);
+	}
+}
+
+/* Adds what stands there; false: it is damaged. */
+static bool take_tally(struct tally *tally, struct text bytes)
+{
+	const struct tally_info *info = tally_info(tally);
+	uint64_t count, number, numbers[TALLY_NUMBERS_MAX];
+	struct text parts[TALLY_PARTS_MAX];
+
+	if (!take_number(&bytes, &count))
+		return false;
+	for (uint64_t i = 0; i < count; i++) {
+		for (unsigned j = 0; j < info->parts; j++) {
+			if (!take_number(&bytes, &number) || number > bytes.length)
+				return false;
+			parts[j] = (struct text){ bytes.start, (size_t)number };
+			bytes = (struct text){ bytes.start + number, bytes.length - (size_t)number };
+		}
+		for (unsigned j = 0; j < info->numbers; j++)
+			if (!take_number(&bytes, &numbers[j]))
+				return false;
+		tally_add(tally, parts, numbers);
+	}
+	return !bytes.length;
+}
+
+/* To free; NULL: no memory. */
+static char *packed(const struct tally *tally, size_t *ret_length, size_t *ret_raw)
+{
+	char *raw = NULL, *bytes = NULL;
+	FILE *out = open_memstream(&raw, ret_raw);
+	uLongf length;
+
+	if (!out)
+		return NULL;
+	put_tally(tally, out);
+	if (fclose(out) == 0) {
+		length = compressBound(*ret_raw);
+		bytes = malloc(length);
+		if (bytes &&
+		    compress2((Bytef *)bytes, &length, (const Bytef *)raw, *ret_raw, QUICK) != Z_OK) {
+			free(bytes);
+			bytes = NULL;
+		}
+		*ret_length = length;
+	}
+	free(raw);
+	return bytes;
+}
+
+static bool unpack_into(struct tally *tally, struct text bytes, uint64_t raw_length)
+{
+	uLongf length = raw_length;
+	char *raw = raw_length && raw_length <= RAW_MAX ? malloc(raw_length) : NULL;
+	bool is_good = raw &&
+		       uncompress((Bytef *)raw, &length, (const Bytef *)bytes.start, bytes.length) == Z_OK &&
+		       length == raw_length && take_tally(tally, (struct text){ raw, raw_length });
+
+	free(raw);
+	return is_good;
+}
+
+/* ---- making ---- */
+
+struct making {
+	struct rows rows;
+	struct report_run *run;
+	uint64_t begin_us, end_us; /* the day */
+	bool has_strays;	   /* a row of it began on another day */
+};
+
+static void take_row(void *context, const struct report_row *row)
+{
+	report_run_add(((struct making *)context)->run, row);
+}
+
+static void look_at_time(struct making *making, uint64_t time_us)
+{
+	making->has_strays = making->has_strays || time_us < making->begin_us || time_us >= making->end_us;
+}
+
+static void take_message(void *context, const struct message *message, const struct session *session)
+{
+	struct making *making = context;
+
+	look_at_time(making, message->start_us);
+	(void)rows_give_message(&making->rows, message, session);
+}
+
+static void take_session(void *context, const struct session *session)
+{
+	struct making *making = context;
+
+	look_at_time(making, session->start_us);
+	rows_give_session(&making->rows, session);
+}
+
+static void take_login(void *context, const struct login *login)
+{
+	struct making *making = context;
+
+	look_at_time(making, login->time_us);
+	rows_give_login(&making->rows, login);
+}
+
+static bool is_other_day(const void *context, store_day day)
+{
+	return day != *(const store_day *)context;
+}
+
+/* Counts all rows of a day. */
+static int count_day(struct making *making, const char *directory, store_day day, struct problem *problem)
+{
+	struct source_table *sources = source_table_new();
+	const struct store_scan scan = {
+		.with_attempts = true,
+		.skips_day = is_other_day,
+		.skip_context = &day,
+		.message = take_message,
+		.session = take_session,
+		.login = take_login,
+		.context = making,
+	};
+	struct store_read *read = NULL;
+	int error = sources ? store_read_open(&read, directory, sources, problem) : -ENOMEM;
+
+	making->begin_us = store_day_begin(day);
+	making->end_us = store_day_begin(day + 1);
+	making->rows = (struct rows){ .moments = report_run_moments(making->run),
+				      .take = take_row,
+				      .context = making };
+	if (!error)
+		error = store_read_scan(read, &scan, problem);
+	store_read_close(read);
+	source_table_free(sources);
+	return error;
+}
+
+static int put_rollup(struct statement *put, const struct report *report, unsigned number,
+		      const struct tally *tally)
+{
+	char name[NAME_MAX_BYTES];
+	size_t length = 0, raw = 0;
+	char *bytes = packed(tally, &length, &raw);
+	int error;
+
+	if (!bytes)
+		return -ENOMEM;
+	name_of(report, number, name);
+	statement_bind_text(put, 1, text_of(name));
+	statement_bind_number(put, 2, raw);
+	statement_bind_bytes(put, 3, (struct text){ bytes, length });
+	error = statement_run(put);
+	free(bytes);
+	return error;
+}
+
+/* A tally that left something out is of no use to others. */
+static bool is_whole(struct tally *const *tallies, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (tally_others(tallies[i]))
+			return false;
+	return true;
+}
+
+static int put_all(struct database *database, const struct making *making, struct problem *problem)
+{
+	struct statement *put;
+	int error = statement_new(&put, database, "INSERT INTO rollup(name, size, rows) VALUES(?1, ?2, ?3)",
+				  problem);
+
+	for (unsigned i = 0; !error && report_run_report(making->run, i); i++) {
+		const struct report *report = report_run_report(making->run, i);
+		struct tally **tallies = report_run_tallies(making->run, i);
+
+		if (!is_whole(tallies, report->tally_count))
+			continue;
+		for (unsigned j = 0; j < report->tally_count && !error; j++)
+			error = put_rollup(put, report, j, tallies[j]);
+		if (error)
+			database_explain(database, error, problem);
+	}
+	return error;
+}
+
+/* Whatever came of the look. */
+static int put_mark(struct database *database, bool has_strays, struct problem *problem)
+{
+	char name[NAME_MAX_BYTES], sql[200];
+
+	name_mark(name);
+	(void)snprintf(sql, sizeof sql, "INSERT INTO rollup(name, size) VALUES('%s', %d)", name, has_strays);
+	return database_run(database, sql, problem);
+}
+
+static int keep(const char *path, const struct making *making, struct problem *problem)
+{
+	struct database *database;
+	int error = database_open(&database, path, DATABASE_WRITE, problem);
+
+	if (error)
+		return error;
+	error = database_begin(database, problem);
+	if (!error)
+		error = database_run(database, STORE_ROLLUP_DROP, problem);
+	if (!error && !making->has_strays)
+		error = put_all(database, making, problem);
+	if (!error)
+		error = put_mark(database, making->has_strays, problem);
+	if (!error)
+		error = database_commit(database, problem);
+	database_rollback(database);
+	database_close(database);
+	return error;
+}
+
+int store_rollup_make(const char *directory, store_day day, struct problem *problem)
+{
+	const struct report *reports[REPORTS_MAX];
+	struct making making = { .has_strays = false };
+	char path[STORE_PATH_SIZE];
+	int error = store_day_path(directory, day, path) ? 0 : -ENAMETOOLONG;
+
+	making.run = report_run_new(reports, kept_reports(reports));
+	if (!making.run)
+		error = -ENOMEM;
+	if (!error)
+		error = count_day(&making, directory, day, problem);
+	if (!error)
+		error = keep(path, &making, problem);
+	report_run_free(making.run);
+	return error;
+}
+
+/* ---- reading ---- */
+
+/* 1: it is good for all spans; 0: it is not, or none was made. */
+static int read_mark(struct database *database, bool *ret_is_made)
+{
+	struct problem ignored;
+	struct statement *mark;
+	int more, error = statement_new(&mark, database, "SELECT size FROM rollup WHERE name=?1", &ignored),
+		  is_good = 0;
+	char name[NAME_MAX_BYTES];
+
+	*ret_is_made = false;
+	if (error)
+		return 0;
+	name_mark(name);
+	statement_bind_text(mark, 1, text_of(name));
+	more = statement_step(mark);
+	if (more > 0) {
+		*ret_is_made = true;
+		is_good = statement_number(mark, 0) == 0;
+	}
+	statement_free(mark);
+	return more < 0 ? 0 : is_good;
+}
+
+bool store_rollup_is_made(const char *directory, store_day day)
+{
+	char path[STORE_PATH_SIZE];
+	struct problem ignored;
+	struct database *database;
+	bool is_made = false;
+
+	if (!store_day_path(directory, day, path) ||
+	    database_open(&database, path, DATABASE_READ, &ignored) != 0)
+		return false;
+	(void)read_mark(database, &is_made);
+	database_close(database);
+	return is_made;
+}
+
+/* 1; 0: there is none, or it is damaged. */
+static int read_tally(struct statement *get, const struct report *report, unsigned number,
+		      struct tally *tally)
+{
+	char name[NAME_MAX_BYTES];
+	int more;
+
+	name_of(report, number, name);
+	statement_bind_text(get, 1, text_of(name));
+	more = statement_step(get);
+	if (more > 0)
+		more = unpack_into(tally, statement_text(get, 1), statement_number(get, 0));
+	statement_reset(get);
+	return more;
+}
+
+/* All of them, or none is of use. */
+static int read_all(struct database *database, struct report_run *into, struct problem *problem)
+{
+	struct statement *get;
+	int found = 1,
+	    error = statement_new(&get, database, "SELECT size, rows FROM rollup WHERE name=?1", problem);
+
+	for (unsigned i = 0; !error && found > 0 && report_run_report(into, i); i++) {
+		const struct report *report = report_run_report(into, i);
+
+		for (unsigned j = 0; j < report->tally_count && found > 0; j++)
+			/* The others have nothing of the store. */
+			found = is_kept(report) ? read_tally(get, report, j, report_run_tallies(into, i)[j])
+						: 1;
+	}
+	return error ? error : found;
+}
+
+static void add_tally(struct tally *to, const struct tally *from)
+{
+	for (size_t i = 0; i < tally_count(from); i++) {
+		struct tally_row row = tally_row(from, i);
+
+		tally_add(to, row.parts, row.numbers);
+	}
+}
+
+static void add_run(struct report_run *to, const struct report_run *from)
+{
+	for (unsigned i = 0; report_run_report(to, i); i++)
+		for (unsigned j = 0; j < report_run_report(to, i)->tally_count; j++)
+			add_tally(report_run_tallies(to, i)[j], report_run_tallies(from, i)[j]);
+}
+
+int store_rollup_add(const char *directory, store_day day, struct report_run *run, struct problem *problem)
+{
+	const struct report *reports[REPORTS_MAX];
+	struct report_run *day_run;
+	struct database *database = NULL;
+	char path[STORE_PATH_SIZE];
+	unsigned count = 0;
+	bool is_made;
+	int found = -ENOMEM;
+
+	while (count < REPORTS_MAX && report_run_report(run, count)) {
+		reports[count] = report_run_report(run, count);
+		count++;
+	}
+	if (!store_day_path(directory, day, path) ||
+	    database_open(&database, path, DATABASE_READ, problem) != 0)
+		return 0;
+	if (!read_mark(database, &is_made)) {
+		database_close(database);
+		return 0;
+	}
+	day_run = report_run_new(reports, count);
+	if (day_run)
+		found = read_all(database, day_run, problem);
+	if (found > 0)
+		add_run(run, day_run);
+	report_run_free(day_run);
+	database_close(database);
+	return found;
+}

@@ -1,0 +1,27 @@
+/*
+ * store_rollup.h - what the reports and audits count, kept for each day that is over: the tallies of one day, to be added to others'.
+ *
+ * A day whose rows change loses them in the same transaction, and so does one of which somebody is forgotten.
+ *
+ * Threads: one owner at a time.
+ * Errors:  as database.h.
+ */
+#ifndef SMTPTRAIL_STORE_ROLLUP_H
+#define SMTPTRAIL_STORE_ROLLUP_H
+
+#include "analysis/database.h"
+#include "analysis/report.h"
+#include "analysis/store_days.h"
+
+/* For whoever writes to the store, between its commits: of all of them that count transactions. */
+int store_rollup_make(const char *directory, store_day day, struct problem *problem);
+/* Whether the day has them, in the form of this version. */
+bool store_rollup_is_made(const char *directory, store_day day);
+
+/* Adds a day to a run, for all of its reports: 1; 0: the day has none, or rows that began on another day, and nothing was added;
+ * -errno. */
+int store_rollup_add(const char *directory, store_day day, struct report_run *run, struct problem *problem);
+/* The words for a change of the day's database. */
+#define STORE_ROLLUP_DROP "DELETE FROM rollup"
+
+#endif

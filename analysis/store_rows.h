@@ -1,0 +1,49 @@
+/*
+ * store_rows.h - transactions as rows of a day's database, and back.
+ *
+ * Putting is idempotent: what is there under the same key is replaced. Recipients of a message stand under its key and
+ * their number, attempts under both and their own.
+ *
+ * Threads: one owner at a time.
+ * Memory:  what is read is made in the caller's pool, and lives as long as that.
+ * Errors:  as database.h, which words stand in the problem given to store_rows_explain.
+ */
+#ifndef SMTPTRAIL_STORE_ROWS_H
+#define SMTPTRAIL_STORE_ROWS_H
+
+#include "analysis/source.h"
+#include "analysis/store_schema.h"
+#include "analysis/transaction.h"
+
+struct store_rows;
+
+/* Makes the database where access is DATABASE_CREATE and there is none; upgrades it unless access is DATABASE_READ. */
+int store_rows_open(struct store_rows **ret_rows, const char *path, enum database_access access, struct source_table *sources,
+		    struct problem *problem);
+void store_rows_close(struct store_rows *rows);
+struct database *store_rows_database(struct store_rows *rows);
+void store_rows_explain(const struct store_rows *rows, int error, struct problem *problem);
+/* Takes back what was put since the transaction began. */
+void store_rows_rollback(struct store_rows *rows);
+
+int store_put_session(struct store_rows *rows, const struct session *session);
+/* With those recipients that have changed and its checks, without attempts. */
+int store_put_message(struct store_rows *rows, const struct message *message);
+int store_put_attempt(struct store_rows *rows, const struct attempt_name *name, const struct attempt *attempt);
+int store_put_login(struct store_rows *rows, const struct login *login);
+/* A session, or a message with all that is below it. */
+int store_drop(struct store_rows *rows, enum fact_level level, transaction_key key);
+/* A recipient's attempts become those of another, perhaps of another day, and its row goes. */
+int store_move_attempts(struct store_rows *rows, const struct recipient_name *from, struct store_rows *into_rows,
+			const struct recipient_name *into);
+
+/* 1: found; 0: there is none; -errno. */
+int store_get_session(struct store_rows *rows, transaction_key key, struct pool *pool, struct session *ret_session);
+int store_get_message(struct store_rows *rows, transaction_key key, struct pool *pool, struct message *ret_message);
+int store_get_login(struct store_rows *rows, transaction_key key, struct pool *pool, struct login *ret_login);
+
+/* A message's attempts, in the order of recipients and time; facts are taken back behind each call. 0 or -errno. */
+int store_each_attempt(struct store_rows *rows, transaction_key message_key, struct pool *pool,
+		       int (*take)(void *context, const struct attempt_name *name, const struct attempt *attempt), void *context);
+
+#endif

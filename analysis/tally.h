@@ -1,0 +1,71 @@
+/*
+ * tally.h - counting by keys: how often, how many bytes, how long, for each sender, hour, reason, whatever a report is about.
+ *
+ * A key is one or more texts; each has the same few numbers. Two tallies of the same kind add up to one, so a day's can
+ * be kept in the store and added to others. Distributions (delays) are a tally of their own, whose last part of the key is
+ * a step of tally_step().
+ *
+ * Threads: one owner at a time.
+ * Memory:  keys are copied in.
+ * Limits:  TALLY_KEYS_MAX keys; what is beyond goes to the key whose first text is TALLY_OTHERS, and tally_others counts it.
+ *          A text of a key is cut at TALLY_TEXT_MAX bytes.
+ * Errors:  without memory as beyond the limit.
+ */
+#ifndef SMTPTRAIL_TALLY_H
+#define SMTPTRAIL_TALLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/text.h"
+
+#define TALLY_OTHERS "(others)"
+
+enum { TALLY_KEYS_MAX = 200000, TALLY_TEXT_MAX = 256, TALLY_PARTS_MAX = 4, TALLY_NUMBERS_MAX = 8 };
+
+enum tally_rule { TALLY_SUM, TALLY_LEAST, TALLY_MOST };	/* how two numbers of one key become one */
+
+struct tally_info {
+	const char *name;
+	unsigned parts;				/* texts of a key */
+	unsigned numbers;
+	enum tally_rule rules[TALLY_NUMBERS_MAX];
+};
+
+struct tally;
+
+struct tally *tally_new(const struct tally_info *info);	/* info is borrowed; NULL: no memory */
+void tally_free(struct tally *tally);
+const struct tally_info *tally_info(const struct tally *tally);
+
+/* Adds to the numbers of a key, each by its rule. */
+void tally_add(struct tally *tally, const struct text *parts, const uint64_t *numbers);
+/* The same with one text, and with two. */
+void tally_add_one(struct tally *tally, struct text key, const uint64_t *numbers);
+void tally_add_two(struct tally *tally, struct text first, struct text second, const uint64_t *numbers);
+
+struct tally_row {
+	struct text parts[TALLY_PARTS_MAX];
+	const uint64_t *numbers;
+};
+
+size_t tally_count(const struct tally *tally);
+/* From 0 to tally_count - 1, in the order in which the keys came. */
+struct tally_row tally_row(const struct tally *tally, size_t index);
+/* The numbers of a key; NULL: it never came. */
+const uint64_t *tally_find(const struct tally *tally, const struct text *parts);
+/* How often a key was beyond the limit. */
+uint64_t tally_others(const struct tally *tally);
+
+/* A new tally, whose only text is one part of the key, of which the first length bytes count (0: all). NULL: no memory. */
+struct tally *tally_fold(const struct tally *tally, const struct tally_info *info, unsigned part, size_t length);
+
+/* A duration as a step of a scale, 5 % from one to the next, and the longest duration of that step. */
+unsigned tally_step(uint64_t duration_us);
+uint64_t tally_step_end(unsigned step);
+enum { TALLY_STEPS = 600 };
+/* The duration that the share (0.5, 0.99) of all are not longer than, from counts by step. */
+uint64_t tally_percentile(const uint64_t *counts, double share);
+
+#endif

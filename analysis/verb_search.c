@@ -1,0 +1,120 @@
+/* verb_search.c - smtptrail search: a table of the transactions that a query finds. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/ask.h"
+#include "analysis/search.h"
+
+extern const struct verb verb_search;
+
+enum { OPTION_LIMIT = 256, OPTION_COLUMNS, USUAL_LIMIT = 100 };
+
+struct options {
+	struct ask ask;
+	size_t limit;
+	const char *columns;
+};
+
+static void take(void *context, const struct report_row *row)
+{
+	search_add(context, row);
+}
+
+static bool is_enough(void *context, uint64_t before_us)
+{
+	return search_has_enough(context, before_us);
+}
+
+static int show(const struct options *options, const struct rows *rows, struct search *search)
+{
+	struct table *table = search_table(search);
+	struct output_page page;
+	bool is_found;
+	int status = table ? ask_open_page(&options->ask, rows, &page) : verb_usage_error(&verb_search, "%s", strerror(ENOMEM));
+
+	if (status)
+		return status;
+	options->ask.output->begin(&page);
+	options->ask.output->table(&page, table);
+	options->ask.output->end(&page);
+	is_found = table_row_count(table);
+	table_free(table);
+	status = ask_close_page(&options->ask, &page);
+	return status ? status : ask_finish(&options->ask, rows, is_found);
+}
+
+static int search(const struct options *options)
+{
+	struct problem problem = { "" };
+	struct search *search = NULL;
+	struct rows rows;
+	int status, error = search_new(&search, options->columns, options->limit, &problem);
+
+	if (error)
+		return verb_usage_error(&verb_search, "%s", error == -ENOMEM ? strerror(ENOMEM) : problem.text);
+	ask_rows(&options->ask, &rows);
+	rows.moments = SEARCH_MOMENTS;
+	/* What was tried last may be asked for. */
+	rows.keeps_attempts = true;
+	rows.take = take;
+	rows.is_enough = is_enough;
+	rows.context = search;
+	status = ask_read(&options->ask, &rows);
+	if (!status)
+		status = show(options, &rows, search);
+	rows_done(&rows);
+	search_free(search);
+	return status;
+}
+
+static int run_search(int argc, char **argv)
+{
+	static const struct option words[] = {
+		{ "limit", required_argument, NULL, OPTION_LIMIT }, { "columns", required_argument, NULL, OPTION_COLUMNS },
+		ASK_READ_OPTIONS, ASK_LIST_OPTIONS, { NULL, 0, NULL, 0 },
+	};
+	struct options options = { .limit = USUAL_LIMIT, .columns = COLUMNS_USUAL };
+	int option, status = 0;
+
+	ask_init(&options.ask, &verb_search, argc, argv);
+	options.ask.keys = ASK_NAMES;
+	opterr = 0;
+	while (!status && (option = getopt_long(argc, argv, "", words, NULL)) != -1) {
+		if (option == OPTION_LIMIT)
+			status = ask_number(&options.ask, "--limit", optarg, &options.limit);
+		else if (option == OPTION_COLUMNS)
+			options.columns = optarg;
+		else
+			status = ask_option(&options.ask, option, optarg);
+	}
+	if (!status)
+		status = ask_words(&options.ask, argc, argv, NULL);
+	if (!status)
+		status = search(&options);
+	ask_done(&options.ask);
+	return status;
+}
+
+const struct verb verb_search = {
+	.name = "search",
+	.summary = "a table of transactions: who, to whom, what became of it",
+	.arguments = "[options] [QUERY] [FILE... | -]",
+	.help = "A row for each recipient that the QUERY (smtptrail-query(7)) finds, for each message that has none, each session\n"
+		"without messages, and each login. A word alone is a mail address, a Message-ID or the address of a client, or else a\n"
+		"piece of anything. The newest comes last. Without a FILE the store is asked; - is standard input.\n\n"
+		"options:\n"
+		"  --limit N        the newest rows (default 100; 0: all)\n"
+		"  --columns LIST   " COLUMNS_USUAL " (default), tries, number and\n"
+		"                   every fact that smtptrail fields --transaction lists; +LIST: behind the usual ones\n"
+		ASK_READ_HELP
+		ASK_LIST_HELP
+		"\nexit status: 0 found; 1 nothing was found; 2 a file could not be read, or usage\n\n"
+		"examples:\n"
+		"  smtptrail search joe@example.com\n"
+		"  smtptrail search fate:bounced since:yesterday --columns +reply /var/log/mail.log*\n"
+		"  smtptrail search dmarc:fail 'size:>1M' --csv /var/log/mail.log > mail.csv\n"
+		"  smtptrail search client:192.0.2.0/24 --json /var/log/mail.log | jq -r '.tables.transactions.rows[].key'\n",
+	.run = run_search,
+};

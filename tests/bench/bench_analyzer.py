@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""bench_analyzer.py - smtptrail beside what one would otherwise ask a log with, on the same log in the same run.
+
+usage: bench_analyzer.py [--quick] [--sizes SIZE,SIZE...] BUILD_FOLDER
+
+tests/genlog writes a log of each size (200M, 1G, 4G; --quick: 50M) with its truth. wc, grep and ripgrep read it,
+pflogsumm and postfix-logwatch sum it up, and smtptrail parses, joins, reports and ingests it; goaccess, for scale,
+an access log as large. Last, unless --quick, a store of 30 days and 5 million recipients is filled and asked. Each command is run in turn, round by round, with the page cache warm; those that take
+minutes once. Ratios are of CPU time to that of LC_ALL=C grep -c status= in the same round. What the totals of each
+say is compared with the truth: ours must be equal, or this fails; theirs are printed. No time fails it.
+"""
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from bench_parse import run  # noqa: E402
+from pairs import print_head, print_row  # noqa: E402
+
+SIZES, QUICK_SIZES = ("200M", "1G", "4G"), ("50M",)
+MONTH = ("6200M", "--rate", "2.8")	# 5 million recipients in 30 days
+ROUNDS = 3
+SLOW_BYTES = 500_000_000		# what takes minutes of a larger log is run once, and of the largest not at all
+SLOWEST_BYTES = 2_000_000_000
+ENVIRONMENT = dict(os.environ, LC_ALL="C")
+LOGWATCH = "/usr/share/logwatch/scripts/services/postfix"
+ACCESS_LINE = ('192.0.2.%d - - [%02d/Nov/2026:%02d:%02d:%02d +0000] "GET /page/%d HTTP/1.1" %d %d "-" "Mozilla/5.0 (X11; Linux x86_64)"\n')
+QUESTIONS = 20				# of each kind, asked of a store
+
+
+def write_access_log(path, size):
+    written = number = 0
+    with open(path, "w", encoding="ascii") as file:
+        while written < size:
+            number += 1
+            written += file.write(ACCESS_LINE % (number % 250, 1 + number // 5000000, number // 3600 % 24, number // 60 % 60,
+                                                 number % 60, number * 7919 % 20000, 200 if number % 17 else 404,
+                                                 number * 31 % 50000))
+
+
+class Log:
+    """A log of that size, what it truly says, and the commands that read it."""
+
+    def __init__(self, build, folder, size, *more):
+        self.size, self.folder = size, folder
+        self.path, truth = os.path.join(folder, "mail.log"), os.path.join(folder, "truth.json")
+        run([os.path.join(build, "tests/genlog/genlog"), "--size", size, "--out", self.path, "--truth", truth, *more])
+        self.bytes = os.path.getsize(self.path)
+        with open(truth, encoding="ascii") as file:
+            self.truth = json.load(file)
+        smtptrail = os.path.join(build, "smtptrail")
+        read = ["--year", "2026", self.path]
+        self.store = os.path.join(folder, "store")
+        self.commands = {
+            "wc -l": ["wc", "-l", self.path],
+            "grep -c status=": ["grep", "-c", "status=", self.path],
+            "rg -c status=": ["rg", "-c", "status=", self.path],
+            "pflogsumm": ["pflogsumm", self.path],
+            "postfix-logwatch": ["sh", "-c", "exec %s <%s" % (LOGWATCH, self.path)],
+            "goaccess, access log": ["goaccess", self.access(), "--log-format=COMBINED", "--no-global-config", "-o",
+                                     os.path.join(folder, "access.html")],
+            "smtptrail parse": [smtptrail, "parse", "--count", *read],
+            "smtptrail report totals": [smtptrail, "report", "totals", "--json", *read],
+            "smtptrail report": [smtptrail, "report", *read],
+            "smtptrail ingest": [smtptrail, "ingest", "--store", self.store, "--year", "2026", "--log", self.path],
+        }
+        self.slow = ("pflogsumm", "postfix-logwatch", "goaccess, access log")
+        self.rounds = {}
+
+    def access(self):
+        return os.path.join(self.folder, "access.log")
+
+    def wanted(self, name, turn):
+        if name == "goaccess, access log":
+            return self.bytes < SLOW_BYTES and turn == 0
+        if name in self.slow:
+            return turn == 0 and self.bytes < SLOWEST_BYTES
+        return True
+
+    def measure(self, rounds):
+        if self.bytes < SLOW_BYTES:
+            write_access_log(self.access(), self.bytes)
+        run(["cat", self.path])
+        for turn in range(rounds):
+            for name, command in self.commands.items():
+                if not self.wanted(name, turn):
+                    continue
+                if name == "smtptrail ingest":
+                    shutil.rmtree(self.store, ignore_errors=True)
+                self.rounds.setdefault(name, []).append(run(command, env=ENVIRONMENT))
+
+    def median(self, name, place):
+        return statistics.median(each[place] for each in self.rounds[name])
+
+    def print_times(self):
+        print("\n%s: %d lines\n" % (self.size, self.truth["lines"]))
+        print_head(("command", "wall s", "CPU s", "MB/s", "peak MiB", "CPU, to grep", "pflogsumm's CPU, to it"))
+        reference = self.median("pflogsumm", 1) if "pflogsumm" in self.rounds else None
+        for name in self.rounds:
+            ours = name.startswith("smtptrail")
+            print_row(name, self.median(name, 0), self.median(name, 1), "%.0f" % (self.bytes / 1e6 / self.median(name, 0)),
+                      "%.0f" % self.median(name, 2), self.median(name, 1) / self.median("grep -c status=", 1),
+                      reference / self.median(name, 1) if ours and reference else "")
+
+    def output_of(self, name):
+        return subprocess.run(self.commands[name], env=ENVIRONMENT, check=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True).stdout
+
+
+def number_before(text, word):
+    found = re.search(r"^\s*([0-9]+)k?\s+%s" % re.escape(word), text, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def compare_totals(log):
+    """Ours must be the truth; pflogsumm's own names, with what they stand for there."""
+    truth = {**log.truth, **log.truth["lines_by_meaning"]}
+    ours = json.loads(log.output_of("smtptrail report totals"))["totals"]
+    wrong = {name: (value, ours.get(name)) for name, value in truth.items()
+             if isinstance(value, int) and name in ours and name not in ("lines", "bytes") and ours[name] != value}
+    if wrong:
+        sys.exit("the totals are not the truth (truth, ours): %r" % wrong)
+    final = truth["sent"] - truth["sent_by_agent"]["smtp_to_amavis"]
+    if (ours["logical_messages"], ours["final_deliveries"]) != (truth["logical_messages_built"], final):
+        sys.exit("mail that is counted once: %r" % ours)
+    theirs = log.output_of("pflogsumm")
+    print("\nTotals beside the truth (smtptrail's are equal in all %d names that both have)\n" % sum(
+        isinstance(value, int) and name in ours for name, value in truth.items()))
+    print_head(("", "truth", "smtptrail", "pflogsumm", "why"))
+    for name, value, mine, word, why in (
+            ("received", truth["received"], ours["received"], "received", "leaves out its own bounce notices, counts each hop"),
+            ("mail, each once", truth["logical_messages_built"], ours["logical_messages"], "received", "a content filter's hop is a message of its own"),
+            ("delivered, finally", final, ours["final_deliveries"], "delivered", "counts the delivery to the content filter, too"),
+            ("bounced", truth["bounced"], ours["bounced"], "bounced", ""),
+            ("rejected", truth["rejected_total"], ours["rejected_total"], "rejected", ""),
+            ("discarded", truth["discard"], ours["discard"], "discarded", "")):
+        found = number_before(theirs, word)
+        print_row(name, str(value), str(mine), str(found), why if found != value else "")
+
+
+def print_question(name, commands):
+    taken = [run(command, env=ENVIRONMENT) for command in commands]
+    walls = [each[0] * 1e3 for each in taken]
+    print_row(name, statistics.median(walls), max(walls), statistics.median(each[1] * 1e3 for each in taken))
+
+
+def ask_store(log, build):
+    """Size of the store, and what a question of a key takes there."""
+    recipients = log.truth["lines_by_meaning"]["sent"] + log.truth["lines_by_meaning"]["bounced"]
+    size = sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(log.store) for name in names)
+    print("\nstore of %s: %.0f MB, %d recipients delivered or bounced: %.0f bytes each; goal: at most 700\n"
+          % (log.size, size / 1e6, recipients, size / recipients))
+    keys = {"queue id": r" ([0-9A-F]{6,}): from=<", "Message-ID": r"message-id=(<[^>]+>)", "recipient": r" to=<([^>]+)>"}
+    print_head(("question", "median ms", "longest ms", "CPU ms"))
+    smtptrail = os.path.join(build, "smtptrail")
+    for name, pattern in keys.items():
+        with open(log.path, encoding="ascii", errors="replace") as file:
+            file.seek(log.bytes // 2)
+            found = list(dict.fromkeys(re.findall(pattern, file.read(4_000_000))))[:QUESTIONS]
+        print_question("search by " + name, [[smtptrail, "search", "--store", log.store, each.strip("<>")] for each in found])
+    day = time.strftime("%Y-%m-%d", time.gmtime((log.truth["first_time"] + log.truth["last_time"]) / 2))
+    print_question("a day's top lists", [[smtptrail, "report", "senders", "recipients", "clients", "--store", log.store, "on:" + day]] * 5)
+    print("\ngoal, in a store of 30 days and 5 million recipients: below 50 ms, and 300 ms for a day's top lists")
+
+
+def main():
+    words = [word for word in sys.argv[1:] if not word.startswith("--")]
+    quick = "--quick" in sys.argv
+    sizes = QUICK_SIZES if quick else SIZES
+    for word in sys.argv[1:]:
+        if word.startswith("--sizes="):
+            sizes = word.split("=", 1)[1].split(",")
+    if len(words) != 1:
+        sys.exit(__doc__)
+    for number, size in enumerate(sizes):
+        with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as folder:
+            log = Log(words[0], folder, size)
+            log.measure(1 if quick else ROUNDS)
+            log.print_times()
+            if number == 0:
+                compare_totals(log)
+            ask_store(log, words[0])
+    if not quick:
+        ask_month(words[0])
+
+
+def ask_month(build):
+    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as folder:
+        log = Log(build, folder, *MONTH)
+        wall, cpu, peak, _ = run(log.commands["smtptrail ingest"], env=ENVIRONMENT)
+        print("\n%d lines of %.0f days into a store: %.0f s, CPU %.0f s, peak %.0f MiB" % (
+            log.truth["lines"], (log.truth["last_time"] - log.truth["first_time"]) / 86400, wall, cpu, peak))
+        ask_store(log, build)
+
+
+if __name__ == "__main__":
+    main()

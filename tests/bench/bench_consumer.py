@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""bench_consumer.py - what records take in Redis, and how fast they are read again.
+
+    bench_consumer.py [--quick] [--rounds N]
+
+mtadrive sends mail to smtptrail-milter, which ships into a private Redis. Of the stream: bytes a record, by Redis' own
+words, beside those of the records themselves. Then readers take all of it: smtptrail watch as text and as JSON, and
+smtptrail ingest into a new store. Medians over the rounds, Markdown. No run fails on a time; a record that a reader
+misses fails it.
+
+Environment: as lab.py.
+"""
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from bench_mail import Bench, wait_shipped  # noqa: E402
+from lab import STREAM_KEY, Lab, LabError, run_test  # noqa: E402
+from pairs import cpu_seconds, print_head, print_row  # noqa: E402
+
+MESSAGES, QUICK_MESSAGES = 30000, 3000
+ROUNDS, QUICK_ROUNDS = 9, 3
+
+
+def take(lab, words, redis):
+    """Wall seconds, the reader's CPU seconds, Redis' CPU seconds and the reader's output."""
+    before, begin = cpu_seconds(redis), time.monotonic()
+    with tempfile.TemporaryFile() as out:
+        child = subprocess.Popen([lab.program("smtptrail"), *words], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE)
+        said = child.stderr.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = status
+        if status:
+            raise LabError("smtptrail %s: status %d: %s" % (words[0], status, said.decode()))
+        return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, cpu_seconds(redis) - before
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rounds", type=int)
+    arguments = parser.parse_args()
+    rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
+    with Lab() as lab:
+        bench = Bench(lab, stream_max_length=0)
+        empty = int(lab.redis("MEMORY", "USAGE", STREAM_KEY, "SAMPLES", 0) or 0)
+        bench.drive("milter", "--connections", 10, "--messages", (QUICK_MESSAGES if arguments.quick else MESSAGES) // 10,
+                    "--body", 4000)
+        wait_shipped(lab)
+        records = int(lab.redis("XLEN", STREAM_KEY))
+        held = int(lab.redis("MEMORY", "USAGE", STREAM_KEY, "SAMPLES", 0)) - empty
+        sample = lab.redis("XRANGE", STREAM_KEY, "-", "+", "COUNT", 2000)
+        plain = statistics.mean(sum(len(word) for word in fields) for _, fields in sample)
+        print("\n%d records of mail with one recipient; in Redis %.0f bytes each, their names and values alone %.0f"
+              % (records, held / records, plain))
+        redis = lab.children["redis"].pid
+        address = "unix:" + lab.redis_socket
+        watch = ["watch", "--redis", address, "--prefix", STREAM_KEY.split("{")[1].split(":")[0], "--from-id", "0", "--count",
+                 str(records)]
+        figures = {"watch": [], "watch --json": [], "ingest --redis": []}
+        for number in range(rounds):
+            figures["watch"].append(take(lab, watch, redis))
+            figures["watch --json"].append(take(lab, [*watch, "--json"], redis))
+            with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as folder:
+                configuration = os.path.join(folder, "conf")
+                with open(configuration, "w", encoding="ascii") as file:
+                    file.write('redis_address = "%s"\nconsumer_group = "bench%d"\n' % (address, number))
+                figures["ingest --redis"].append(take(lab, ["ingest", "--config", configuration, "--redis", "--store",
+                                                            os.path.join(folder, "store")], redis))
+        print("medians of %d rounds\n" % rounds)
+        print_head(("reader", "records/s", "CPU us a record", "Redis' CPU us a record"))
+        for name, taken in figures.items():
+            wall, own, theirs = (statistics.median(each[place] for each in taken) for place in range(3))
+            print_row(name, "%.0f" % (records / wall), own * 1e6 / records, theirs * 1e6 / records)
+    return 0
+
+
+if __name__ == "__main__":
+    run_test(main)

@@ -1,0 +1,228 @@
+#!/usr/bin/python3
+"""bench_peers.py - what a mail that goes through Postfix pays for a milter: ours beside those that one would pick.
+
+    bench_peers.py [--quick] [--rounds N]
+
+A signed mail of 4 kB, and one of 100 kB, goes through a private Postfix (queue on tmpfs, discard transport), from ten
+sessions at a time and from one, each in a connection of its own, and from ten that are kept: without a milter, with
+the empty one, with smtptrail-milter (recording alone, with all checks, and with a Redis that is down), opendkim in
+verify mode, opendmarc with its own SPF, rspamd with the configuration that it is shipped with, and a milter of
+python3-milter that writes to Redis in each callback. Their order turns round by round. An nsd of the bench's own
+answers all of them. That each really does its work is asserted: of the peers from the header fields that they add at
+a listener that no measured mail comes through, or from what is in Redis; of ours from the verdict of each message.
+Medians over the rounds, 95 % intervals, Markdown. No run fails on a time.
+
+Environment: as lab.py.
+"""
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from bench_auth import (BODY, CHECKS, HEADERS, AuthBench, live_port, of_new_sessions, peak_mib, start_opendkim,  # noqa: E402
+                        start_unchecked)
+from bench_mail import start_milters  # noqa: E402
+from bench_postfix import sum_of_family  # noqa: E402
+from dkim_cases import Key, sign  # noqa: E402
+from dns_lab import Nsd, find_program, txt  # noqa: E402
+from lab import Lab, LabError, Missing, run_test, wait_until, write  # noqa: E402
+from pairs import median_of, print_head, print_row, ratio_cell  # noqa: E402
+
+ROUNDS, QUICK_ROUNDS = 15, 1
+LARGE = 100_000
+NAMES = (("none", "no milter"), ("null", "null milter"), ("recording", "smtptrail, recording alone"), ("milter", "smtptrail, all checks"),
+         ("down", "smtptrail, Redis is down"), ("opendkim", "opendkim"), ("opendmarc", "opendmarc"), ("rspamd", "rspamd"),
+         ("python", "python3-milter and XADD"))
+# Name, messages of a run, sessions at a time, whether connections are kept.
+LOADS = (("ten new sessions", 300, 10, False), ("one new session", 100, 1, False), ("ten that are kept", 300, 10, True))
+TELLING = """127.0.0.1:%d inet n - n - - smtpd -o { smtpd_milters = { unix:%s, default_action=tempfail } }
+  -o cleanup_service_name=telling
+"""
+CLEANUP = "telling unix n - n - 0 cleanup -o milter_header_checks=regexp:%s\n"
+OPENDMARC = """Socket local:%(socket)s
+UMask 0000
+Syslog false
+PidFile %(directory)s/opendmarc.pid
+AuthservID bench
+SPFIgnoreResults true
+SPFSelfValidate true
+IgnoreHosts %(directory)s/ignored
+"""
+# opendmarc asks whom resolv.conf names, at port 53: in a network and with a resolv.conf of its own.
+ENTER = "ip link set lo up && mount --bind %(directory)s/resolv.conf /etc/resolv.conf && %(nsd)s & sleep 0.5; exec %(program)s"
+
+
+class Mail:
+    def __init__(self, directory):
+        key = Key("rsa2048")
+        self.zone = "".join("%s. 300 IN TXT %s\n" % (name, txt(text)) for name, text in (
+            ("load.example.org", "v=spf1 ip4:127.0.0.1 -all"), ("client.lab.test", "v=spf1 ip4:127.0.0.1 -all"),
+            ("_dmarc.load.example.org", "v=DMARC1; p=reject"), ("rsa._domainkey.load.example.org", key.record())))
+        self.contents = {}
+        for name, body in (("4 kB", BODY), ("100 kB", BODY * (LARGE // len(BODY) + 1))):
+            path = os.path.join(directory, "mail" + name.replace(" ", ""))
+            text = sign(key, {"d": "load.example.org", "s": "rsa"}, headers=HEADERS, body=body)
+            text += "".join("%s:%s\r\n" % each for each in HEADERS) + "\r\n" + body
+            write(path, text.replace("\r\n", "\n"))
+            self.contents[name] = ("-F", path)
+
+
+class PeerBench(AuthBench):
+    """Ours with Redis down is not waited for: nothing of it is shipped."""
+
+    kept = False
+
+    def send(self, name, sessions, messages, timeout=120):
+        content, self.content = self.content, (*self.content, *(("-d",) if self.kept else ()))
+        try:
+            return super().send(name, sessions, messages, timeout)
+        finally:
+            self.content = content
+
+    def run(self, name, sessions, messages):
+        figures = super().run(name, sessions, messages)
+        if name in self.children:
+            figures["rss"] = sum_of_family(self.lab.children[self.children[name]].pid, peak_mib)
+        return figures
+
+    def check(self, mark, messages):
+        """Kept connections have as many sessions as there are connections: then only the verdicts are counted."""
+        if not self.kept:
+            super().check(mark, messages)
+            return
+        self.lab.wait_records("%d verdicts" % messages, lambda seen: sum(
+            each["stage"] == "verdict" and each.get("dkim") == "pass" for each in of_new_sessions(seen)) >= messages, mark, 120)
+
+
+def need(program):
+    found = find_program(program)
+    if not found:
+        raise Missing("%s is not installed: apt-get install %s" % (program, program))
+    return found
+
+
+def wait_socket(lab, name, path):
+    wait_until(name + " listens", lambda: lab.check_alive(name) and os.path.exists(path), 30)
+    return path
+
+
+def start_opendmarc(lab, zone):
+    directory = lab.path("opendmarc")
+    os.mkdir(directory)
+    path = os.path.join(directory, "socket")
+    nsd = Nsd(zone, directory=directory, port=53)
+    write(os.path.join(directory, "resolv.conf"), "nameserver 127.0.0.1\n")
+    write(os.path.join(directory, "ignored"), "192.0.2.254\n")		# not loopback, as it would be
+    write(os.path.join(directory, "conf"), OPENDMARC % {"socket": path, "directory": directory})
+    words = ENTER % {"directory": directory, "nsd": " ".join(nsd.command),
+                     "program": "%s -f -c %s/conf" % (need("opendmarc"), directory)}
+    lab.spawn("opendmarc", ["unshare", "-n", "-m", "--propagation", "private", "--kill-child", "--pid", "--fork", "sh", "-c", words])
+    return wait_socket(lab, "opendmarc", path)
+
+
+def start_rspamd(lab, nsd):
+    """Its shipped configuration, but for where it listens, whom it asks, and that loopback is no friend of its."""
+    directory = lab.path("rspamd")
+    shutil.copytree("/etc/rspamd", directory)
+    path, ports = os.path.join(directory, "socket"), (live_port(), live_port())
+    own = {
+        "override.d/options.inc": 'check_local = true;\ndns { nameserver = ["%s"]; }\n' % nsd.address.replace("@", ":"),
+        "override.d/worker-proxy.inc": 'bind_socket = "%s mode=0666";\nupstream "local" { default = yes; self_scan = yes; }\n' % path,
+        "override.d/worker-normal.inc": 'bind_socket = "127.0.0.1:%d";\n' % ports[0],
+        "override.d/worker-controller.inc": 'bind_socket = "127.0.0.1:%d";\n' % ports[1],
+        "local.d/milter_headers.conf": 'use = ["authentication-results"];\nskip_local = false;\n',
+        "local.d/greylist.conf": "enabled = false;\n",		# its answer would be a 4xx for some
+    }
+    for name, text in own.items():
+        write(os.path.join(directory, name), text)
+    lab.spawn("rspamd", [need("rspamd"), "-f", "-i", "-u", "root", "-g", "root", "-c", directory + "/rspamd.conf",
+                         *("--var=%s=%s" % each for each in (("CONFDIR", directory), ("LOCAL_CONFDIR", directory),
+                                                             ("DBDIR", directory), ("RUNDIR", directory), ("LOGDIR", directory)))])
+    return wait_socket(lab, "rspamd", path)
+
+
+def start_python(lab):
+    path = lab.path("python.sock")
+    lab.spawn("python", ["/usr/bin/python3", os.path.join(os.path.dirname(os.path.abspath(__file__)), "redis_milter.py"), path,
+                         lab.redis_socket])
+    wait_socket(lab, "python", path)
+    os.chmod(path, 0o666)
+    return path
+
+
+def assert_tells(lab, bench, name, port, words):
+    """At its telling listener the peer adds a field with each of these words."""
+    position = lab.log_position()
+    bench.ports["telling"] = port
+    if bench.send("telling", 1, 1, 30) is None:
+        raise LabError("%s took no mail" % name)
+    del bench.ports["telling"]
+    wait_until("%s says %s" % (name, " ".join(words)), lambda: any(
+        "Authentication-Results:" in line and all(word in line for word in words) for line in lab.log_lines(position)), 30)
+
+
+def measure(bench, load, size, rounds):
+    title, messages, sessions, bench.kept = load
+    bench.round(0, sessions, max(sessions, messages // 5))			# warm up
+    results = [bench.round(number, sessions, messages) for number in range(rounds)]
+    print("\n%s, %s; medians of %d rounds; CPU and time in us a message" % (size, title, rounds))
+    print_head(("milter", "CPU", "= Postfix", "+ milter", "Redis", "messages/s", "added time", "MiB", "rate, to the null milter's"))
+    for name, words in NAMES:
+        print_row(words, *("%.0f" % median_of(results, name, key) for key in ("cpu", "postfix", "milter", "redis")),
+                  "%.0f" % median_of(results, name, "rate"),
+                  "%.0f" % (median_of(results, name, "time") - median_of(results, "none", "time")),
+                  "%.0f" % median_of(results, name, "rss") if name in bench.children else "",
+                  ratio_cell(results, "rate", name, "null"))
+
+
+def bench_all(spool, arguments):
+    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as directory, Lab() as lab:
+        mail = Mail(directory)
+        with Nsd(mail.zone) as nsd:
+            null_socket = start_milters(lab, spool_directory=os.path.join(spool, "on"), dns_servers=[nsd.address], **CHECKS)
+            os.chmod(null_socket, 0o666)
+            recording, status_file = start_unchecked(lab, os.path.join(spool, "off"))
+            down, _ = start_unchecked(lab, os.path.join(spool, "down"), "down", redis_address="unix:/nonexistent/redis.sock")
+            milters = {
+                "null": ("null", null_socket), "recording": ("off", recording), "milter": ("milter", lab.milter_socket),
+                "down": ("down", down), "opendkim": ("opendkim", start_opendkim(lab, nsd)),
+                "opendmarc": ("opendmarc", start_opendmarc(lab, mail.zone)), "rspamd": ("rspamd", start_rspamd(lab, nsd)),
+                "python": ("python", start_python(lab)),
+            }
+            checks, telling = lab.path("header_checks"), {}
+            write(checks, "/^Authentication-Results:/ WARN\n")
+            services = CLEANUP % checks
+            for name in ("opendkim", "opendmarc", "rspamd"):
+                telling[name] = live_port()
+                services += TELLING % (telling[name], milters[name][1])
+            bench = PeerBench(lab, milters, {"milter": lab.status_file, "recording": status_file}, mail.contents["4 kB"], services)
+            bench.wanted = {"spf": "pass", "dkim": "pass", "dmarc": "pass"}
+            assert_tells(lab, bench, "opendkim", telling["opendkim"], ["dkim=pass"])
+            assert_tells(lab, bench, "opendmarc", telling["opendmarc"], ["dmarc=pass"])
+            assert_tells(lab, bench, "rspamd", telling["rspamd"], ["dkim=pass"])
+            for size, content in mail.contents.items():
+                bench.content = content
+                for load in LOADS[:1] if arguments.quick else LOADS:
+                    measure(bench, load, size, arguments.rounds)
+            if not int(lab.redis("XLEN", "redis_milter")):
+                raise LabError("the milter in Python wrote nothing")
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rounds", type=int)
+    arguments = parser.parse_args()
+    arguments.rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
+    disk = tempfile.gettempdir()
+    tempfile.tempdir = "/dev/shm"			# the lab with Postfix' queue
+    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-", dir=disk) as spool:
+        os.mkdir(os.path.join(spool, "on"))
+        bench_all(spool, arguments)
+    return 0
+
+
+if __name__ == "__main__":
+    run_test(main)

@@ -1,0 +1,338 @@
+#!/usr/bin/python3
+"""test_ingest.py - smtptrail ingest from Redis: each record once, holes said, acknowledged behind the commit, whatever is killed or lost."""
+import glob
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import stored
+from lab import STREAM_KEY, WAIT_SECONDS, Lab, Missing, wait_until
+
+EPOCH = 1 << 40
+JOINS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "replay", "joins")
+GROUP = "smtptrail-ingest"
+LAB = None
+
+
+def stamp(microseconds):
+    return "2026-11-01T%02d:%02d:%02d.%06dZ" % (microseconds // 3600000000, microseconds // 60000000 % 60,
+                                               microseconds // 1000000 % 60, microseconds % 1000000)
+
+
+def session_records(number, at):
+    """What a milter writes of one session with one message."""
+    session, queue_id = "lab-%06d" % number, "%010X" % number
+    client, sender, recipient = "192.0.2.%d" % (number % 250 + 1), "s%d@example.com" % number, "r%d@example.net" % (number % 7)
+    stages = [
+        ("connect", ("client_addr", client, "client_port", 1000 + number, "client_name", "client.example", "daemon_port", 25,
+                     "mta_host", "mx.example.org")),
+        ("helo", ("helo", "client.example", "protocol", "ESMTP")),
+        ("mail", ("msg", 1, "from", sender)),
+        ("rcpt", ("msg", 1, "to", recipient, "outcome", "passed")),
+        ("data", ("msg", 1, "queue_id", queue_id)),
+        ("header", ("msg", 1, "queue_id", queue_id, "message_id", "<m%d@example.com>" % number, "subject", "number %d" % number)),
+        ("eom", ("msg", 1, "queue_id", queue_id, "body_bytes", 100)),
+        ("close", ("cause", "ended", "messages", 1)),
+    ]
+    return [("stage", stage, "time", stamp(at + 1000 * i), "host", "mx.example.org", "instance", "in", "producer", "p1",
+             "session", session) + fields for i, (stage, fields) in enumerate(stages)]
+
+
+def log_lines(number, at):
+    """What Postfix logs of the same."""
+    queue_id, client = "%010X" % number, "client.example[192.0.2.%d]:%d" % (number % 250 + 1, 1000 + number)
+    return [
+        (at - 500, "postfix/smtpd[%d]: connect from %s" % (number, client)),
+        (at + 3500, "postfix/smtpd[%d]: %s: client=%s" % (number, queue_id, client)),
+        (at + 5500, "postfix/cleanup[7]: %s: message-id=<m%d@example.com>" % (queue_id, number)),
+        (at + 6500, "postfix/qmgr[8]: %s: from=<s%d@example.com>, size=321, nrcpt=1 (queue active)" % (queue_id, number)),
+        (at + 7500, "postfix/smtpd[%d]: disconnect from %s ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5" % (number, client)),
+        (at + 9500, "postfix/smtp[9]: %s: to=<r%d@example.net>, relay=mail.example.net[198.51.100.1]:25, delay=0.1, "
+                    "delays=0/0/0/0.1, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as ABC%d)" % (queue_id, number % 7, number)),
+        (at + 9600, "postfix/qmgr[8]: %s: removed" % queue_id),
+    ]
+
+
+def in_time(case, log):
+    """Records, and lines of the log, in the order in which ingest hands them on."""
+    with open(case, encoding="ascii") as file:
+        records = [json.loads(line) for line in file]
+    with open(log, "rb") as file:
+        lines = file.read().splitlines(True)
+    parsed = subprocess.run([os.path.join(LAB.build, "smtptrail"), "parse", "--json", "--year", "2026", log], check=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.splitlines()
+    times = [json.loads(event)["time"].rstrip("Z") for event in parsed]
+    assert len(times) == len(lines), log
+    while lines or records:
+        if lines and (not records or times[0] <= records[0]["time"].rstrip("Z")):
+            times.pop(0)
+            yield lines.pop(0)
+        else:
+            yield records.pop(0)
+
+
+class Ingest(unittest.TestCase):
+    def setUp(self):
+        LAB.redis("FLUSHALL")
+        self.folder = tempfile.mkdtemp(prefix="smtptrail-ingest-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.store, self.log = self.path("store"), self.path("mail.log")
+        self.sent = 0
+        self.configure()
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def configure(self, interval="10ms", group=GROUP):
+        with open(self.path("conf"), "w", encoding="utf-8") as file:
+            file.write('redis_address = "unix:%s"\nstore_keep = 0\ncommit_interval = %s\nconsumer_group = "%s"\n'
+                       % (LAB.redis_socket, interval, group))
+
+    def send(self, records, skip=0):
+        """Into the stream, each with the next seq; skip: so many numbers are left out before."""
+        self.sent += skip
+        for record in records:
+            self.sent += 1
+            LAB.redis("XADD", STREAM_KEY, "*", *record, "seq", EPOCH + self.sent)
+
+    def send_sessions(self, first, count, with_log=False):
+        records, lines = [], []
+        for number in range(first, first + count):
+            at = number * 3000
+            records += session_records(number, at)
+            lines += log_lines(number, at)
+        self.send(sorted(records, key=lambda record: record[3]))
+        if with_log:
+            with open(self.log, "a", encoding="utf-8") as file:
+                file.writelines("%s mx.example.org %s\n" % (stamp(max(at, 0)), text) for at, text in sorted(lines))
+
+    def start(self, *more, store=None):
+        return subprocess.Popen([os.path.join(LAB.build, "smtptrail"), "ingest", "--json", "--config", self.path("conf"), "--store",
+                                 store or self.store, "--redis", *more],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def end(self, child):
+        child.send_signal(signal.SIGTERM)
+        return self.outcome(child)
+
+    def outcome(self, child):
+        out, errors = child.communicate(timeout=WAIT_SECONDS)
+        self.said = errors.decode()
+        self.assertEqual(child.returncode, 0, self.said)
+        return json.loads(out)["ingest"]
+
+    def ingest(self, *more, store=None):
+        return self.outcome(self.start(*more, store=store))
+
+    def count(self, what):
+        total = 0
+        for name in os.listdir(self.store):
+            if len(name) == len("2026-11-01.db"):
+                day = sqlite3.connect(self.path("store/" + name))
+                total += day.execute("SELECT count(*) FROM %s" % what).fetchone()[0]
+                day.close()
+        return total
+
+    def group(self):
+        """How far the consumer group is; None: there is none."""
+        for flat in LAB.redis("XINFO", "GROUPS", STREAM_KEY):
+            group = dict(zip(flat[::2], flat[1::2]))
+            if group["name"] == GROUP:
+                return group["last-delivered-id"]
+        return None
+
+    def ask(self, verb, *words):
+        done = subprocess.run([os.path.join(LAB.build, "smtptrail"), verb, "--config", self.path("conf"), "--store", self.store, "--json",
+                               *words], check=False, capture_output=True, timeout=WAIT_SECONDS)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        return json.loads(done.stdout)
+
+    def test_a_story_shows_the_records_and_lines_that_it_rests_on(self):
+        self.send_sessions(0, 3, with_log=True)
+        self.ingest("--log", self.log)
+        story, = self.ask("trace", "%010X" % 1, "--raw", "--evidence")["stories"]
+        self.assertEqual([moment["what"] for moment in story["moments"]],
+                         ["connect", "message", "recipient", "queued", "disconnect", "sent", "removed"])
+        self.assertEqual({piece["source"] for piece in story["raw"]}, {STREAM_KEY, self.log})
+        self.assertTrue(all("text" in piece for piece in story["raw"]), story["raw"])
+        subject, = [piece["text"] for piece in story["raw"] if "stage=header" in piece.get("text", "")]
+        self.assertIn("subject=number 1", subject)
+        self.assertEqual({fact for piece in story["messages"][0]["evidence"] if piece["source"] == STREAM_KEY for fact in piece["facts"]}
+                         & {"subject", "removed"}, {"subject"})
+        # What is no longer there is said.
+        LAB.redis("XTRIM", STREAM_KEY, "MAXLEN", 0)
+        os.rename(self.log, self.log + ".1")
+        with open(self.log, "w", encoding="utf-8") as file:
+            file.writelines("2026-11-02T00:00:00.000000Z mx.example.org postfix/qmgr[8]: %010X: removed\n" % number for number in range(90, 120))
+        story, = self.ask("trace", "%010X" % 1, "--raw")["stories"]
+        self.assertEqual({piece["source"]: piece["missing"].split(":")[0] for piece in story["raw"]},
+                         {STREAM_KEY: "the stream no longer has it", self.log: "another line stands there by now"})
+
+    def test_a_store_is_read_beside_its_ingest(self):
+        self.send_sessions(0, 1)
+        self.ingest()
+        child, seen = self.start("--follow"), 0
+        self.addCleanup(child.wait)
+        self.addCleanup(child.terminate)
+        for batch in range(1, 20):
+            self.send_sessions(batch * 10, 10)
+            found = len(self.ask("search", "--limit", "0")["tables"]["transactions"]["rows"])
+            self.assertGreaterEqual(found, seen)
+            seen = found
+        wait_until("all are found", lambda: len(self.ask("search", "--limit", "0")["tables"]["transactions"]["rows"]) == 191)
+        self.end(child)
+        self.assertEqual(len(self.ask("search", "--limit", "0", "subject:number*")["tables"]["transactions"]["rows"]), 191)
+
+    def test_records_and_lines_become_one_and_the_group_follows(self):
+        self.send_sessions(0, 20, with_log=True)
+        said = self.ingest("--log", self.log)
+        self.assertEqual((said["records"], said["lines"], said["missing"]), (160, 140, 0))
+        self.assertEqual((self.count("session"), self.count("message"), self.count("attempt")), (20, 20, 20))
+        self.assertEqual(self.count("messages WHERE queue_id IS NOT NULL AND subject IS NOT NULL AND removed IS NOT NULL"), 20)
+        self.assertEqual(self.group(), LAB.last_id())
+        before = stored.rows(self.store)
+        said = self.ingest("--log", self.log)
+        self.assertEqual((said["records"], said["lines"]), (0, 0))
+        self.assertEqual(stored.rows(self.store), before)
+
+    def test_killed_at_any_moment_the_store_is_that_of_an_undisturbed_run(self):
+        whole, chance, killed = self.path("whole"), random.Random(5), 0
+        self.send_sessions(0, 400, with_log=True)
+        self.configure(group="other")
+        self.ingest("--log", self.log, store=whole)
+        self.configure()
+        while killed < 30:
+            child = self.start("--log", self.log)
+            try:
+                child.communicate(timeout=chance.uniform(0.01, 0.06))
+                break
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.communicate()
+                killed += 1
+        self.ingest("--log", self.log)
+        found = stored.difference(stored.rows(whole), stored.rows(self.store))
+        self.assertFalse(found, found)
+
+    def test_stopped_anywhere_each_join_of_records_and_lines_comes_to_the_same(self):
+        for number, case in enumerate(sorted(glob.glob(os.path.join(JOINS, "*", "milter.records")))):
+            logs = glob.glob(os.path.join(os.path.dirname(case), "*.log"))
+            if len(logs) == 1 and not os.path.exists(os.path.join(os.path.dirname(case), "options")):
+                self.step_through(number, case, logs[0])
+
+    def step_through(self, number, case, log):
+        LAB.redis("FLUSHALL")
+        grown, stepped, whole = (self.path("%s%d" % (name, number)) for name in ("grown.log", "stepped", "whole"))
+        self.configure()
+        for i, item in enumerate(in_time(case, log)):
+            if isinstance(item, bytes):
+                with open(grown, "ab") as file:
+                    file.write(item)
+            else:
+                LAB.redis("XADD", STREAM_KEY, "*", *[word for pair in item.items() if pair[0] not in ("id", "partition") for word in pair])
+            if (i + number) % 3 == 0 and os.path.exists(grown):
+                self.ingest("--year", "2026", "--log", grown, store=stepped)
+        self.ingest("--year", "2026", "--log", grown, store=stepped)
+        self.configure(group="whole")
+        self.ingest("--year", "2026", "--log", grown, store=whole)
+        found = stored.difference(stored.rows(whole), stored.rows(stepped))
+        self.assertFalse(found, case + "\n" + found)
+
+    def test_a_record_that_comes_twice_is_dropped_and_a_hole_is_said(self):
+        self.send_sessions(0, 5)
+        self.ingest()
+        before = stored.rows(self.store)
+        self.sent = 0
+        self.send_sessions(0, 5)
+        said = self.ingest()
+        self.assertEqual((said["records"], said["doubled"], said["missing"]), (0, 40, 0))
+        self.assertEqual(stored.rows(self.store), before)
+        self.send(session_records(6, 18000), skip=3)
+        said = self.ingest()
+        self.assertEqual((said["records"], said["missing"]), (8, 3))
+        self.assertIn("3 records of producer p1 are missing: partition 0, seq %d to %d" % (EPOCH + 41, EPOCH + 43), self.said)
+
+    def test_it_is_acknowledged_once_the_commit_is_made(self):
+        self.configure(interval="1min")
+        self.send_sessions(0, 3)
+        child = self.start("--follow")
+        self.addCleanup(lambda: child.poll() is None and child.kill())
+        wait_until("it reads", lambda: os.path.exists(self.path("store/current.db")))
+        # Nothing is committed before the minute is over.
+        self.assertIsNone(self.group())
+        said = self.end(child)
+        if said["records"] == 24:
+            self.assertEqual(self.group(), LAB.last_id())
+
+    def test_a_group_that_redis_lost_is_made_again(self):
+        self.send_sessions(0, 2)
+        self.ingest()
+        LAB.redis("XGROUP", "DESTROY", STREAM_KEY, GROUP)
+        self.send_sessions(2, 2)
+        self.assertEqual(self.ingest()["records"], 16)
+        self.assertIn("had lost the consumer group", self.said)
+        self.assertEqual(self.group(), LAB.last_id())
+
+    def test_a_stream_that_was_lost_and_sent_again_doubles_nothing(self):
+        self.send_sessions(0, 5)
+        self.ingest()
+        LAB.redis("FLUSHALL")
+        self.sent = 16
+        self.send([record for number in range(2, 8) for record in session_records(number, number * 3000)])
+        said = self.ingest()
+        self.assertEqual((said["went_back"], said["doubled"], said["records"], said["missing"]), (1, 24, 24, 0))
+        self.assertEqual(self.count("session"), 8)
+        self.assertEqual(self.group(), LAB.last_id())
+
+    def test_a_person_is_forgotten_in_the_streams_and_ingest_goes_on(self):
+        self.send_sessions(0, 4)
+        self.ingest()
+        self.send_sessions(4, 1)
+        words = [os.path.join(LAB.build, "smtptrail"), "store", "forget", "--json", "--redis", "--config", self.path("conf"),
+                 "--store", self.store]
+        done = subprocess.run(words + ["r3@EXAMPLE.net"], stdout=subprocess.PIPE, check=True)
+        said = json.loads(done.stdout)
+        self.assertEqual((said["values"], said["deleted_in_redis"], said["left_in_redis"]), (1, 1, 0))
+        # What the store has not read yet stays, and that is said.
+        done = subprocess.run(words + ["s4@example.com"], stdout=subprocess.PIPE, check=False)
+        self.assertEqual((done.returncode, json.loads(done.stdout)["left_in_redis"]), (1, 1))
+        # The very entry that the position is at.
+        LAB.redis("XADD", STREAM_KEY, "*", *session_records(6, 0)[2], "seq", EPOCH + 41)
+        self.ingest()
+        done = subprocess.run(words + ["s6@example.com"], stdout=subprocess.PIPE, check=True)
+        self.assertEqual(json.loads(done.stdout)["deleted_in_redis"], 1)
+        said = self.ingest()
+        self.assertEqual((said["records"], said["went_back"], said["doubled"]), (0, 0, 0))
+        self.assertNotIn("s6@example.com", str(LAB.redis("XRANGE", STREAM_KEY, "-", "+")))
+
+    def test_logs_wait_for_a_redis_that_does_not_answer(self):
+        with open(self.log, "w", encoding="utf-8") as file:
+            file.write("%s mx.example.org postfix/qmgr[8]: 0000000001: removed\n" % stamp(5))
+        os.rename(LAB.redis_socket, LAB.redis_socket + ".away")
+        try:
+            child = self.start("--log", self.log)
+            out, errors = child.communicate(timeout=WAIT_SECONDS)
+        finally:
+            os.rename(LAB.redis_socket + ".away", LAB.redis_socket)
+        self.assertEqual(child.returncode, 2)
+        self.assertEqual(json.loads(out)["ingest"]["lines"], 0)
+        self.assertIn(b"cannot reach redis", errors)
+        self.assertEqual(self.ingest("--log", self.log)["lines"], 1)
+
+
+if __name__ == "__main__":
+    try:
+        with Lab() as LAB:
+            LAB.start_redis()
+            result = unittest.main(exit=False).result
+            sys.exit(not result.wasSuccessful())
+    except Missing as reason:
+        print("skipped: %s" % reason)
+        sys.exit(77)

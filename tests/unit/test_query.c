@@ -1,0 +1,317 @@
+/* test_query.c - what a query finds, and what it says where it is none. */
+#include "analysis/query.h"
+#include "tests/unit/unit.h"
+
+static struct pool *pool;
+static struct session session;
+static struct message message;
+static struct recipient recipient;
+static struct attempt attempts[2];
+static struct check checks[2];
+
+/* 2026-11-27T12:00:00Z, the moment in which all is asked. */
+static const uint64_t now_us = 1795780800000000;
+
+static void set(struct facts *facts, enum fact fact, const char *text)
+{
+	static const struct evidence evidence = { .key = JOIN_QUEUE_ID, .major = 1 };
+
+	facts_rest_on(facts, pool, &evidence);
+	facts_set_text(facts, pool, fact, text_of(text));
+}
+
+static void make_row(void)
+{
+	/* Not what the last pool held. */
+	session = (struct session){ 0 };
+	message = (struct message){ 0 };
+	recipient = (struct recipient){ 0 };
+	memset(attempts, 0, sizeof attempts);
+	memset(checks, 0, sizeof checks);
+	pool = pool_new();
+	session.start_us = message.start_us = now_us - UINT64_C(3600) * 1000000;
+	set(&session.facts, FACT_SESSION_CLIENT_ADDR, "192.0.2.7");
+	set(&session.facts, FACT_SESSION_CLIENT_NAME, "mail.example.net");
+	set(&session.facts, FACT_SESSION_HELO, "mail.example.net");
+	set(&session.facts, FACT_SESSION_TLS_VERSION, "TLSv1.3");
+	set(&message.facts, FACT_MESSAGE_FROM, "Ann@Example.com");
+	set(&message.facts, FACT_MESSAGE_SUBJECT, "lunch (on friday)? 100% *free*");
+	set(&message.facts, FACT_MESSAGE_QUEUE_ID, "4jWqnv1NpDz1bcn1");
+	set(&message.facts, FACT_MESSAGE_DMARC, "fail");
+	facts_set_number(&message.facts, pool, FACT_MESSAGE_SIZE, 1500000);
+	message.key = 0x2f00aa0012345679;
+	message.session = &session;
+	message.recipient_count = 3;
+	message.recipients = &recipient;
+	message.checks = &checks[0];
+	checks[0].next = &checks[1];
+	set(&checks[0].facts, FACT_CHECK_CHECK, "dkim");
+	set(&checks[0].facts, FACT_CHECK_SELECTOR, "s1");
+	set(&checks[1].facts, FACT_CHECK_CHECK, "spf");
+	set(&recipient.facts, FACT_RECIPIENT_TO, "joe@lab.test");
+	set(&recipient.facts, FACT_RECIPIENT_REPLY, "451 4.7.1 try again later");
+	facts_set_number(&recipient.facts, pool, FACT_RECIPIENT_DELAY, 6 * 60 * 1000000);
+	recipient.fate = FATE_DEFERRED;
+	recipient.attempts = 2;
+	recipient.tries = &attempts[0];
+	attempts[0].next = &attempts[1];
+	set(&attempts[0].facts, FACT_ATTEMPT_RELAY_ADDR, "2001:db8::1");
+	set(&attempts[1].facts, FACT_ATTEMPT_RELAY_ADDR, "198.51.100.9");
+}
+
+static const char *saved(void *context, const char *name)
+{
+	(void)context;
+	if (strcmp(name, "mine") == 0)
+		return "to:*@lab.test OR to:*@lab.example";
+	if (strcmp(name, "loop") == 0)
+		return "from:ann* @loop";
+	return strcmp(name, "open") == 0 ? "from:a)" : NULL;
+}
+
+struct match_case {
+	const char *query;
+	bool matches;
+};
+
+static const struct match_case match_cases[] = {
+	{ "", true },
+	{ "from:ann@example.com", true },
+	{ "from:*@example.com", true },
+	{ "from:ann", false },
+	{ "from:an?@example.com", true },
+	{ "from:an?@example.co", false },
+	{ "sender:ann@*", true },
+	{ "-from:*@example.com", false },
+	{ "NOT from:bob@*", true },
+	{ "- from:bob@*", false },		/* a lone - is a word to look for */
+	{ "from:*@example.com to:joe@lab.test", true },
+	{ "from:*@example.com AND to:jim@lab.test", false },
+	{ "to:jim@lab.test OR to:joe@lab.test", true },
+	{ "(to:jim@lab.test OR to:joe@lab.test) -fate:deferred", false },
+	{ "-(to:jim@lab.test OR to:bob@lab.test) fate:deferred", true },
+	{ "to:jim@lab.test to:x OR to:joe@lab.test", true },	/* AND before OR */
+	{ "client:192.0.2.0/24", true },
+	{ "client:192.0.2.7", true },
+	{ "client:192.0.3.0/24", false },
+	{ "client:mail.example.*", true },
+	{ "client:::ffff:192.0.2.0/120", true },
+	{ "relay_addr:2001:db8::/32", true },
+	{ "relay_addr:198.51.100.9", true },
+	{ "-relay_addr:198.51.100.9", false },	/* any attempt will do, so not even one may */
+	{ "size:>1M", true },
+	{ "size:>1.5M", false },
+	{ "size:>=1.5M", true },
+	{ "size:<1.5MB", false },
+	{ "size:1500000", true },
+	{ "size:=1500k", true },
+	{ "size:1M..2M", true },
+	{ "size:2M..3M", false },
+	{ "rcpts:>2", true },
+	{ "rcpts:3", true },
+	{ "rcpts:<1", false },
+	{ "rcpts:<0", false },
+	{ "tries:2", true },
+	{ "delay:>5m", true },
+	{ "delay:>6m", false },
+	{ "delay:300..360", true },
+	{ "since:2h", true },
+	{ "since:30m", false },
+	{ "until:30m", true },
+	{ "since:08:00 until:11:30", true },
+	{ "on:2026-11-27", true },
+	{ "on:yesterday", false },
+	{ "time:>2026-11-27T10:00:00Z", true },
+	{ "dmarc:fail", true },
+	{ "dmarc:pass", false },
+	{ "spf:pass", false },
+	{ "-spf:pass", true },
+	{ "spf:*", false },
+	{ "dmarc:*", true },
+	{ "size:*", true },
+	{ "recipients:*", false },
+	{ "selector:s1 check:spf", true },
+	{ "check:dmarc", false },
+	{ "fate:deferred", true },
+	{ "fate:d*", true },
+	{ "fate:delivered", false },
+	{ "subject:\"lunch (on friday)? 100% *free*\"", true },
+	{ "subject:\"lunch*\"", false },		/* in quotes it is a star */
+	{ "subject:*\\*free\\*", true },
+	{ "subject:/fri(day|d)\\)\\?/", true },
+	{ "subject:/LUNCH/", false },
+	{ "subject:/LUNCH/i", true },
+	{ "subject:/a\\/b/", false },
+	{ "-subject:/^x/", true },
+	{ "friday", true },
+	{ "FRIDAY", true },
+	{ "\"try again\"", true },
+	{ "try again", true },
+	{ "saturday", false },
+	{ "-saturday", true },
+	{ "4jWqnv1NpDz1bcn1", true },
+	{ "qid:4jWqnv1NpDz1bcn1", true },
+	{ "tls_version:TLSv1.3", true },
+	{ "address:joe@lab.test", true },
+	{ "address:ann@example.com", true },
+	{ "maildomain:lab.test", true },
+	{ "maildomain:lab.tes", false },
+	{ "complete:no", true },
+	{ "complete:yes", false },
+	{ "hop:no", true },
+	{ "hop:yes", false },
+	{ "key:2f00aa0012345679", true },
+	{ "key:1", false },
+	{ "parent:hop", false },
+	{ "orig_to:", false },
+	{ "@mine", true },
+	{ "-@mine", false },
+	{ "from:bob@* OR @mine", true },
+	{ "(@mine)", true },
+	{ "from:<>", false },
+	{ "auth_authen:joe", false },
+};
+
+TEST(a_query_finds_what_it_says_and_nothing_else)
+{
+	make_row();
+	struct query_row row = { .session = &session, .message = &message, .recipient = &recipient };
+
+	for (size_t i = 0; i < sizeof match_cases / sizeof match_cases[0]; i++) {
+		struct problem problem = { "" };
+		struct query *query = NULL;
+		int error = query_parse(&query, match_cases[i].query, now_us, saved, NULL, &problem);
+
+		CHECK_SAYING(error == 0, "%s: %s", match_cases[i].query, problem.text);
+		if (!error)
+			CHECK_SAYING(query_matches(query, &row) == match_cases[i].matches, "%s", match_cases[i].query);
+		query_free(query);
+	}
+	pool_free(pool);
+}
+
+static const struct {
+	const char *query, *says;
+} wrong_cases[] = {
+	{ "form:a@example.com", "query, column 1: no field 'form'; perhaps 'from'?" },
+	{ "from:a recipent:b", "query, column 8: no field 'recipent'; perhaps 'recipient'?" },
+	{ "wholly_unknown:1", "query, column 1: no field 'wholly_unknown'; the fields are listed in smtptrail-query(7)" },
+	{ "(from:a", "query, column 8: a parenthesis is not closed" },
+	{ "from:a)", "query, column 7: a parenthesis too many" },
+	{ "from:a OR", "query, column 10: a term is missing" },
+	{ "OR from:a", NULL },
+	{ "-", NULL },
+	{ "()", "query, column 2: a term is missing" },
+	{ "size:big", NULL },
+	{ "size:>", NULL },
+	{ "size:5x", NULL },
+	{ "size:/1/", NULL },
+	{ "delay:>5parsecs", NULL },
+	{ "since:soon", NULL },
+	{ "fate:delivred", NULL },
+	{ "complete:maybe", "query, column 15: 'complete' is yes or no, not 'maybe'" },
+	{ "hop:maybe", "query, column 10: 'hop' is yes or no, not 'maybe'" },
+	{ "subject:/(/", NULL },
+	{ "subject:/abc", "query, column 9: a regular expression is not closed by /" },
+	{ "subject:/abc/x", "query, column 9: behind a regular expression only i is allowed" },
+	{ "subject:\"abc", "query, column 9: a quote is not closed" },
+	{ "\"\"", NULL },
+	{ "@nobody", "query, column 1: no saved query '@nobody' in the configuration" },
+	{ "@loop", NULL },
+	{ "@open", NULL },
+	{ "((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))", NULL },
+};
+
+TEST(what_is_no_query_is_refused_with_its_place)
+{
+	for (size_t i = 0; i < sizeof wrong_cases / sizeof wrong_cases[0]; i++) {
+		struct problem problem = { "" };
+		struct query *query = NULL;
+		int error = query_parse(&query, wrong_cases[i].query, now_us, saved, NULL, &problem);
+
+		/* A lone word of capitals or a lone dash is a word to look for. */
+		if (strcmp(wrong_cases[i].query, "-") == 0 || strcmp(wrong_cases[i].query, "OR from:a") == 0) {
+			query_free(query);
+			continue;
+		}
+		CHECK_SAYING(error != 0 && problem.text[0], "%s", wrong_cases[i].query);
+		if (wrong_cases[i].says)
+			CHECK_STRING(problem.text, wrong_cases[i].says);
+		if (!error)
+			query_free(query);
+	}
+}
+
+TEST(a_query_knows_the_times_that_it_can_find)
+{
+	static const struct {
+		const char *query;
+		uint64_t from_s, until_s;	/* before now; 0 as until: no end; UINT64_MAX as from: no begin */
+	} cases[] = {
+		{ "since:2h", 7200, 0 },
+		{ "since:2h until:1h", 7200, 3600 },
+		{ "since:2h OR since:3h", 10800, 0 },
+		{ "-since:2h", UINT64_MAX, 0 },
+		{ "from:a since:1h to:b", 3600, 0 },
+		{ "from:a", UINT64_MAX, 0 },
+		{ "since:2h OR from:a", UINT64_MAX, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct problem problem;
+		struct query *query = NULL;
+		uint64_t from, until;
+
+		CHECK_NUMBER(query_parse(&query, cases[i].query, now_us, NULL, NULL, &problem), 0);
+		query_span(query, &from, &until);
+		CHECK_SAYING(from == (cases[i].from_s == UINT64_MAX ? 0 : now_us - cases[i].from_s * 1000000), "%s", cases[i].query);
+		CHECK_SAYING(until == (cases[i].until_s ? now_us - cases[i].until_s * 1000000 : UINT64_MAX), "%s", cases[i].query);
+		query_free(query);
+	}
+}
+
+TEST(a_row_without_a_part_answers_no_to_what_is_asked_of_it)
+{
+	struct query_row row = { .session = NULL };
+
+	for (const struct query_field_info *field = query_fields(); field->name; field++) {
+		char text[80];
+		struct problem problem = { "" };
+		struct query *query = NULL;
+
+		(void)snprintf(text, sizeof text, "%s:*", field->name);
+		CHECK_SAYING(query_parse(&query, text, now_us, NULL, NULL, &problem) == 0, "%s: %s", text, problem.text);
+		if (strcmp(field->type, "time") != 0 || strcmp(field->name, "queued") == 0)
+			CHECK_SAYING(!query_matches(query, &row), "%s", text);
+		query_free(query);
+	}
+}
+
+TEST(a_regular_expression_that_would_run_for_ever_gives_up)
+{
+	struct problem problem;
+	struct query *query = NULL;
+	char text[200];
+
+	make_row();
+	memset(text, 'a', sizeof text);
+	facts_set_text(&message.facts, pool, FACT_MESSAGE_SUBJECT, (struct text){ text, sizeof text });
+	CHECK_NUMBER(query_parse(&query, "subject:/^(a+)+$b/", now_us, NULL, NULL, &problem), 0);
+	CHECK(!query_matches(query, &(struct query_row){ .message = &message }));
+	query_free(query);
+	pool_free(pool);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct unit_test tests[] = {
+		UNIT_TEST(a_query_finds_what_it_says_and_nothing_else),
+		UNIT_TEST(what_is_no_query_is_refused_with_its_place),
+		UNIT_TEST(a_query_knows_the_times_that_it_can_find),
+		UNIT_TEST(a_row_without_a_part_answers_no_to_what_is_asked_of_it),
+		UNIT_TEST(a_regular_expression_that_would_run_for_ever_gives_up),
+		{ NULL, NULL },
+	};
+
+	return unit_run(tests, argc, argv);
+}

@@ -1,0 +1,551 @@
+/* test_query_sql.c - what the store finds by SQL is what the predicate finds: random transactions, random queries. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "analysis/audit.h"
+#include "analysis/query_sql.h"
+#include "analysis/rows.h"
+#include "analysis/store.h"
+#include "analysis/store_read.h"
+#include "analysis/store_rollup.h"
+#include "analysis/transaction_copy.h"
+#include "tests/unit/unit.h"
+
+enum { MESSAGES = 160, SESSIONS = 80, LOGINS = 60, QUERIES = 400, DAYS = 3, NOW_DAY = 20040 };
+
+static const uint64_t day_us = 86400000000;
+static char directory[] = "/tmp/test_query_sql.XXXXXX";
+static struct source_table *sources;
+static struct pool *pool;
+static struct session sessions[SESSIONS];
+static struct message messages[MESSAGES];
+static struct login logins[LOGINS];
+
+static uint32_t state = 1;
+
+static unsigned below(unsigned limit)
+{
+	state ^= state << 13;
+	state ^= state >> 17;
+	state ^= state << 5;
+	return state % limit;
+}
+
+/* ---- transactions ---- */
+
+/* Few, so that queries find some; the same in other cases, empty, and no UTF-8. */
+static const char *const words[] = { "pass", "Fail", "fail", "mx1", "mx2.example", "", "spf", "delivered", "RCPT", "\xff\xfe", "b'c" };
+static const char *const addresses[] = {
+	"joe@example.com", "Joe@Example.COM", "ann@b.example", "", "no-domain", "x@\xc0\x80", "joe@example.org", "a*b@c.example",
+};
+static const char *const ips[] = { "192.0.2.1", "192.0.2.77", "2001:db8::1", "198.51.100.9", "not an address" };
+static const char *const texts[] = { "4dCw1z0Kkcz1b01", "4DCW1Z0KKCZ1B01", "<id-1@example.com>", "Hello World", "", "550 5.1.1 no such user", "\xe2\x82\xac", "x\\y" };
+static const uint64_t numbers[] = { 0, 1, 2, 25, 550, 1000000, UINT64_MAX, INT64_MAX };
+
+#define PICK(list) list[below(sizeof list / sizeof list[0])]
+
+static const char *text_for(enum fact_type type)
+{
+	switch (type) {
+	case FACT_WORD:
+	case FACT_LIST:
+		return PICK(words);
+	case FACT_ADDRESS:
+		return PICK(addresses);
+	case FACT_IP:
+		return PICK(ips);
+	case FACT_TEXT:
+	case FACT_NUMBER:
+	case FACT_SIZE:
+	case FACT_TIME:
+	case FACT_DURATION:
+		break;
+	}
+	return PICK(texts);
+}
+
+/* About half of the facts that there are. */
+static void fill(struct facts *facts, enum fact_level level)
+{
+	const struct evidence evidence = { .source = source_number(sources, SOURCE_FILE, TEXT_LITERAL("mail.log")), .major = below(1000) };
+
+	*facts = (struct facts){ .bytes = NULL };
+	facts_rest_on(facts, pool, &evidence);
+	for (int fact = (int)fact_first(level); fact < FACT_COUNT && fact_table[fact].level == level; fact++) {
+		if (below(2))
+			continue;
+		if (fact_is_text((enum fact)fact))
+			facts_set_text(facts, pool, (enum fact)fact, text_of(text_for(fact_table[fact].type)));
+		else
+			facts_set_number(facts, pool, (enum fact)fact, PICK(numbers));
+	}
+}
+
+static uint64_t some_time(void)
+{
+	return (NOW_DAY - DAYS) * day_us + (uint64_t)below(DAYS * 24 * 3600) * 1000000 + below(1000000);
+}
+
+static transaction_key key_at(uint64_t time_us, char kind, unsigned number)
+{
+	char name[16];
+	struct text identity = { name, (size_t)snprintf(name, sizeof name, "%c%u", kind, number) };
+
+	return transaction_key_of(time_us, &identity, 1);
+}
+
+static void *make(size_t size)
+{
+	void *memory = pool_take(pool, &size);
+
+	memset(memory, 0, size);
+	return memory;
+}
+
+static struct recipient *make_recipients(void)
+{
+	struct recipient *first = NULL, **link = &first;
+	unsigned count = below(4);
+
+	for (unsigned i = 1; i <= count; i++, link = &(*link)->next) {
+		struct attempt **last;
+
+		*link = make(sizeof **link);
+		(*link)->number = i;
+		(*link)->fate = (uint8_t)below(FATE_COUNT);
+		(*link)->attempts = below(3);
+		(*link)->has_changed = true;
+		fill(&(*link)->facts, LEVEL_RECIPIENT);
+		last = &(*link)->tries;
+		for (unsigned j = 0; j < (*link)->attempts; j++, last = &(*last)->next) {
+			*last = make(sizeof **last);
+			(*last)->time_us = some_time();
+			fill(&(*last)->facts, LEVEL_ATTEMPT);
+		}
+	}
+	return first;
+}
+
+static struct check *make_checks(void)
+{
+	struct check *first = NULL, **link = &first;
+
+	for (unsigned i = below(3); i; i--, link = &(*link)->next) {
+		*link = make(sizeof **link);
+		(*link)->time_us = some_time();
+		fill(&(*link)->facts, LEVEL_CHECK);
+	}
+	return first;
+}
+
+static void make_message(struct message *message, unsigned number)
+{
+	uint64_t time_us = some_time();
+	unsigned session = below(SESSIONS + 20);
+
+	*message = (struct message){
+		.key = key_at(time_us, 'm', number), .start_us = time_us, .last_us = time_us + 5, .is_complete = below(2),
+		.parent_kind = (uint8_t)below(PARENT_KINDS), .parent_key = 77, .recipients = make_recipients(), .checks = make_checks(),
+	};
+	if (message->parent_kind == PARENT_NONE)
+		message->parent_key = 0;
+	for (const struct recipient *recipient = message->recipients; recipient; recipient = recipient->next)
+		message->recipient_count++;
+	/* Of some the store has no session, of some it is of another day. */
+	if (session < SESSIONS) {
+		message->session = &sessions[session];
+		message->session_key = sessions[session].key;
+	} else if (session < SESSIONS + 5) {
+		message->session_key = 12345;
+	}
+	fill(&message->facts, LEVEL_MESSAGE);
+}
+
+static void make_all(void)
+{
+	for (unsigned i = 0; i < SESSIONS; i++) {
+		uint64_t time_us = some_time();
+
+		sessions[i] = (struct session){ .key = key_at(time_us, 's', i), .start_us = time_us };
+		fill(&sessions[i].facts, LEVEL_SESSION);
+	}
+	for (unsigned i = 0; i < MESSAGES; i++)
+		make_message(&messages[i], i);
+	for (unsigned i = 0; i < LOGINS; i++) {
+		logins[i] = (struct login){ .time_us = some_time() };
+		fill(&logins[i].facts, LEVEL_LOGIN);
+	}
+}
+
+static void put_attempts(const struct correlate_sink *sink, const struct message *message)
+{
+	for (struct recipient *recipient = message->recipients; recipient; recipient = recipient->next) {
+		uint32_t all = recipient->attempts;
+
+		/* An attempt is named by how many there were by then. */
+		recipient->attempts = 0;
+		for (const struct attempt *attempt = recipient->tries; attempt; attempt = attempt->next) {
+			recipient->attempts++;
+			sink->attempt(sink->context, message, recipient, attempt);
+		}
+		recipient->attempts = all;
+	}
+}
+
+static void put_all(void)
+{
+	const struct store_options options = { .directory = directory, .sources = sources };
+	struct problem problem = { "" };
+	struct correlate_sink sink;
+	struct store *store;
+
+	CHECK_SAYING(store_open(&store, &options, &problem) == 0, "%s", problem.text);
+	store_ended_sink(store, &sink);
+	for (unsigned i = 0; i < MESSAGES; i++) {
+		put_attempts(&sink, &messages[i]);
+		sink.message(sink.context, &messages[i]);
+	}
+	for (unsigned i = 0; i < SESSIONS; i++)
+		sink.session(sink.context, &sessions[i]);
+	for (unsigned i = 0; i < LOGINS; i++)
+		sink.login(sink.context, &logins[i]);
+	CHECK_SAYING(store_commit(store, &problem) == 0, "%s", problem.text);
+	CHECK_SAYING(store_finish(store, &problem) == 0, "%s", problem.text);
+	store_close(store);
+}
+
+/* ---- queries ---- */
+
+static size_t put_term(char *text, size_t size)
+{
+	const struct query_field_info *fields = query_fields();
+	static const char *const fates[] = { "delivered", "bounced", "rejected", "unknown" }, *const kinds[] = { "hop", "notice", "*" };
+	unsigned count = 0;
+
+	while (fields[count].name)
+		count++;
+	const struct query_field_info *field = &fields[below(count)];
+
+	if (below(12) == 0)
+		return (size_t)snprintf(text, size, "%s", below(2) ? "example" : "4dcw");
+	if (strcmp(field->name, "fate") == 0)
+		return (size_t)snprintf(text, size, "fate:%s", PICK(fates));
+	if (strcmp(field->name, "parent") == 0)
+		return (size_t)snprintf(text, size, "parent:%s", PICK(kinds));
+	if (strcmp(field->name, "complete") == 0 || strcmp(field->name, "hop") == 0)
+		return (size_t)snprintf(text, size, "%s:%s", field->name, below(2) ? "yes" : "no");
+	if (strcmp(field->name, "key") == 0)
+		return (size_t)snprintf(text, size, "key:%016llx", (unsigned long long)(below(2) ? messages[below(MESSAGES)].key : sessions[below(SESSIONS)].key));
+	if (strcmp(field->name, "client") == 0 || strcmp(field->name, "ip") == 0 || strcmp(field->type, "address of the net") == 0)
+		return (size_t)snprintf(text, size, "%s:%s", field->name, below(3) ? "192.0.2.0/24" : "2001:db8::1");
+	switch (below(6)) {
+	case 0: return (size_t)snprintf(text, size, "%s:*", field->name);
+	case 1: return (size_t)snprintf(text, size, "%s:\"%s\"", field->name, PICK(words));
+	case 2: return (size_t)snprintf(text, size, "%s:/a|5/i", field->name);
+	case 3: return (size_t)snprintf(text, size, "%s:%s", field->name, below(2) ? "*@example.com" : "4dcw1z0kkcz1b01");
+	case 4: return (size_t)snprintf(text, size, "%s:>%u", field->name, below(30));
+	default: return (size_t)snprintf(text, size, "%s:%s", field->name, below(2) ? "JOE@example.com" : "fail");
+	}
+}
+
+/* A term that the field does not take is left for the next. */
+static void make_query(char *text, size_t size)
+{
+	static const char *const joins[] = { " ", " ", " OR ", " -", " OR -" };
+	unsigned terms = 1 + below(3);
+	size_t length = 0;
+
+	*text = '\0';
+	if (below(6) == 0)
+		length = (size_t)snprintf(text, size, "since:%uh ", below(80));
+	for (unsigned i = 0; i < terms; i++) {
+		char term[200];
+
+		(void)put_term(term, sizeof term);
+		length += (size_t)snprintf(text + length, size - length, "%s%s", i ? PICK(joins) : below(4) ? "" : "-", term);
+	}
+}
+
+/* ---- both ways ---- */
+
+struct found {
+	const struct query *query;
+	bool attempts_apart;
+	bool messages[MESSAGES], sessions[SESSIONS], logins[LOGINS];
+	unsigned count;
+};
+
+static bool attempt_matches(const struct query *query, const struct message *message, const struct session *session)
+{
+	for (const struct recipient *recipient = message->recipients; recipient; recipient = recipient->next)
+		for (const struct attempt *attempt = recipient->tries; attempt; attempt = attempt->next)
+			if (query_matches(query, &(struct query_row){
+				.session = session, .message = message, .recipient = recipient, .attempt = attempt,
+			}))
+				return true;
+	return false;
+}
+
+static bool message_matches(const struct found *found, const struct message *message, const struct session *session)
+{
+	return rows_find_message(found->query, message, session) ||
+	       (found->attempts_apart && attempt_matches(found->query, message, session));
+}
+
+static void find_in_memory(struct found *found)
+{
+	for (unsigned i = 0; i < MESSAGES; i++)
+		found->count += found->messages[i] = message_matches(found, &messages[i], messages[i].session);
+	for (unsigned i = 0; i < SESSIONS; i++)
+		found->count += found->sessions[i] = rows_find_session(found->query, &sessions[i]);
+	for (unsigned i = 0; i < LOGINS; i++)
+		found->count += found->logins[i] = query_matches(found->query, &(struct query_row){ .login = &logins[i] });
+}
+
+static void note_message(void *context, const struct message *message, const struct session *session)
+{
+	struct found *found = context;
+
+	if (!message_matches(found, message, session))
+		return;
+	for (unsigned i = 0; i < MESSAGES; i++)
+		found->messages[i] = found->messages[i] || messages[i].key == message->key;
+}
+
+static void note_session(void *context, const struct session *session)
+{
+	struct found *found = context;
+
+	for (unsigned i = 0; i < SESSIONS; i++)
+		if (sessions[i].key == session->key)
+			found->sessions[i] = rows_find_session(found->query, session);
+}
+
+static void note_login(void *context, const struct login *login)
+{
+	struct found *found = context;
+
+	for (unsigned i = 0; i < LOGINS; i++)
+		if (login_key(&logins[i]) == login_key(login))
+			found->logins[i] = query_matches(found->query, &(struct query_row){ .login = login });
+}
+
+static void find_in_store(struct store_read *read, struct found *found, const char *text)
+{
+	const struct store_scan scan = {
+		.query = found->query, .with_attempts = true, .attempts_apart = found->attempts_apart, .message = note_message,
+		.session = note_session, .login = note_login, .context = found,
+	};
+	struct problem problem = { "" };
+
+	CHECK_SAYING(store_read_scan(read, &scan, &problem) == 0, "%s: %s", text, problem.text);
+}
+
+/* Of what SQL says that it finds nothing else, it must find nothing else; of messages, where the session lies on the same day. */
+static void check_exact(const struct found *found, const char *text)
+{
+	struct query_sql *sql;
+
+	CHECK(query_sql_new(&sql, found->query, found->attempts_apart) == 0);
+	for (int day = NOW_DAY - DAYS; day < NOW_DAY; day++) {
+		char path[STORE_PATH_SIZE];
+		struct database *database;
+		struct statement *keys;
+		struct problem problem = { "" };
+
+		if (!query_sql_is_exact(sql, QUERY_SQL_MESSAGES) || !query_sql_select(sql, QUERY_SQL_MESSAGES))
+			break;
+		CHECK(store_day_path(directory, day, path));
+		CHECK_SAYING(database_open(&database, path, DATABASE_READ, &problem) == 0, "%s", problem.text);
+		CHECK(query_sql_add_tests(sql, database) == 0);
+		CHECK_SAYING(statement_new(&keys, database, query_sql_select(sql, QUERY_SQL_MESSAGES), &problem) == 0, "%s: %s: %s", text,
+			     query_sql_select(sql, QUERY_SQL_MESSAGES), problem.text);
+		statement_bind_number(keys, 1, 0);
+		statement_bind_number(keys, 2, INT64_MAX);
+		while (statement_step(keys) > 0)
+			for (unsigned i = 0; i < MESSAGES; i++)
+				CHECK_SAYING(messages[i].key != statement_number(keys, 0) || found->messages[i], "%s: not exact: %s", text,
+					     query_sql_select(sql, QUERY_SQL_MESSAGES));
+		database_close(database);
+	}
+	query_sql_free(sql);
+}
+
+static void compare(const struct found *memory, const struct found *store, const char *text)
+{
+	CHECK_SAYING(memcmp(memory->messages, store->messages, sizeof memory->messages) == 0, "messages of %s", text);
+	CHECK_SAYING(memcmp(memory->sessions, store->sessions, sizeof memory->sessions) == 0, "sessions of %s", text);
+	CHECK_SAYING(memcmp(memory->logins, store->logins, sizeof memory->logins) == 0, "logins of %s", text);
+}
+
+TEST(the_store_finds_what_the_predicate_finds)
+{
+	struct problem problem = { "" };
+	struct store_read *read;
+	unsigned asked = 0, fruitful = 0;
+
+	CHECK_SAYING(store_read_open(&read, directory, sources, &problem) == 0, "%s", problem.text);
+	for (unsigned tries = 0; asked < QUERIES && tries < QUERIES * 10; tries++) {
+		char text[1000];
+		struct query *query;
+
+		make_query(text, sizeof text);
+		if (query_parse(&query, text, NOW_DAY * day_us, NULL, NULL, &problem) != 0)
+			continue;
+		struct found memory = { .query = query, .attempts_apart = below(2) }, store = memory;
+
+		find_in_memory(&memory);
+		find_in_store(read, &store, text);
+		compare(&memory, &store, text);
+		if (asked % 4 == 0)
+			check_exact(&memory, text);
+		asked++;
+		fruitful += memory.count && memory.count < MESSAGES + SESSIONS + LOGINS;
+		query_free(query);
+	}
+	store_read_close(read);
+	CHECK_NUMBER(asked, QUERIES);
+	CHECK_SAYING(fruitful > QUERIES / 2, "%u of %u queries found something, and not all", fruitful, asked);
+}
+
+TEST(keys_are_found_by_indexes)
+{
+	static const struct {
+		const char *query;
+		bool is_indexed;
+	} cases[] = {
+		{ "queue_id:4dCw", true }, { "message_id:\"<a@b>\"", true }, { "address:joe@example.com", true }, { "from:joe@example.com to:x@y", true },
+		{ "queue_id:a OR message_id:b OR key:30b03580d913c8a5", true }, { "queue_id:a helo:x", true }, { "to:joe@example.com -dmarc:fail", true },
+		{ "queue_id:4dCw*", false }, { "queue_id:a OR helo:x", false }, { "-queue_id:a", false }, { "joe", false }, { "from:*@example.com", false },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct problem problem = { "" };
+		struct query *query;
+
+		CHECK_SAYING(query_parse(&query, cases[i].query, 0, NULL, NULL, &problem) == 0, "%s", problem.text);
+		CHECK_SAYING(store_read_is_indexed(query) == cases[i].is_indexed, "%s", cases[i].query);
+		query_free(query);
+	}
+}
+
+TEST(a_store_that_is_not_there_is_told_in_a_line)
+{
+	struct problem problem = { "" };
+	struct store_read *read;
+
+	CHECK_NUMBER(store_read_open(&read, "/nonexistent/store", sources, &problem), -ENOENT);
+	CHECK_STRING(problem.text, "there is no store in '/nonexistent/store': smtptrail ingest makes one; or name log files, - being standard input");
+}
+
+/* ---- days that were counted ---- */
+
+static void add_row(void *context, const struct report_row *row)
+{
+	report_run_add(context, row);
+}
+
+/* Of all audits, and all reports but those of lines; by what was counted before, or by a look at each row. */
+static struct report_run *run_of(const struct query *query, bool by_rollup)
+{
+	const struct report *reports[64];
+	struct problem problem = { "" };
+	unsigned count = 0;
+
+	for (const struct report *const *report = report_table; *report; report++)
+		if (!((*report)->moments & REPORT_LINE))
+			reports[count++] = *report;
+	for (const struct report *const *audit = audit_table; *audit; audit++)
+		reports[count++] = *audit;
+	struct report_run *run = report_run_new(reports, count);
+	struct rows rows = {
+		.query = query, .moments = report_run_moments(run), .take = add_row, .context = run, .run = by_rollup ? run : NULL,
+	};
+
+	CHECK_SAYING(rows_read_store(&rows, directory, &problem) == 0, "%s", problem.text);
+	rows_done(&rows);
+	return run;
+}
+
+static void compare_runs(const struct report_run *got, const struct report_run *wanted, const char *text)
+{
+	for (unsigned i = 0; report_run_report(got, i); i++)
+		for (unsigned j = 0; j < report_run_report(got, i)->tally_count; j++) {
+			const struct tally *a = report_run_tallies(got, i)[j], *b = report_run_tallies(wanted, i)[j];
+
+			CHECK_SAYING(tally_count(a) == tally_count(b), "%s of %s: %zu keys, wanted %zu", report_run_report(got, i)->name, text,
+				     tally_count(a), tally_count(b));
+			for (size_t row = 0; row < tally_count(b); row++) {
+				const uint64_t *found = tally_find(a, tally_row(b, row).parts);
+
+				CHECK_SAYING(found && memcmp(found, tally_row(b, row).numbers, tally_info(b)->numbers * sizeof *found) == 0,
+					     "%s of %s", report_run_report(got, i)->name, text);
+			}
+		}
+}
+
+TEST(what_was_counted_of_days_gives_the_same_reports)
+{
+	static const char *const queries[] = { "", "since:2024-11-11", "on:2024-11-11", "since:2024-11-10T13:30:00Z", "since:2024-11-10 until:2024-11-12T02:00:00Z", "from:*@*" };
+	struct problem problem = { "" };
+
+	for (int day = NOW_DAY - DAYS; day < NOW_DAY; day++) {
+		CHECK(!store_rollup_is_made(directory, day));
+		CHECK_SAYING(store_rollup_make(directory, day, &problem) == 0, "%s", problem.text);
+		CHECK(store_rollup_is_made(directory, day));
+	}
+	for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+		struct query *query;
+
+		CHECK_SAYING(query_parse(&query, queries[i], NOW_DAY * day_us, NULL, NULL, &problem) == 0, "%s", problem.text);
+		struct report_run *got = run_of(*queries[i] ? query : NULL, true), *wanted = run_of(*queries[i] ? query : NULL, false);
+
+		compare_runs(got, wanted, queries[i]);
+		report_run_free(got);
+		report_run_free(wanted);
+		query_free(query);
+	}
+}
+
+/* It is counted again, and what was not changed is counted still. */
+TEST(a_day_that_changes_is_no_longer_counted)
+{
+	int day = (int)store_day_of(messages[0].start_us);
+
+	CHECK(store_rollup_is_made(directory, day));
+	messages[0].is_complete = !messages[0].is_complete;
+	put_all();
+	CHECK(!store_rollup_is_made(directory, day));
+}
+
+static void remove_all(void)
+{
+	char command[200];
+
+	(void)snprintf(command, sizeof command, "rm -rf '%s'", directory);
+	if (system(command) != 0)
+		fprintf(stderr, "%s stays\n", directory);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct unit_test tests[] = {
+		UNIT_TEST(the_store_finds_what_the_predicate_finds), UNIT_TEST(keys_are_found_by_indexes),
+		UNIT_TEST(a_store_that_is_not_there_is_told_in_a_line), UNIT_TEST(what_was_counted_of_days_gives_the_same_reports),
+		UNIT_TEST(a_day_that_changes_is_no_longer_counted), { NULL, NULL },
+	};
+	int status;
+
+	if (!mkdtemp(directory))
+		return 1;
+	sources = source_table_new();
+	pool = pool_new();
+	make_all();
+	put_all();
+	status = unit_run(tests, argc, argv);
+	remove_all();
+	pool_free(pool);
+	source_table_free(sources);
+	return status;
+}

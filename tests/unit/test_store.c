@@ -1,0 +1,725 @@
+/* test_store.c - transactions go into the store and come back as they were, whatever bytes they hold. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analysis/key_set.h"
+#include "analysis/store.h"
+#include "analysis/store_dictionary.h"
+#include "analysis/store_rows.h"
+#include "tests/unit/unit.h"
+
+static char directory[] = "/tmp/test_store.XXXXXX";
+static struct source_table *sources;
+static struct pool *pool;
+
+static const char *path_of(const char *name)
+{
+	static char path[128];
+
+	(void)snprintf(path, sizeof path, "%s/%s", directory, name);
+	return path;
+}
+
+static struct store_rows *open_rows(const char *name)
+{
+	struct problem problem = { "" };
+	struct store_rows *rows = NULL;
+
+	CHECK_SAYING(store_rows_open(&rows, path_of(name), DATABASE_CREATE, sources, &problem) == 0, "%s", problem.text);
+	return rows;
+}
+
+static long long number(struct store_rows *rows, const char *sql)
+{
+	struct problem problem = { "" };
+	int64_t result = -1;
+
+	CHECK_SAYING(database_number(store_rows_database(rows), sql, &result, &problem) == 0, "%s: %s", sql, problem.text);
+	return result;
+}
+
+/* Texts as nobody wants them. */
+static struct text hostile(unsigned i)
+{
+	static char long_text[FACT_TEXT_MAX + 1];
+	static const struct text texts[] = {
+		{ "a\0b", 3 }, { "\0", 1 }, { "\xff\xfe\xc0\x80", 4 }, { "'; DROP TABLE message; --", 25 }, { "\"]`[", 4 }, { "", 0 },
+		{ "0123", 4 }, { "1e9", 3 }, { "NULL", 4 }, { "%n%s", 4 }, { "\xed\xa0\x80", 3 }, { "\xf0\x9f\x93\xac", 4 }, { "\n\r\t\x1b[2J", 7 },
+		{ "x'00'", 5 }, { "-1", 2 }, { long_text, sizeof long_text },
+	};
+
+	memset(long_text, 'x', sizeof long_text);
+	return texts[i % (sizeof texts / sizeof texts[0])];
+}
+
+/* Every fact of a level, each with other bytes and other evidence. */
+static void fill(struct facts *facts, enum fact_level level, unsigned seed)
+{
+	static const uint64_t numbers[] = { 0, 1, 255, 256, 65536, UINT32_MAX, INT64_MAX, UINT64_MAX };
+
+	for (int fact = (int)fact_first(level); fact < FACT_COUNT && fact_table[fact].level == level; fact++) {
+		unsigned turn = seed + (unsigned)fact * 7;
+		struct evidence evidence = {
+			.source = source_number(sources, turn % 3 ? SOURCE_FILE : SOURCE_STREAM, turn % 2 ? TEXT_LITERAL("/var/log/mail.log") : TEXT_LITERAL("other")),
+			.key = (uint8_t)(turn % JOIN_COUNT), .is_unsure = turn % 5 == 0, .minor = turn % 4 ? 0 : UINT32_MAX - turn,
+			.major = numbers[turn % 8] - (turn % 8 > 2 ? turn : 0),
+		};
+
+		facts_rest_on(facts, pool, &evidence);
+		if (fact_is_text((enum fact)fact))
+			facts_set_text(facts, pool, (enum fact)fact, hostile(turn));
+		else
+			facts_set_number(facts, pool, (enum fact)fact, numbers[turn % 8]);
+	}
+}
+
+static void check_same_facts(const struct facts *got, const struct facts *wanted, enum fact_level level)
+{
+	CHECK_NUMBER(got->is_cut, wanted->is_cut);
+	for (int fact = (int)fact_first(level); fact < FACT_COUNT && fact_table[fact].level == level; fact++) {
+		struct fact_value a, b;
+		bool has_a = facts_find(got, (enum fact)fact, &a), has_b = facts_find(wanted, (enum fact)fact, &b);
+
+		CHECK_SAYING(has_a == has_b, "%s of %s", fact_table[fact].name, fact_level_name(level));
+		if (!has_a || !has_b)
+			continue;
+		CHECK_SAYING(text_equal(a.text, b.text) && a.number == b.number && a.is_cut == b.is_cut, "%s of %s", fact_table[fact].name, fact_level_name(level));
+		CHECK_SAYING(a.evidence.source == b.evidence.source && a.evidence.key == b.evidence.key && a.evidence.is_unsure == b.evidence.is_unsure &&
+			     a.evidence.minor == b.evidence.minor && a.evidence.major == b.evidence.major, "evidence of %s of %s", fact_table[fact].name, fact_level_name(level));
+	}
+}
+
+enum { RECIPIENTS = 3 };
+
+static struct message message;
+static struct recipient recipients[RECIPIENTS];
+static struct check checks[2];
+static struct session session;
+
+static void make_message(unsigned seed)
+{
+	session = (struct session){ .key = 1000 + seed, .start_us = 1793491205497260, .end_us = seed % 2 ? 0 : 1793491205497261 };
+	fill(&session.facts, LEVEL_SESSION, seed);
+	message = (struct message){
+		.key = 2000 + seed, .session_key = seed % 3 ? session.key : 0, .parent_key = seed % 2 ? 77 : 0,
+		.parent_kind = seed % 2 ? PARENT_HOP + seed % 4 : PARENT_NONE, .start_us = 1, .last_us = UINT64_MAX / 2,
+		.is_complete = seed % 2, .recipient_count = RECIPIENTS, .recipients = recipients, .checks = checks,
+	};
+	fill(&message.facts, LEVEL_MESSAGE, seed);
+	for (unsigned i = 0; i < RECIPIENTS; i++) {
+		recipients[i] = (struct recipient){
+			.next = i + 1 < RECIPIENTS ? &recipients[i + 1] : NULL, .number = i + 1, .first_us = seed, .last_us = seed + i,
+			.has_changed = true, .attempts = i, .fate = (uint8_t)((seed + i) % FATE_COUNT), .is_hop = i % 2, .next_key = i ? 99 : 0,
+		};
+		fill(&recipients[i].facts, LEVEL_RECIPIENT, seed + i);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		checks[i] = (struct check){ .next = i ? NULL : &checks[1], .time_us = seed + i };
+		fill(&checks[i].facts, LEVEL_CHECK, seed + i);
+	}
+}
+
+static void check_message(struct store_rows *rows)
+{
+	struct message got;
+	struct recipient *recipient;
+	struct check *check;
+	unsigned i = 0;
+
+	CHECK_NUMBER(store_get_message(rows, message.key, pool, &got), 1);
+	CHECK(got.key == message.key && got.session_key == message.session_key && got.parent_key == message.parent_key);
+	CHECK(got.parent_kind == message.parent_kind && got.start_us == message.start_us && got.last_us == message.last_us);
+	CHECK(got.is_complete == message.is_complete && got.recipient_count == RECIPIENTS);
+	check_same_facts(&got.facts, &message.facts, LEVEL_MESSAGE);
+	for (recipient = got.recipients; recipient && i < RECIPIENTS; recipient = recipient->next, i++) {
+		const struct recipient *wanted = &recipients[i];
+
+		CHECK(recipient->number == wanted->number && recipient->first_us == wanted->first_us && recipient->last_us == wanted->last_us);
+		CHECK(recipient->attempts == wanted->attempts && recipient->fate == wanted->fate && recipient->is_hop == wanted->is_hop);
+		CHECK(recipient->next_key == wanted->next_key);
+		check_same_facts(&recipient->facts, &wanted->facts, LEVEL_RECIPIENT);
+	}
+	CHECK(i == RECIPIENTS && !recipient);
+	for (i = 0, check = got.checks; check && i < 2; check = check->next, i++) {
+		CHECK_NUMBER(check->time_us, checks[i].time_us);
+		check_same_facts(&check->facts, &checks[i].facts, LEVEL_CHECK);
+	}
+	CHECK(i == 2 && !check);
+}
+
+TEST(every_value_comes_back_as_it_was_put)
+{
+	struct store_rows *rows = open_rows("values.db");
+
+	for (unsigned seed = 0; seed < 17; seed++) {
+		struct session got;
+
+		make_message(seed);
+		CHECK_NUMBER(store_put_session(rows, &session), 0);
+		CHECK_NUMBER(store_put_message(rows, &message), 0);
+		CHECK_NUMBER(store_get_session(rows, session.key, pool, &got), 1);
+		CHECK(got.key == session.key && got.start_us == session.start_us && got.end_us == session.end_us);
+		check_same_facts(&got.facts, &session.facts, LEVEL_SESSION);
+		check_message(rows);
+	}
+	CHECK_NUMBER(number(rows, "SELECT count(*) FROM message"), 17);
+	store_rows_close(rows);
+	rows = open_rows("values.db");
+	check_message(rows);
+	store_rows_close(rows);
+}
+
+static int check_attempt(void *context, const struct attempt_name *name, const struct attempt *attempt)
+{
+	unsigned *count = context;
+	struct attempt wanted = { .time_us = *count };
+
+	fill(&wanted.facts, LEVEL_ATTEMPT, *count);
+	CHECK(name->message_key == 7 && name->recipient == *count / 3 + 1 && name->number == *count % 3 + 1);
+	CHECK_NUMBER(attempt->time_us, wanted.time_us);
+	check_same_facts(&attempt->facts, &wanted.facts, LEVEL_ATTEMPT);
+	(*count)++;
+	return 0;
+}
+
+TEST(attempts_and_logins_come_back_too)
+{
+	struct store_rows *rows = open_rows("attempts.db");
+	struct login login = { .time_us = 1793491205497260, .end_us = 5, .session_key = 8 }, got;
+	unsigned count = 0;
+
+	for (unsigned i = 9; i-- > 0;) {
+		struct attempt_name name = { 7, i / 3 + 1, i % 3 + 1 };
+		struct attempt attempt = { .time_us = i };
+
+		fill(&attempt.facts, LEVEL_ATTEMPT, i);
+		CHECK_NUMBER(store_put_attempt(rows, &name, &attempt), 0);
+		CHECK_NUMBER(store_put_attempt(rows, &name, &attempt), 0);
+	}
+	CHECK_NUMBER(store_each_attempt(rows, 7, pool, check_attempt, &count), 0);
+	CHECK_NUMBER(count, 9);
+	fill(&login.facts, LEVEL_LOGIN, 3);
+	CHECK_NUMBER(store_put_login(rows, &login), 0);
+	CHECK_NUMBER(store_get_login(rows, login_key(&login), pool, &got), 1);
+	CHECK(got.time_us == login.time_us && got.end_us == 5 && got.session_key == 8);
+	check_same_facts(&got.facts, &login.facts, LEVEL_LOGIN);
+	store_rows_close(rows);
+}
+
+/* ---- the directory ---- */
+
+static struct store *open_store(const char *name)
+{
+	const struct store_options options = { .directory = path_of(name), .sources = sources };
+	struct problem problem = { "" };
+	struct store *store = NULL;
+
+	CHECK_SAYING(store_open(&store, &options, &problem) == 0, "%s", problem.text);
+	return store;
+}
+
+/* What opening it says; empty: it can be opened. */
+static const char *refusal(const char *name, int *ret_error)
+{
+	static struct problem problem;
+	const struct store_options options = { .directory = path_of(name), .sources = sources };
+	struct store *store = NULL;
+
+	problem.text[0] = '\0';
+	*ret_error = store_open(&store, &options, &problem);
+	store_close(store);
+	return problem.text;
+}
+
+static void commit(struct store *store)
+{
+	struct problem problem = { "" };
+
+	CHECK_SAYING(store_commit(store, &problem) == 0, "%s", problem.text);
+}
+
+static const uint64_t first_day_us = 1793491205497260;		/* 2026-11-01 */
+
+/* Session and message of a seed, a day apart for each; ended or under way. */
+static void give(struct store *store, unsigned seed, bool has_ended)
+{
+	struct correlate_sink sink;
+	struct attempt attempt = { .time_us = seed };
+
+	make_message(seed);
+	session.key = transaction_key_of(first_day_us + seed * 86400000000, NULL, 0);
+	message.key = session.key + 2;
+	message.session_key = session.key;
+	if (has_ended)
+		store_ended_sink(store, &sink);
+	else
+		store_changed_sink(store, &sink);
+	fill(&attempt.facts, LEVEL_ATTEMPT, seed);
+	if (sink.attempt)
+		sink.attempt(sink.context, &message, &recipients[1], &attempt);
+	sink.message(sink.context, &message);
+	sink.session(sink.context, &session);
+	if (!has_ended)
+		CHECK_NUMBER(store_keep_state(store, true, session.key, TEXT_LITERAL("of the session"), NULL), 0);
+}
+
+static unsigned restored_sessions, restored_messages;
+
+static void note_session(void *context, const struct session *restored, struct text state)
+{
+	(void)context;
+	CHECK_TEXT(state, "of the session");
+	restored_sessions++;
+	CHECK_NUMBER(restored->key, session.key);
+	check_same_facts(&restored->facts, &session.facts, LEVEL_SESSION);
+}
+
+static void note_message(void *context, const struct message *restored, struct text state)
+{
+	(void)context;
+	CHECK(!state.start);
+	restored_messages++;
+	CHECK_NUMBER(restored->key, message.key);
+	CHECK_NUMBER(restored->recipient_count, RECIPIENTS);
+	check_same_facts(&restored->facts, &message.facts, LEVEL_MESSAGE);
+}
+
+static void check_restored(struct store *store, unsigned wanted)
+{
+	const struct store_restorer restorer = { .session = note_session, .message = note_message };
+	struct problem problem = { "" };
+
+	restored_sessions = restored_messages = 0;
+	CHECK_SAYING(store_restore(store, &restorer, &problem) == 0, "%s", problem.text);
+	CHECK_NUMBER(restored_sessions, wanted);
+	CHECK_NUMBER(restored_messages, wanted);
+}
+
+TEST(what_is_under_way_comes_back_and_what_has_ended_does_not)
+{
+	struct store *store = open_store("under_way");
+	struct store_counts counts;
+
+	give(store, 1, true);
+	give(store, 2, false);
+	commit(store);
+	store_counts(store, &counts);
+	CHECK_NUMBER(counts.open, 2);
+	CHECK_NUMBER(counts.attempts, 1);
+	store_close(store);
+	store = open_store("under_way");
+	check_restored(store, 1);
+	give(store, 2, true);
+	commit(store);
+	store_close(store);
+	store = open_store("under_way");
+	check_restored(store, 0);
+	store_close(store);
+}
+
+TEST(what_was_not_committed_was_never_there)
+{
+	struct store *store = open_store("not_committed");
+
+	give(store, 1, false);
+	store_close(store);
+	CHECK(access(path_of("not_committed/2026-11-02.db"), F_OK) != 0);
+	store = open_store("not_committed");
+	check_restored(store, 0);
+	store_close(store);
+}
+
+TEST(a_commit_whose_days_were_not_written_is_made_whole_at_the_next_opening)
+{
+	struct store *store = open_store("made_whole");
+	struct store_rows *rows;
+
+	give(store, 3, false);
+	commit(store);
+	store_close(store);
+	/* As if it had been killed right behind the commit of current.db. */
+	CHECK_NUMBER(unlink(path_of("made_whole/2026-11-04.db")), 0);
+	store = open_store("made_whole");
+	check_restored(store, 1);
+	store_close(store);
+	rows = open_rows("made_whole/2026-11-04.db");
+	check_message(rows);
+	store_rows_close(rows);
+}
+
+TEST(only_recipients_that_have_changed_are_written_again)
+{
+	struct store *store = open_store("changed");
+	struct store_rows *rows;
+
+	give(store, 0, false);
+	commit(store);
+	make_message(0);
+	session.key = message.session_key = transaction_key_of(first_day_us, NULL, 0);
+	message.key = session.key + 2;
+	recipients[0].has_changed = recipients[2].has_changed = false;
+	recipients[0].attempts = 70;
+	recipients[1].attempts = 71;
+	struct correlate_sink sink;
+
+	store_changed_sink(store, &sink);
+	sink.message(sink.context, &message);
+	commit(store);
+	store_close(store);
+	rows = open_rows("changed/2026-11-01.db");
+	CHECK_NUMBER(number(rows, "SELECT count(*) FROM recipient"), RECIPIENTS);
+	CHECK_NUMBER(number(rows, "SELECT attempts FROM recipient WHERE number=1"), 0);
+	CHECK_NUMBER(number(rows, "SELECT attempts FROM recipient WHERE number=2"), 71);
+	store_rows_close(rows);
+}
+
+TEST(what_became_part_of_another_leaves_its_attempts_there)
+{
+	struct store *store = open_store("gone");
+	struct correlate_sink sink;
+	struct recipient_name from, into;
+	struct store_rows *rows;
+
+	store_ended_sink(store, &sink);
+	give(store, 1, false);
+	from = (struct recipient_name){ message.key, 2 };
+	sink.attempt(sink.context, &message, &recipients[1], &(struct attempt){ .time_us = 5 });
+	commit(store);
+	give(store, 2, true);
+	into = (struct recipient_name){ message.key, 3 };
+	sink.moved(sink.context, &from, &into);
+	sink.gone(sink.context, LEVEL_MESSAGE, from.message_key, into.message_key);
+	sink.gone(sink.context, LEVEL_SESSION, from.message_key - 2, session.key);
+	commit(store);
+	store_close(store);
+	rows = open_rows("gone/2026-11-02.db");
+	CHECK_NUMBER(number(rows, "SELECT (SELECT count(*) FROM session) + (SELECT count(*) FROM message) + (SELECT count(*) FROM recipient)"
+			    " + (SELECT count(*) FROM attempt) + (SELECT count(*) FROM [check])"), 0);
+	store_rows_close(rows);
+	rows = open_rows("gone/2026-11-03.db");
+	CHECK_NUMBER(number(rows, "SELECT at_us FROM attempt WHERE recipient=3 AND number=1"), 5);
+	store_rows_close(rows);
+	store = open_store("gone");
+	check_restored(store, 0);
+	store_close(store);
+}
+
+TEST(more_days_than_can_be_open_are_written)
+{
+	struct store *store = open_store("days");
+	store_day *days;
+	size_t count = 0;
+
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned seed = 0; seed < STORE_DAYS_OPEN * 2; seed++)
+			give(store, seed, true);
+		commit(store);
+	}
+	store_close(store);
+	CHECK_NUMBER(store_days_list(path_of("days"), &days, &count, NULL), 0);
+	CHECK_NUMBER(count, STORE_DAYS_OPEN * 2);
+	CHECK(count && days[0] == store_day_of(first_day_us) + STORE_DAYS_OPEN * 2 - 1 && days[count - 1] == store_day_of(first_day_us));
+	free(days);
+}
+
+static void note_input(void *context, struct text name, struct text state)
+{
+	(*(unsigned *)context)++;
+	CHECK_TEXT(name, "a'b");
+	CHECK_TEXT(state, "inode 5");
+}
+
+TEST(positions_of_inputs_are_kept_with_the_commit)
+{
+	struct store *store = open_store("inputs");
+	struct problem problem = { "" };
+	unsigned count = 0;
+
+	CHECK_NUMBER(store_set_input(store, "log", TEXT_LITERAL("a'b"), TEXT_LITERAL("inode 4"), &problem), 0);
+	CHECK_NUMBER(store_set_input(store, "log", TEXT_LITERAL("a'b"), TEXT_LITERAL("inode 5"), &problem), 0);
+	CHECK_NUMBER(store_set_input(store, "other", TEXT_LITERAL("c"), TEXT_LITERAL("x"), &problem), 0);
+	commit(store);
+	CHECK_NUMBER(store_set_input(store, "log", TEXT_LITERAL("a'b"), TEXT_LITERAL("never"), &problem), 0);
+	store_close(store);
+	store = open_store("inputs");
+	CHECK_NUMBER(store_each_input(store, "log", note_input, &count, &problem), 0);
+	CHECK_NUMBER(count, 1);
+	store_close(store);
+}
+
+/* ---- who may do what ---- */
+
+TEST(a_second_writer_is_refused_and_told_who_writes)
+{
+	struct store *store = open_store("second");
+	char pid[32];
+	int error;
+	const char *words = refusal("second", &error);
+
+	(void)snprintf(pid, sizeof pid, ": %ld", (long)getpid());
+	CHECK_NUMBER(error, -EBUSY);
+	CHECK_SAYING(strstr(words, pid), "%s", words);
+	store_close(store);
+	CHECK_STRING(refusal("second", &error), "");
+}
+
+static unsigned mode_of(const char *name)
+{
+	struct stat info;
+
+	return stat(path_of(name), &info) == 0 ? info.st_mode & 07777 : 0;
+}
+
+TEST(files_are_for_their_owner_and_a_group_that_reads)
+{
+	mode_t before = umask(0);
+	struct store *store = open_store("modes");
+
+	give(store, 0, true);
+	commit(store);
+	CHECK_NUMBER(mode_of("modes"), 0750);
+	CHECK_NUMBER(mode_of("modes/current.db"), 0640);
+	CHECK_NUMBER(mode_of("modes/current.db-wal"), 0640);
+	CHECK_NUMBER(mode_of("modes/2026-11-01.db"), 0640);
+	CHECK_NUMBER(mode_of("modes/2026-11-01.db-wal"), 0640);
+	CHECK_NUMBER(mode_of("modes/2026-11-01.db-shm"), 0640);
+	store_close(store);
+	/* One file that can be copied, and be opened by whoever cannot write beside it. */
+	CHECK_NUMBER(mode_of("modes/2026-11-01.db-wal"), 0);
+	(void)umask(before);
+}
+
+TEST(a_directory_that_everyone_may_write_is_refused)
+{
+	int error;
+
+	CHECK_NUMBER(mkdir(path_of("open"), 0700), 0);
+	CHECK_NUMBER(chmod(path_of("open"), 0777), 0);
+	CHECK(strstr(refusal("open", &error), "can be written by everyone"));
+	CHECK_NUMBER(error, -EPERM);
+}
+
+static void write_file(const char *name, const char *bytes, size_t length)
+{
+	FILE *file = fopen(path_of(name), "w");
+
+	CHECK(file && fwrite(bytes, 1, length, file) == length);
+	if (file)
+		(void)fclose(file);
+}
+
+TEST(files_of_other_programs_are_refused)
+{
+	static char junk[20000];
+	struct database *other;
+	struct problem problem = { "" };
+	int error;
+
+	memset(junk, 'j', sizeof junk);
+	CHECK_NUMBER(mkdir(path_of("foreign"), 0750), 0);
+	write_file("foreign/current.db", junk, sizeof junk);
+	CHECK(strstr(refusal("foreign", &error), "is damaged, or no database"));
+	CHECK_NUMBER(error, -EBADMSG);
+	CHECK_NUMBER(unlink(path_of("foreign/current.db")), 0);
+	CHECK_NUMBER(database_open(&other, path_of("foreign/current.db"), DATABASE_CREATE, &problem), 0);
+	CHECK_NUMBER(database_run(other, "CREATE TABLE meta(name)", &problem), 0);
+	database_close(other);
+	CHECK(strstr(refusal("foreign", &error), "is no database of smtptrail's store"));
+	CHECK_NUMBER(error, -EBADMSG);
+}
+
+TEST(a_damaged_day_is_told_and_ends_nothing_else)
+{
+	struct store *store = open_store("damaged");
+	const struct store_restorer restorer = { .session = NULL };
+	struct problem problem = { "" };
+	char path[128];
+
+	give(store, 4, false);
+	commit(store);
+	store_close(store);
+	/* What moving would mend is moved already. */
+	store = open_store("damaged");
+	give(store, 3, true);
+	commit(store);
+	store_close(store);
+	(void)snprintf(path, sizeof path, "%s", path_of("damaged/2026-11-05.db"));
+	CHECK_NUMBER(truncate(path, 40000), 0);
+	store = open_store("damaged");
+	CHECK(store_restore(store, &restorer, &problem) < 0);
+	CHECK_SAYING(strstr(problem.text, "2026-11-05.db"), "%s", problem.text);
+	store_close(store);
+}
+
+/* ---- versions ---- */
+
+TEST(a_newer_store_is_refused)
+{
+	struct store_rows *rows = open_rows("newer.db");
+	struct problem problem = { "" };
+	char sql[64];
+
+	(void)snprintf(sql, sizeof sql, "PRAGMA user_version=%d", STORE_VERSION + 1);
+	CHECK_NUMBER(database_run(store_rows_database(rows), sql, &problem), 0);
+	store_rows_close(rows);
+	CHECK_NUMBER(store_rows_open(&rows, path_of("newer.db"), DATABASE_READ, sources, &problem), -EPROTONOSUPPORT);
+	CHECK_SAYING(strstr(problem.text, "made by a newer smtptrail"), "%s", problem.text);
+}
+
+/* A day as a smtptrail made it that knew fewer facts. */
+static void make_older(const char *name)
+{
+	static const char older[] = "DROP VIEW messages; DROP VIEW sessions; DROP VIEW recipients; DROP VIEW attempts; DROP VIEW checks;"
+		"DROP INDEX message_from; ALTER TABLE message DROP COLUMN subject; ALTER TABLE message DROP COLUMN [from];"
+		"ALTER TABLE recipient DROP COLUMN rule; UPDATE meta SET value='older' WHERE name='schema';";
+	struct store_rows *rows = open_rows(name);
+	struct problem problem = { "" };
+
+	CHECK_NUMBER(store_schema_index(store_rows_database(rows), &problem), 0);
+	make_message(5);
+	facts_unset(&message.facts, FACT_MESSAGE_SUBJECT);
+	facts_unset(&message.facts, FACT_MESSAGE_FROM);
+	for (unsigned i = 0; i < RECIPIENTS; i++)
+		facts_unset(&recipients[i].facts, FACT_RECIPIENT_RULE);
+	CHECK_NUMBER(store_put_message(rows, &message), 0);
+	CHECK_SAYING(database_run(store_rows_database(rows), older, &problem) == 0, "%s", problem.text);
+	store_rows_close(rows);
+}
+
+TEST(an_older_day_is_read_as_it_is)
+{
+	struct store_rows *rows = NULL;
+	struct problem problem = { "" };
+
+	make_older("older.db");
+	CHECK_SAYING(store_rows_open(&rows, path_of("older.db"), DATABASE_READ, sources, &problem) == 0, "%s", problem.text);
+	check_message(rows);
+	store_rows_close(rows);
+}
+
+TEST(an_older_day_is_upgraded_where_it_is_written)
+{
+	struct store_rows *rows;
+
+	make_older("upgraded.db");
+	rows = open_rows("upgraded.db");
+	check_message(rows);
+	make_message(6);
+	CHECK_NUMBER(store_put_message(rows, &message), 0);
+	check_message(rows);
+	CHECK_NUMBER(number(rows, "SELECT count(subject) FROM messages"), 1);
+	CHECK_NUMBER(number(rows, "SELECT count([from]) FROM messages"), 1);
+	store_rows_close(rows);
+}
+
+/* ---- parts ---- */
+
+TEST(views_show_texts_times_and_seconds)
+{
+	struct store_rows *rows = open_rows("views.db");
+	struct evidence evidence = { .source = 0 };
+	struct attempt attempt = { .time_us = first_day_us };
+	struct attempt_name name = { 2007, 1, 1 };
+
+	make_message(7);
+	facts_rest_on(&message.facts, pool, &evidence);
+	facts_set_text(&message.facts, pool, FACT_MESSAGE_FROM, TEXT_LITERAL("ann@example.com"));
+	facts_rest_on(&session.facts, pool, &evidence);
+	facts_set_text(&session.facts, pool, FACT_SESSION_CLIENT_ADDR, TEXT_LITERAL("192.0.2.1"));
+	message.start_us = first_day_us;
+	facts_rest_on(&attempt.facts, pool, &evidence);
+	facts_set_number(&attempt.facts, pool, FACT_ATTEMPT_DELAY, 1500000);
+	CHECK_NUMBER(store_put_session(rows, &session), 0);
+	CHECK_NUMBER(store_put_message(rows, &message), 0);
+	CHECK_NUMBER(store_put_attempt(rows, &name, &attempt), 0);
+	CHECK_NUMBER(number(rows, "SELECT count(*) FROM messages WHERE [from]='ann@example.com' AND client_addr='192.0.2.1'"
+				  " AND start='2026-11-01T00:00:05.497Z'"), 1);
+	CHECK_NUMBER(number(rows, "SELECT count(*) FROM attempts WHERE delay=1.5 AND [from]='ann@example.com' AND at>'2026'"), 1);
+	CHECK_NUMBER(number(rows, "SELECT count(*) FROM recipients WHERE fate IS NOT NULL AND queue_id IS (SELECT queue_id FROM messages)"), RECIPIENTS);
+	store_rows_close(rows);
+}
+
+TEST(addresses_of_one_digest_are_told_apart)
+{
+	enum { COUNT = 200000 };		/* some ten pairs of them share one of 2^31 */
+	struct store_rows *rows = open_rows("addresses.db");
+	struct store_dictionaries *dictionaries;
+	struct problem problem = { "" };
+	char text[32];
+	uint64_t id;
+	struct text back;
+	unsigned wrong = 0;
+
+	CHECK_NUMBER(database_begin(store_rows_database(rows), &problem), 0);
+	CHECK_NUMBER(store_dictionary_new(&dictionaries, store_rows_database(rows), true, &problem), 0);
+	for (int i = 0; i < COUNT; i++) {
+		(void)snprintf(text, sizeof text, "u%d@example", i);
+		wrong += store_dictionary_number(dictionaries, DICTIONARY_ADDRESS, text_of(text), &id) != 0 || !id;
+	}
+	CHECK_NUMBER(number(rows, "SELECT count(DISTINCT text) FROM address"), COUNT);
+	for (int i = 0; i < COUNT; i++) {
+		(void)snprintf(text, sizeof text, "u%d@example", i);
+		wrong += store_dictionary_number(dictionaries, DICTIONARY_ADDRESS, text_of(text), &id) != 0 ||
+			 store_dictionary_text(dictionaries, DICTIONARY_ADDRESS, id, &back) != 0 || !text_is(back, text);
+	}
+	CHECK_NUMBER(wrong, 0);
+	store_dictionary_free(dictionaries);
+	store_rows_close(rows);
+}
+
+TEST(a_set_of_keys_forgets_what_is_removed_and_nothing_else)
+{
+	struct key_set set = { .slots = NULL };
+	unsigned wrong = 0;
+
+	for (uint64_t key = 1; key <= 5000; key++)
+		wrong += key_set_add(&set, key * key) != 1 || key_set_add(&set, key * key) != 0;
+	for (uint64_t key = 1; key <= 5000; key += 3)
+		wrong += !key_set_remove(&set, key * key) || key_set_remove(&set, key * key);
+	for (uint64_t key = 1; key <= 5000; key++)
+		wrong += key_set_has(&set, key * key) != (key % 3 != 1);
+	CHECK_NUMBER(wrong, 0);
+	CHECK_NUMBER(set.count, 5000 - 1667);
+	key_set_done(&set);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct unit_test tests[] = {
+		UNIT_TEST(every_value_comes_back_as_it_was_put),
+		UNIT_TEST(attempts_and_logins_come_back_too),
+		UNIT_TEST(what_is_under_way_comes_back_and_what_has_ended_does_not),
+		UNIT_TEST(what_was_not_committed_was_never_there),
+		UNIT_TEST(a_commit_whose_days_were_not_written_is_made_whole_at_the_next_opening),
+		UNIT_TEST(only_recipients_that_have_changed_are_written_again),
+		UNIT_TEST(what_became_part_of_another_leaves_its_attempts_there),
+		UNIT_TEST(more_days_than_can_be_open_are_written),
+		UNIT_TEST(positions_of_inputs_are_kept_with_the_commit),
+		UNIT_TEST(a_second_writer_is_refused_and_told_who_writes),
+		UNIT_TEST(files_are_for_their_owner_and_a_group_that_reads),
+		UNIT_TEST(a_directory_that_everyone_may_write_is_refused),
+		UNIT_TEST(files_of_other_programs_are_refused),
+		UNIT_TEST(a_damaged_day_is_told_and_ends_nothing_else),
+		UNIT_TEST(a_newer_store_is_refused),
+		UNIT_TEST(an_older_day_is_read_as_it_is),
+		UNIT_TEST(an_older_day_is_upgraded_where_it_is_written),
+		UNIT_TEST(views_show_texts_times_and_seconds),
+		UNIT_TEST(addresses_of_one_digest_are_told_apart),
+		UNIT_TEST(a_set_of_keys_forgets_what_is_removed_and_nothing_else),
+		{ NULL, NULL },
+	};
+	char command[64];
+	int status;
+
+	if (!mkdtemp(directory))
+		return 1;
+	pool = pool_new();
+	sources = source_table_new();
+	status = unit_run(tests, argc, argv);
+	source_table_free(sources);
+	pool_free(pool);
+	(void)snprintf(command, sizeof command, "rm -rf %s", directory);
+	return system(command) == 0 ? status : 1;
+}

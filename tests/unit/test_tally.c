@@ -1,0 +1,117 @@
+/* test_tally.c - counting by keys. */
+#include <stdlib.h>
+
+#include "analysis/tally.h"
+#include "tests/unit/unit.h"
+
+static const struct tally_info two = { "two", 2, 3, { TALLY_SUM, TALLY_LEAST, TALLY_MOST } };
+static const struct tally_info one = { "one", 1, 1, { TALLY_SUM } };
+
+TEST(numbers_of_a_key_become_one_by_their_rules)
+{
+	struct tally *tally = tally_new(&two);
+	struct text key[] = { TEXT_LITERAL("ab"), TEXT_LITERAL("c"), TEXT_NONE, TEXT_NONE };
+
+	tally_add_two(tally, TEXT_LITERAL("ab"), TEXT_LITERAL("c"), (uint64_t[]){ 1, 5, 5 });
+	tally_add_two(tally, TEXT_LITERAL("a"), TEXT_LITERAL("bc"), (uint64_t[]){ 7, 7, 7 });
+	tally_add_two(tally, TEXT_LITERAL("ab"), TEXT_LITERAL("c"), (uint64_t[]){ 2, 3, 9 });
+	tally_add_two(tally, TEXT_LITERAL("ab"), TEXT_LITERAL("c"), (uint64_t[]){ 4, 4, 4 });
+	CHECK_NUMBER(tally_count(tally), 2);
+	const uint64_t *numbers = tally_find(tally, key);
+
+	CHECK(numbers && numbers[0] == 7 && numbers[1] == 3 && numbers[2] == 9);
+	CHECK_TEXT(tally_row(tally, 1).parts[0], "a");
+	CHECK_TEXT(tally_row(tally, 1).parts[1], "bc");
+	key[1] = TEXT_LITERAL("d");
+	CHECK(!tally_find(tally, key));
+	tally_free(tally);
+}
+
+TEST(every_key_is_found_again_whatever_their_number)
+{
+	struct tally *tally = tally_new(&one);
+	char name[40];
+	int length;
+
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned i = 0; i < 50000; i++) {
+			length = snprintf(name, sizeof name, "%u@a-longer-name.example", i);
+			tally_add_one(tally, (struct text){ name, (size_t)length }, (uint64_t[]){ i });
+		}
+	CHECK_NUMBER(tally_count(tally), 50000);
+	for (unsigned i = 0; i < 50000; i++) {
+		length = snprintf(name, sizeof name, "%u@a-longer-name.example", i);
+		const uint64_t *numbers = tally_find(tally, &(struct text){ name, (size_t)length });
+
+		CHECK_SAYING(numbers && *numbers == 2 * i, "%u", i);
+	}
+	CHECK_NUMBER(tally_others(tally), 0);
+	tally_free(tally);
+}
+
+TEST(beyond_the_limit_nothing_is_lost_but_its_name)
+{
+	struct tally *tally = tally_new(&one);
+	char name[40];
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < TALLY_KEYS_MAX + 100; i++) {
+		int length = snprintf(name, sizeof name, "%u", i);
+
+		tally_add_one(tally, (struct text){ name, (size_t)length }, (uint64_t[]){ 1 });
+	}
+	CHECK_NUMBER(tally_count(tally), TALLY_KEYS_MAX + 1);
+	CHECK_NUMBER(tally_others(tally), 100);
+	CHECK_NUMBER(*tally_find(tally, &TEXT_LITERAL(TALLY_OTHERS)), 100);
+	for (size_t i = 0; i < tally_count(tally); i++)
+		sum += tally_row(tally, i).numbers[0];
+	CHECK_NUMBER(sum, TALLY_KEYS_MAX + 100);
+	tally_free(tally);
+}
+
+TEST(a_long_key_is_cut_and_any_byte_may_be_in_it)
+{
+	struct tally *tally = tally_new(&one);
+	static char bytes[2 * TALLY_TEXT_MAX];
+
+	tally_add_one(tally, (struct text){ bytes, sizeof bytes }, (uint64_t[]){ 1 });
+	tally_add_one(tally, (struct text){ bytes, TALLY_TEXT_MAX }, (uint64_t[]){ 1 });
+	tally_add_one(tally, (struct text){ bytes, TALLY_TEXT_MAX - 1 }, (uint64_t[]){ 1 });
+	CHECK_NUMBER(tally_count(tally), 2);
+	CHECK_NUMBER(tally_row(tally, 0).parts[0].length, TALLY_TEXT_MAX);
+	tally_free(tally);
+}
+
+TEST(a_step_holds_the_duration_and_percentiles_are_of_steps)
+{
+	static uint64_t counts[TALLY_STEPS];
+
+	for (uint64_t us = 0; us < UINT64_C(100) * 86400 * 1000000; us = us * 3 / 2 + 7) {
+		unsigned step = tally_step(us);
+
+		CHECK_SAYING(tally_step_end(step) >= us, "%llu", (unsigned long long)us);
+		CHECK_SAYING(step == 0 || tally_step_end(step - 1) <= us, "%llu", (unsigned long long)us);
+	}
+	CHECK(tally_step(UINT64_MAX) == TALLY_STEPS - 1);
+	for (unsigned i = 1; i <= 100; i++)
+		counts[tally_step(i * 1000000)]++;
+	CHECK(tally_percentile(counts, 0.5) >= 50000000 && tally_percentile(counts, 0.5) <= 52500000);
+	CHECK(tally_percentile(counts, 0.99) >= 99000000 && tally_percentile(counts, 0.99) <= 104000000);
+	CHECK(tally_percentile(counts, 1) >= 100000000);
+	memset(counts, 0, sizeof counts);
+	CHECK_NUMBER(tally_percentile(counts, 0.5), 0);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct unit_test tests[] = {
+		UNIT_TEST(numbers_of_a_key_become_one_by_their_rules),
+		UNIT_TEST(every_key_is_found_again_whatever_their_number),
+		UNIT_TEST(beyond_the_limit_nothing_is_lost_but_its_name),
+		UNIT_TEST(a_long_key_is_cut_and_any_byte_may_be_in_it),
+		UNIT_TEST(a_step_holds_the_duration_and_percentiles_are_of_steps),
+		{ NULL, NULL },
+	};
+
+	return unit_run(tests, argc, argv);
+}
