@@ -70,10 +70,11 @@ libanalysis_a_SOURCES = \
 	analysis/format_iis.c \
 	analysis/format_microsoft_trace.c \
 	analysis/format_mimecast.c \
-	analysis/format_postfix.c analysis/format_postfix.h analysis/postfix.def \
+	analysis/format_postfix.c analysis/postfix.def \
 	analysis/format_proofpoint.c \
 	analysis/format_sendmail.c analysis/sendmail.def \
 	analysis/postfix_fast.c analysis/postfix_fast.h \
+	analysis/message_scan.h \
 	analysis/frame.c analysis/frame.h analysis/frame_journald.c \
 	analysis/hosts.c analysis/hosts.h \
 	analysis/ingest.c analysis/ingest.h \
