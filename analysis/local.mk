@@ -162,6 +162,7 @@ libanalysis_a_SOURCES = \
 	analysis/stream_id.c analysis/stream_id.h \
 	analysis/stream_position.c analysis/stream_position.h \
 	analysis/table.c analysis/table.h \
+	analysis/spread.c analysis/spread.h \
 	analysis/tally.c analysis/tally.h \
 	analysis/template.c analysis/template.h \
 	analysis/template_tail.c analysis/template_tail.h \
