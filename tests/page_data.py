@@ -42,3 +42,17 @@ def transactions(data):
                    **{"from": text("locals", "from_local", i) + domain("from_domain", i), "from_domain": domain("domain", i)[1:]})
         found.append(row)
     return found
+
+
+def as_lines(text):
+    """What a page shows without its script, and what its script shows, a line each: the picture, the tables' rows, counts, transactions."""
+    body = text[text.index("<body"):]
+    found = re.findall(r"<svg.*?</svg>", body[:body.index("<table")].replace("><", ">\n<"), re.S)[:1]
+    found += re.findall(r"<caption>.*?</caption>|<tr.*?</tr>", body, re.S)
+    data = read(text)
+    rows = transactions(data)
+    for name in ("digits", "tables", "columns", "outcome"):
+        del data[name]
+    found += ["%s %s" % (name, json.dumps(value, ensure_ascii=False)) for name, value in data.items()]
+    found += ["transaction %s" % json.dumps(row, ensure_ascii=False, sort_keys=True) for row in rows]
+    return "".join(line + "\n" for line in found)
