@@ -186,7 +186,12 @@ static void show(struct tally *const *tally, const struct report_options *option
 	emit(context, by_phase);
 }
 
+static const enum fact asked_for[] = {
+	FACT_RECIPIENT_TO, FACT_ATTEMPT_STATUS, FACT_ATTEMPT_DELAY, FACT_ATTEMPT_DELAY_BEFORE, FACT_ATTEMPT_DELAY_QUEUE,
+	FACT_ATTEMPT_DELAY_CONNECTION, FACT_ATTEMPT_DELAY_TRANSFER, FACT_COUNT,
+};
+
 const struct report report_delays = {
 	.name = "delays", .summary = "how long mail takes: p50, p90, p99 and longest of each phase, of all mail and by destination",
-	.moments = REPORT_ATTEMPT, .tally_count = 1, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_ATTEMPT, .tally_count = 1, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };
