@@ -101,7 +101,7 @@ libanalysis_a_SOURCES = \
 	analysis/open_table.c analysis/open_table.h \
 	analysis/origin.c analysis/origin.h \
 	analysis/output.c analysis/output.h analysis/output_csv.c analysis/output_html.c analysis/output_json.c analysis/output_text.c \
-	analysis/page.c analysis/page.h analysis/page_internal.h analysis/page_json.c analysis/page_svg.c \
+	analysis/page.c analysis/page.h analysis/page_internal.h analysis/page_json.c analysis/page_svg.c analysis/page_transactions.c \
 	analysis/own_lines.c analysis/own_lines.h \
 	analysis/pairs.c analysis/pairs.h \
 	analysis/pool.c analysis/pool.h \
