@@ -102,6 +102,7 @@ int correlate_new(struct correlate **ret_correlate, const struct correlate_optio
 	correlate->options = *options;
 	correlate->sink = *sink;
 	correlate->keeps_facts = wants_facts(options, sink);
+	fact_choose(correlate);
 	/* Without randomness hashes are only easier to guess. */
 	if (getrandom(&correlate->seed, sizeof correlate->seed, GRND_NONBLOCK) < 0)
 		correlate->seed = (uintptr_t)correlate;
