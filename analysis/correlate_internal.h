@@ -60,6 +60,7 @@ struct open_message {
 	uint64_t front_hash;		/* of the client and port that the proxy before the queue told; 0: none */
 	uint64_t waits_hash;		/* of a record's: it waits for the log's lines, in that table; 0: it does not */
 	uint64_t named_us;		/* when a record named its queue identifier first */
+	uint64_t stage_us;		/* of records: when it reached its stage; 0: none yet */
 	uint32_t turn;			/* among the messages of its session */
 	uint32_t generation;
 	uint32_t msg;			/* the milter's number; 0: none of its records */
@@ -79,6 +80,7 @@ struct open_message {
 	bool is_behind_proxy;		/* that one */
 	bool by_log, by_records;
 	bool has_eom, has_verdict;	/* of its records */
+	uint8_t stage;			/* that number, of MAIL, DATA, HEADER, EOM and VERDICT */
 };
 
 /* Commands of a dialogue whose replies have not come. */
@@ -98,6 +100,7 @@ struct open_session {
 	uint64_t client;		/* hash of the client's address; 0: not known */
 	uint64_t passed_us;		/* when postscreen let it pass */
 	uint64_t connect_us;		/* when smtpd, or the milter, saw it come */
+	uint64_t stage_us;		/* of records: when it came, until its first greeting; 0: not known, or greeted */
 	uint32_t client_port;		/* 0: not known */
 	uint32_t mails, passed, refused_count;	/* of records: messages, recipients that passed, and that did not */
 	uint32_t refusals;		/* messages without a queue identifier */
