@@ -3,19 +3,10 @@
 
 enum { SECOND_DIGITS = 6 };
 
-bool fact_begin(struct clue *clue, struct facts *facts, enum join_key key)
+void fact_rest_on(struct clue *clue, struct facts *facts, enum join_key key)
 {
-	struct correlate *correlate = clue->correlate;
-
-	if (!clue->is_counted) {
-		clue->is_counted = true;
-		correlate->counts.joined[key]++;
-	}
-	if (!correlate->keeps_facts)
-		return false;
 	clue->evidence.key = (uint8_t)key;
-	facts_rest_on(facts, correlate->pool, &clue->evidence);
-	return true;
+	facts_rest_on(facts, clue->correlate->pool, &clue->evidence);
 }
 
 uint64_t fact_number(struct text text)
