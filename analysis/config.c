@@ -101,9 +101,14 @@ const struct conf_option config_options[] = {
 	{ "own_domains", CONF_LIST, "", 0, 1000, NULL, "Answers",
 	  "Our own domains, with all below them: mail that comes from outside with one of them in From: and fails DMARC is"
 	  " forged, or of a sender that we do not know of.", false, AT(own_domains), NULL },
-	{ "queries", CONF_PAIRS, "", 0, QUERIES_MAX, NULL, NULL,
-	  "Saved queries: @NAME in a query stands for the one of that name, as in late = \"fate:delivered delay:>1h\".",
-	  false, AT(queries), check_query },
+	{ "recipient_delimiter", CONF_TEXT, "+", 0, 8, NULL, NULL,
+	  "Signs that begin a tag of an address, as Postfix' option of that name: joe+shop@example.com is joe@example.com, whom"
+	  " smtptrail store forget then finds too. Empty: there are no tags.", false, AT(recipient_delimiter), NULL },
+	{ "query", CONF_SECTIONS, "\"late\" { match = \"fate:delivered delay:>1h\" description = \"took its time\" }",
+	  0, QUERIES_MAX, NULL, NULL,
+	  "A saved query: @NAME in a query stands for what its match says. The description may be missing; smtptrail fields --saved"
+	  " shows it. As many sections as there are queries.",
+	  false, AT(queries), check_query, .within = (const char *const[]){ "match", "description", NULL } },
 
 	{ "status_file", CONF_PATH, "/run/smtptrail/status.json", 1, 0, NULL, "Output",
 	  "The milter's status file, as in smtptrail-milter.conf.", false, AT(status_file), NULL },
@@ -127,9 +132,9 @@ const char *config_saved_query(void *context, const char *name)
 {
 	const struct config *config = context;
 
-	for (size_t i = 0; i + 1 < config->queries.count; i += 2)
-		if (strcmp(config->queries.items[i], name) == 0)
-			return config->queries.items[i + 1];
+	for (size_t i = 0; i < config->queries.count; i += CONFIG_QUERY_ITEMS)
+		if (strcmp(config->queries.items[i + CONFIG_QUERY_NAME], name) == 0)
+			return config->queries.items[i + CONFIG_QUERY_MATCH];
 	return NULL;
 }
 

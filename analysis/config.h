@@ -27,7 +27,8 @@ struct config {
 	char *stream_prefix;
 	uint64_t partitions;
 	struct conf_list own_domains;
-	struct conf_list queries;	/* pairs: a name, its query */
+	char *recipient_delimiter;
+	struct conf_list queries;	/* sections: a name, its query, its description */
 	struct conf_list hosts;		/* pairs, for hosts_new */
 	char *store;
 	uint64_t store_keep_us, store_size;
@@ -45,6 +46,9 @@ extern const struct conf_option config_options[];
 /* The file that --config named; NULL: the usual one where it exists, else the defaults. */
 int config_read(struct config *ret_config, const char *file, struct problem *problem);
 void config_done(struct config *config);
+
+/* Of config.queries: what is one query, and where its parts are. */
+enum { CONFIG_QUERY_NAME, CONFIG_QUERY_MATCH, CONFIG_QUERY_DESCRIPTION, CONFIG_QUERY_ITEMS };
 
 /* The text of a saved query, for query_parse: context is a struct config. NULL: there is none of the name. */
 const char *config_saved_query(void *context, const char *name);

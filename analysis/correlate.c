@@ -103,6 +103,7 @@ int correlate_new(struct correlate **ret_correlate, const struct correlate_optio
 	correlate->sink = *sink;
 	correlate->keeps_facts = wants_facts(options, sink);
 	correlate->sweep_pause_us = options->silence_us / SWEEPS_A_SILENCE;
+	fact_choose(correlate);
 	/* Without randomness hashes are only easier to guess. */
 	if (getrandom(&correlate->seed, sizeof correlate->seed, GRND_NONBLOCK) < 0)
 		correlate->seed = (uintptr_t)correlate;

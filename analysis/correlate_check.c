@@ -34,7 +34,7 @@ static void keep_result(struct clue *clue, struct open_message *message, enum fa
 static void keep_check(struct clue *clue, const char *name, const char *otherwise, enum fact fact)
 {
 	struct open_message *message = clue->correlate->keeps_facts ? message_of(clue) : NULL;
-	struct check *check = message ? check_add(clue, message) : NULL;
+	struct check *check = message && clue->correlate->keeps_checks ? check_add(clue, message) : NULL;
 	char scratch[16];
 
 	if (!check || !fact_begin(clue, &check->facts, JOIN_QUEUE_ID))

@@ -3,10 +3,56 @@
 
 enum { SECOND_DIGITS = 6 };
 
+/* What the join itself asks for: tests/check_join_facts knows where. */
+static const enum fact asked_for[] = {
+	FACT_SESSION_HOST, FACT_SESSION_CLIENT_ADDR, FACT_SESSION_SERVER_NAME, FACT_SESSION_SERVER_ADDR, FACT_SESSION_AUTH_AUTHEN,
+	FACT_SESSION_SCREEN, FACT_SESSION_MESSAGES, FACT_SESSION_RCPT_COMMANDS, FACT_SESSION_RCPT_GOOD, FACT_SESSION_COMMANDS,
+	FACT_SESSION_FAILED_STAGE,
+	FACT_MESSAGE_QUEUE_ID, FACT_MESSAGE_FROM, FACT_MESSAGE_SIZE, FACT_MESSAGE_RECIPIENTS, FACT_MESSAGE_ORIGIN, FACT_MESSAGE_STATE,
+	FACT_MESSAGE_QUEUE_SEEN,
+	FACT_RECIPIENT_STAGE, FACT_RECIPIENT_REPLY,
+};
+/* What is made of a message's checks. */
+static const enum fact asked_of_checks[] = {
+	FACT_CHECK_CHECK, FACT_MESSAGE_SPF, FACT_MESSAGE_DKIM, FACT_MESSAGE_DMARC, FACT_MESSAGE_FROM_DOMAIN,
+};
+static const enum fact asked_for_checks[] = { FACT_CHECK_IDENTITY, FACT_CHECK_RESULT, FACT_CHECK_FROM_DOMAIN };
+
+static void add_facts(struct fact_set *set, const enum fact *facts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		fact_set_add(set, facts[i]);
+}
+
+void fact_choose(struct correlate *correlate)
+{
+	correlate->keeps_evidence = correlate->keeps_checks = !correlate->options.facts;
+	if (!correlate->options.facts) {
+		memset(&correlate->facts, 0xff, sizeof correlate->facts);
+		return;
+	}
+	correlate->facts = *correlate->options.facts;
+	correlate->options.facts = NULL;
+	for (size_t i = 0; i < sizeof asked_of_checks / sizeof asked_of_checks[0]; i++)
+		correlate->keeps_checks |= fact_is_kept(correlate, asked_of_checks[i]);
+	add_facts(&correlate->facts, asked_for, sizeof asked_for / sizeof asked_for[0]);
+	if (correlate->keeps_checks)
+		add_facts(&correlate->facts, asked_for_checks, sizeof asked_for_checks / sizeof asked_for_checks[0]);
+	if (!fact_is_kept(correlate, FACT_RECIPIENT_REASON) && !fact_is_kept(correlate, FACT_ATTEMPT_REASON))
+		correlate->options.keeps_reasons = false;
+}
+
 void fact_rest_on(struct clue *clue, struct facts *facts, enum join_key key)
 {
-	clue->evidence.key = (uint8_t)key;
-	facts_rest_on(facts, clue->correlate->pool, &clue->evidence);
+	struct correlate *correlate = clue->correlate;
+
+	if (correlate->keeps_evidence) {
+		clue->evidence.key = (uint8_t)key;
+		facts_rest_on(facts, correlate->pool, &clue->evidence);
+	} else if (!facts->used) {
+		/* Facts have to rest on something. */
+		facts_rest_on(facts, correlate->pool, &(struct evidence){ .source = 0 });
+	}
 }
 
 uint64_t fact_number(struct text text)
@@ -63,7 +109,7 @@ void fact_put(struct clue *clue, struct facts *facts, enum fact fact, struct tex
 	struct pool *pool = clue->correlate->pool;
 	uint64_t time_us;
 
-	if (!value.start)
+	if (!value.start || !fact_is_kept(clue->correlate, fact))
 		return;
 	switch (fact_table[fact].type) {
 	case FACT_TEXT:
@@ -91,12 +137,25 @@ void fact_put(struct clue *clue, struct facts *facts, enum fact fact, struct tex
 
 void fact_put_number(struct clue *clue, struct facts *facts, enum fact fact, uint64_t number)
 {
-	facts_set_number(facts, clue->correlate->pool, fact, number);
+	if (fact_is_kept(clue->correlate, fact))
+		facts_set_number(facts, clue->correlate->pool, fact, number);
+}
+
+void fact_add(struct clue *clue, struct facts *facts, enum fact fact, struct text text)
+{
+	if (fact_is_kept(clue->correlate, fact))
+		facts_add_text(facts, clue->correlate->pool, fact, text);
+}
+
+void fact_add_number(struct clue *clue, struct facts *facts, enum fact fact, uint64_t number)
+{
+	if (fact_is_kept(clue->correlate, fact))
+		facts_add_number(facts, clue->correlate->pool, fact, number);
 }
 
 void fact_copy(struct clue *clue, struct facts *facts, const struct fact_row *rows, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (clue_has(clue, rows[i].name))
+		if (fact_is_kept(clue->correlate, rows[i].fact) && clue_has(clue, rows[i].name))
 			fact_put(clue, facts, rows[i].fact, clue_text(clue, rows[i].name));
 }

@@ -209,7 +209,8 @@ struct correlate {
 	uint64_t seed;
 	struct pool *pool;
 	struct origins *origins;
-	bool keeps_facts;
+	bool keeps_facts, keeps_evidence, keeps_checks;
+	struct fact_set facts;		/* that are kept: those that are asked for, and those that the join asks for itself */
 	uint64_t swept_us;		/* when silence was last looked for, */
 	uint64_t sweep_pause_us;	/* and how often it is */
 	struct places places[PLACES];
@@ -364,9 +365,21 @@ struct fact_row {
 	enum fact fact;
 };
 
+/* The same, where it is known that the fact is not there yet. */
+void fact_add(struct clue *clue, struct facts *facts, enum fact fact, struct text text);
+void fact_add_number(struct clue *clue, struct facts *facts, enum fact fact, uint64_t number);
+
 /* The fields of the clue that have a row, as facts. */
 void fact_copy(struct clue *clue, struct facts *facts, const struct fact_row *rows, size_t count);
 #define FACT_COPY(clue, facts, rows) fact_copy((clue), (facts), (rows), sizeof(rows) / sizeof((rows)[0]))
+
+/* Decides which facts are kept, and whether evidence is. */
+void fact_choose(struct correlate *correlate);
+
+static inline bool fact_is_kept(const struct correlate *correlate, enum fact fact)
+{
+	return fact_set_has(&correlate->facts, fact);
+}
 
 /* The digits a text begins with; too large: UINT64_MAX. */
 uint64_t fact_number(struct text text);

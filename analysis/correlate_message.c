@@ -96,16 +96,15 @@ static uint32_t generations(const struct clue *clue, const struct queue_name *na
 static void begin_facts(struct clue *clue, struct open_message *message, struct text queue_id)
 {
 	struct facts *facts = &message->message.facts;
-	struct pool *pool = clue->correlate->pool;
 
 	if (!fact_begin(clue, facts, JOIN_QUEUE_ID))
 		return;
-	facts_add_text(facts, pool, FACT_MESSAGE_HOST, clue->host->name);
+	fact_add(clue, facts, FACT_MESSAGE_HOST, clue->host->name);
 	if (message->instance && !message->instance->is_usual)
-		facts_add_text(facts, pool, FACT_MESSAGE_INSTANCE, message->instance->name);
-	facts_add_text(facts, pool, FACT_MESSAGE_QUEUE_ID, queue_id);
+		fact_add(clue, facts, FACT_MESSAGE_INSTANCE, message->instance->name);
+	fact_add(clue, facts, FACT_MESSAGE_QUEUE_ID, queue_id);
 	if (message->generation > 1)
-		facts_add_number(facts, pool, FACT_MESSAGE_GENERATION, message->generation);
+		fact_add_number(clue, facts, FACT_MESSAGE_GENERATION, message->generation);
 }
 
 static struct open_message *new_message(struct clue *clue, struct text queue_id, const struct queue_name *name, uint64_t hash)
@@ -332,7 +331,7 @@ void correlate_message_id(struct clue *clue)
 		return;
 	message_know_id(clue->correlate, message, message_id_hash(clue->correlate, id));
 	if (fact_begin(clue, &message->message.facts, JOIN_QUEUE_ID))
-		facts_add_text(&message->message.facts, clue->correlate->pool, FACT_MESSAGE_MESSAGE_ID, id);
+		fact_add(clue, &message->message.facts, FACT_MESSAGE_MESSAGE_ID, id);
 }
 
 /* It is in the queue: for the first time, or again. */
@@ -369,7 +368,7 @@ void correlate_queued(struct clue *clue)
 	facts_set_text(facts, correlate->pool, FACT_MESSAGE_FROM, from);
 	facts_set_number(facts, correlate->pool, FACT_MESSAGE_SIZE, message->size);
 	fact_put(clue, facts, FACT_MESSAGE_RECIPIENTS, clue_text(clue, NAME_RECIPIENTS));
-	facts_add_number(facts, correlate->pool, FACT_MESSAGE_QUEUED, clue->time_us);
+	fact_add_number(clue, facts, FACT_MESSAGE_QUEUED, clue->time_us);
 	link_by_message_id(clue, message);
 }
 
@@ -440,7 +439,7 @@ bool message_ends_with_session(const struct open_message *message)
 
 void message_miss(struct correlate *correlate, struct open_message *message, const char *what)
 {
-	if (correlate->keeps_facts)
+	if (correlate->keeps_facts && fact_is_kept(correlate, FACT_MESSAGE_INCOMPLETE))
 		facts_add_item(&message->message.facts, correlate->pool, FACT_MESSAGE_INCOMPLETE, text_of(what));
 }
 

@@ -109,8 +109,8 @@ static struct open_message *new_refused(struct clue *clue, struct open_session *
 	session_take(session, message);
 	facts = &message->message.facts;
 	if (fact_begin(clue, facts, session_key(clue))) {
-		facts_add_text(facts, clue->correlate->pool, FACT_MESSAGE_HOST, clue->host->name);
-		facts_add_text(facts, clue->correlate->pool, FACT_MESSAGE_FROM, from);
+		fact_add(clue, facts, FACT_MESSAGE_HOST, clue->host->name);
+		fact_add(clue, facts, FACT_MESSAGE_FROM, from);
 	}
 	message_put_origin(clue, message, session, session_key(clue));
 	return message;

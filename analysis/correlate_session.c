@@ -221,15 +221,15 @@ static void begin_facts(struct clue *clue, struct open_session *session, struct 
 
 	if (!fact_begin(clue, facts, session_key(clue)))
 		return;
-	facts_set_text(facts, clue->correlate->pool, FACT_SESSION_HOST, clue->host->name);
+	fact_put(clue, facts, FACT_SESSION_HOST, clue->host->name);
 	if (clue->origin->instance && !clue->origin->instance->is_usual)
-		facts_set_text(facts, clue->correlate->pool, FACT_SESSION_INSTANCE, clue->origin->instance->name);
+		fact_put(clue, facts, FACT_SESSION_INSTANCE, clue->origin->instance->name);
 	if (clue->origin->process.length)
-		facts_set_text(facts, clue->correlate->pool, FACT_SESSION_PROCESS, clue->origin->process);
+		fact_put(clue, facts, FACT_SESSION_PROCESS, clue->origin->process);
 	if (clue_has(clue, NAME_SESSION_ID))
-		facts_set_text(facts, clue->correlate->pool, FACT_SESSION_SESSION, name);
+		fact_put(clue, facts, FACT_SESSION_SESSION, name);
 	else if (clue->event->frame.pid.length)
-		facts_set_number(facts, clue->correlate->pool, FACT_SESSION_PID, fact_number(name));
+		fact_put(clue, facts, FACT_SESSION_PID, name);
 }
 
 static void know_by_log(struct clue *clue, struct open_session *session, struct text name, uint64_t hash, uint64_t client)
@@ -505,7 +505,7 @@ void correlate_milter_failed(struct clue *clue)
 
 void session_miss(struct correlate *correlate, struct open_session *session, const char *what)
 {
-	if (correlate->keeps_facts)
+	if (correlate->keeps_facts && fact_is_kept(correlate, FACT_SESSION_INCOMPLETE))
 		facts_add_item(&session->session.facts, correlate->pool, FACT_SESSION_INCOMPLETE, text_of(what));
 }
 

@@ -124,7 +124,7 @@ static struct open_message *begin_message(struct clue *clue, struct open_session
 	facts = &message->message.facts;
 	if (!fact_begin(clue, facts, session_key(clue)))
 		return message;
-	facts_add_text(facts, clue->correlate->pool, FACT_MESSAGE_HOST, clue->host->name);
+	fact_add(clue, facts, FACT_MESSAGE_HOST, clue->host->name);
 	fact_put(clue, facts, FACT_MESSAGE_FROM, from);
 	fact_put(clue, facts, FACT_MESSAGE_SIZE, clue_text(clue, NAME_SIZE));
 	return message;

@@ -79,6 +79,21 @@ struct evidence {
 	uint64_t major;		/* line number; of an entry: the milliseconds */
 };
 
+/* Some of the facts: a bit for each. */
+struct fact_set {
+	uint64_t words[(FACT_COUNT + 63) / 64];
+};
+
+static inline bool fact_set_has(const struct fact_set *set, enum fact fact)
+{
+	return set->words[(unsigned)fact / 64] >> ((unsigned)fact % 64) & 1;
+}
+
+static inline void fact_set_add(struct fact_set *set, enum fact fact)
+{
+	set->words[(unsigned)fact / 64] |= UINT64_C(1) << ((unsigned)fact % 64);
+}
+
 struct facts {
 	unsigned char *bytes;
 	uint64_t there;		/* bit fact % 64; those of one level are fewer */

@@ -600,7 +600,7 @@ static struct query_node *parse_saved(struct parser *parser)
 		text = parser->saved ? parser->saved(parser->context, name) : NULL;
 	}
 	if (!text)
-		return FAIL(parser, "no saved query '@%.*s' in the configuration", (int)length, parser->at + 1);
+		return FAIL(parser, "no saved query '@%.*s' in the configuration; smtptrail fields --saved lists them", (int)length, parser->at + 1);
 	if (strlen(text) > QUERY_LENGTH_MAX)
 		return FAIL(parser, "the saved query '@%s' is longer than %d bytes", name, QUERY_LENGTH_MAX);
 	parser->text = parser->at = text;

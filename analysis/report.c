@@ -258,11 +258,20 @@ void report_keep(void *context, struct table *table)
 
 struct report_run {
 	unsigned count, moments;
+	bool asks_anything;
+	struct fact_set facts;
 	struct {
 		const struct report *report;
 		struct tally *tallies[REPORT_TALLIES_MAX];
 	} parts[];
 };
+
+static void ask_facts(struct report_run *run, const struct report *report)
+{
+	run->asks_anything |= !report->facts;
+	for (const enum fact *fact = report->facts; fact && *fact != FACT_COUNT; fact++)
+		fact_set_add(&run->facts, *fact);
+}
 
 struct report_run *report_run_new(const struct report *const *reports, unsigned count)
 {
@@ -274,6 +283,7 @@ struct report_run *report_run_new(const struct report *const *reports, unsigned 
 	for (unsigned i = 0; i < count; i++) {
 		run->parts[i].report = reports[i];
 		run->moments |= reports[i]->moments;
+		ask_facts(run, reports[i]);
 		for (unsigned j = 0; j < reports[i]->tally_count; j++) {
 			run->parts[i].tallies[j] = tally_new(&reports[i]->tallies[j]);
 			if (!run->parts[i].tallies[j]) {
@@ -298,6 +308,11 @@ void report_run_free(struct report_run *run)
 unsigned report_run_moments(const struct report_run *run)
 {
 	return run->moments;
+}
+
+const struct fact_set *report_run_facts(const struct report_run *run)
+{
+	return run->asks_anything ? NULL : &run->facts;
 }
 
 void report_run_add(struct report_run *run, const struct report_row *row)

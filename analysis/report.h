@@ -45,7 +45,9 @@ struct report_row {
 	bool is_accepted;		/* the message was taken into a queue */
 	uint64_t time_us;		/* of the session, message, attempt, login or line */
 	enum fate fate;			/* of the recipient */
-	struct text from, from_domain, to, to_domain;	/* domains in lower case; of the null sender "<>" and absent */
+	/* Domains in lower case; of the null sender "<>" and absent. Of a run of reports, where one of them asks for FACT_MESSAGE_FROM,
+	 * and for FACT_RECIPIENT_TO (absent: FACT_RECIPIENT_ORIG_TO). */
+	struct text from, from_domain, to, to_domain;
 	struct text origin;		/* inbound, authenticated, local; absent: not known */
 	uint64_t size;			/* of the message; 0: not known */
 };
@@ -71,6 +73,9 @@ struct report {
 	bool is_problem;		/* --problems shows it */
 	unsigned tally_count;
 	const struct tally_info *tallies;
+	/* What it asks for, to FACT_COUNT: from, to and their domains of a row are among it. NULL: anything. What a row tells
+	 * otherwise is there anyhow. */
+	const enum fact *facts;
 	void (*collect)(struct tally **tallies, const struct report_row *row);
 	void (*show)(struct tally *const *tallies, const struct report_options *options, report_emit *emit, void *context);
 };
@@ -125,6 +130,8 @@ struct report_run;
 struct report_run *report_run_new(const struct report *const *reports, unsigned count);	/* NULL: no memory */
 void report_run_free(struct report_run *run);
 unsigned report_run_moments(const struct report_run *run);
+/* What its reports ask for; NULL: anything. Until the run is freed. */
+const struct fact_set *report_run_facts(const struct report_run *run);
 void report_run_add(struct report_run *run, const struct report_row *row);
 /* Each table in turn, in the order of the reports; emit takes it. */
 void report_run_show(const struct report_run *run, const struct report_options *options, report_emit *emit, void *context);

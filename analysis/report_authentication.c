@@ -58,7 +58,12 @@ static void show(struct tally *const *tally, const struct report_options *option
 	report_show_listing(&listings[1], tally[1], options, emit, context);
 }
 
+static const enum fact asked_for[] = {
+	FACT_MESSAGE_FROM_DOMAIN, FACT_MESSAGE_DMARC, FACT_MESSAGE_DISPOSITION, FACT_CHECK_CHECK, FACT_CHECK_RESULT,
+	FACT_COUNT,
+};
+
 const struct report report_authentication = {
 	.name = "authentication", .summary = "SPF, DKIM and DMARC: results, and by the domain of From: how much passes",
-	.moments = REPORT_MESSAGE | REPORT_CHECK, .tally_count = 2, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_MESSAGE | REPORT_CHECK, .tally_count = 2, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

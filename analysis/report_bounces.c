@@ -36,7 +36,9 @@ static void show(struct tally *const *tally, const struct report_options *option
 	report_show_listing(&listing, tally[0], options, emit, context);
 }
 
+static const enum fact asked_for[] = { FACT_RECIPIENT_TO, FACT_RECIPIENT_REASON, FACT_RECIPIENT_DSN, FACT_COUNT };
+
 const struct report report_bounces = {
 	.name = "bounces", .summary = "what was given up after it had been accepted: by class, code and domain",
-	.moments = REPORT_RECIPIENT, .is_problem = true, .tally_count = 1, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_RECIPIENT, .is_problem = true, .tally_count = 1, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

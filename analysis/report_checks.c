@@ -29,7 +29,9 @@ static void show(struct tally *const *tally, const struct report_options *option
 	report_show_listing(&listing, tally[0], options, emit, context);
 }
 
+static const enum fact asked_for[] = { FACT_CHECK_CHECK, FACT_CHECK_RESULT, FACT_CHECK_TIME_US, FACT_COUNT };
+
 const struct report report_checks = {
 	.name = "checks", .summary = "how long SPF, DKIM and DMARC took, and how often the DNS failed them",
-	.moments = REPORT_CHECK, .tally_count = 1, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_CHECK, .tally_count = 1, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

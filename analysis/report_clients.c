@@ -53,8 +53,10 @@ static void show(struct tally *const *tally, const struct report_options *option
 	report_show_listing(&listing, tally[0], options, emit, context);
 }
 
+static const enum fact asked_for[] = { FACT_SESSION_CLIENT_ADDR, FACT_LOGIN_CLIENT_ADDR, FACT_LOGIN_OUTCOME, FACT_COUNT };
+
 const struct report report_clients = {
 	.name = "clients", .summary = "who connects: sessions, messages, refusals and failed logins by address",
 	.moments = REPORT_SESSION | REPORT_MESSAGE | REPORT_RECIPIENT | REPORT_LOGIN, .tally_count = 1, .tallies = tallies,
-	.collect = collect, .show = show,
+	.facts = asked_for, .collect = collect, .show = show,
 };

@@ -92,7 +92,9 @@ static void show(struct tally *const *tally, const struct report_options *option
 	emit(context, table);
 }
 
+static const enum fact asked_for[] = { FACT_RECIPIENT_TO, FACT_RECIPIENT_REASON, FACT_RECIPIENT_REPLY, FACT_COUNT };
+
 const struct report report_destinations = {
 	.name = "destinations", .summary = "destinations in trouble: what waits, how often it was tried, the last reply",
-	.moments = REPORT_RECIPIENT, .is_problem = true, .tally_count = 2, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_RECIPIENT, .is_problem = true, .tally_count = 2, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

@@ -60,7 +60,9 @@ static void show(struct tally *const *tally, const struct report_options *option
 	report_show_listing(&to_listing, tally[1], options, emit, context);
 }
 
+static const enum fact asked_for[] = { FACT_MESSAGE_FROM, FACT_RECIPIENT_TO, FACT_COUNT };
+
 const struct report report_domains = {
 	.name = "domains", .summary = "domains of senders and of recipients: messages, bytes, what became of them",
-	.moments = REPORT_MESSAGE | REPORT_RECIPIENT, .tally_count = 2, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_MESSAGE | REPORT_RECIPIENT, .tally_count = 2, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

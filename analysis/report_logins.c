@@ -51,7 +51,12 @@ static void show(struct tally *const *tally, const struct report_options *option
 		report_show_listing(&listings[i], tally[i], options, emit, context);
 }
 
+static const enum fact asked_for[] = {
+	FACT_LOGIN_OUTCOME, FACT_LOGIN_SERVICE, FACT_LOGIN_AUTH_TYPE, FACT_LOGIN_AUTH_AUTHEN, FACT_LOGIN_CLIENT_ADDR,
+	FACT_COUNT,
+};
+
 const struct report report_logins = {
 	.name = "logins", .summary = "who logged in and who failed to: by service, account and client",
-	.moments = REPORT_LOGIN, .tally_count = 3, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_LOGIN, .tally_count = 3, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

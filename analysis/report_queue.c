@@ -40,7 +40,9 @@ static void show(struct tally *const *tally, const struct report_options *option
 	report_show_listing(&listing, tally[0], options, emit, context);
 }
 
+static const enum fact asked_for[] = { FACT_MESSAGE_QUEUE_ID, FACT_RECIPIENT_TO, FACT_RECIPIENT_REPLY, FACT_COUNT };
+
 const struct report report_queue = {
 	.name = "queue", .summary = "what is in the queue: who waits, why, since when, after how many tries",
-	.moments = REPORT_RECIPIENT, .is_problem = true, .tally_count = 1, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_RECIPIENT, .is_problem = true, .tally_count = 1, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

@@ -43,7 +43,9 @@ static void show(struct tally *const *tally, const struct report_options *option
 	report_show_listing(&listing, tally[0], options, emit, context);
 }
 
+static const enum fact asked_for[] = { FACT_RECIPIENT_TO, FACT_RECIPIENT_DELAY, FACT_COUNT };
+
 const struct report report_recipients = {
 	.name = "recipients", .summary = "who receives: what became of the mail of each recipient, and how long it took",
-	.moments = REPORT_RECIPIENT, .tally_count = 1, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_RECIPIENT, .tally_count = 1, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

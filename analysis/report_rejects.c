@@ -60,7 +60,12 @@ static void show(struct tally *const *tally, const struct report_options *option
 	report_show_listing(&rule_listing, tally[1], options, emit, context);
 }
 
+static const enum fact asked_for[] = {
+	FACT_RECIPIENT_RULE, FACT_RECIPIENT_REPLY_CODE, FACT_RECIPIENT_REASON, FACT_RECIPIENT_DSN, FACT_RECIPIENT_STAGE,
+	FACT_RECIPIENT_BY, FACT_COUNT,
+};
+
 const struct report report_rejects = {
 	.name = "rejects", .summary = "what was refused while the client was there: by class, code, stage and rule",
-	.moments = REPORT_RECIPIENT, .is_problem = true, .tally_count = 2, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_RECIPIENT, .is_problem = true, .tally_count = 2, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

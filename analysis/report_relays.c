@@ -42,7 +42,9 @@ static void show(struct tally *const *tally, const struct report_options *option
 	report_show_listing(&listing, tally[0], options, emit, context);
 }
 
+static const enum fact asked_for[] = { FACT_ATTEMPT_RELAY_NAME, FACT_ATTEMPT_STATUS, FACT_ATTEMPT_DELAY, FACT_COUNT };
+
 const struct report report_relays = {
 	.name = "relays", .summary = "where mail goes: attempts, outcome and delay by next hop",
-	.moments = REPORT_ATTEMPT, .tally_count = 1, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_ATTEMPT, .tally_count = 1, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

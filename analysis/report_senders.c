@@ -37,7 +37,9 @@ static void show(struct tally *const *tally, const struct report_options *option
 	report_show_listing(&listing, tally[0], options, emit, context);
 }
 
+static const enum fact asked_for[] = { FACT_MESSAGE_FROM, FACT_COUNT };
+
 const struct report report_senders = {
 	.name = "senders", .summary = "who sends: messages, recipients and bytes by envelope sender",
-	.moments = REPORT_MESSAGE, .tally_count = 1, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_MESSAGE, .tally_count = 1, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

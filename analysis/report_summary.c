@@ -136,8 +136,10 @@ static void show(struct tally *const *tally, const struct report_options *option
 	emit(context, table);
 }
 
+static const enum fact asked_for[] = { FACT_SESSION_ENDED, FACT_SESSION_SCREEN, FACT_LOGIN_OUTCOME, FACT_COUNT };
+
 const struct report report_summary = {
 	.name = "summary", .summary = "the whole in a few lines: sessions, messages, and what became of every recipient",
 	.moments = REPORT_SESSION | REPORT_MESSAGE | REPORT_RECIPIENT | REPORT_LOGIN, .tally_count = 1, .tallies = tallies,
-	.collect = collect, .show = show,
+	.facts = asked_for, .collect = collect, .show = show,
 };

@@ -60,7 +60,12 @@ static void show(struct tally *const *tally, const struct report_options *option
 	show_listing(&listings[1], tally[1], "smtp_tls_loglevel", options, emit, context);
 }
 
+static const enum fact asked_for[] = {
+	FACT_SESSION_TLS_VERSION, FACT_SESSION_CIPHER, FACT_ATTEMPT_STATUS, FACT_ATTEMPT_AGENT, FACT_ATTEMPT_RELAY_ADDR,
+	FACT_ATTEMPT_TLS_VERSION, FACT_ATTEMPT_CIPHER, FACT_COUNT,
+};
+
 const struct report report_tls = {
 	.name = "tls", .summary = "how much was encrypted: versions and ciphers, in and out",
-	.moments = REPORT_SESSION | REPORT_ATTEMPT, .tally_count = 2, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_SESSION | REPORT_ATTEMPT, .tally_count = 2, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

@@ -13,7 +13,9 @@ static void show(struct tally *const *tallies, const struct report_options *opti
 	line_shapes_show(tallies, "warnings", "Warnings", options, emit, context);
 }
 
+static const enum fact asked_for[] = { FACT_COUNT };
+
 const struct report report_warnings = {
 	.name = "warnings", .summary = "what the MTA and its companions warn of, by shape, with the first line of each",
-	.moments = REPORT_LINE, .is_problem = true, .tally_count = LINE_SHAPES_TALLIES, .tallies = line_shapes_tallies, .collect = collect, .show = show,
+	.moments = REPORT_LINE, .is_problem = true, .tally_count = LINE_SHAPES_TALLIES, .tallies = line_shapes_tallies, .facts = asked_for, .collect = collect, .show = show,
 };

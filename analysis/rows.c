@@ -18,11 +18,11 @@ struct reading {
 
 static struct text lower(struct text text, char *scratch)
 {
-	bool is_lower = true;
+	bool has_upper = false;
 
 	for (size_t i = 0; i < text.length; i++)
-		is_lower = is_lower && !(text.start[i] >= 'A' && text.start[i] <= 'Z');
-	if (is_lower || text.length > DOMAIN_MAX)
+		has_upper |= (unsigned char)(text.start[i] - 'A') < 26;
+	if (!has_upper || text.length > DOMAIN_MAX)
 		return text;
 	for (size_t i = 0; i < text.length; i++)
 		scratch[i] = text.start[i] >= 'A' && text.start[i] <= 'Z' ? (char)(text.start[i] + ('a' - 'A')) : text.start[i];
@@ -64,27 +64,41 @@ struct message_row {
 	char from_domain[DOMAIN_MAX], to_domain[DOMAIN_MAX];
 };
 
-static void begin_message(struct message_row *made, const struct message *message, const struct session *session)
+/* What a message's rows ask for themselves, whatever else is asked for. */
+static const enum fact asked_for[] = {
+	FACT_MESSAGE_QUEUE_ID, FACT_MESSAGE_STATE, FACT_MESSAGE_ORIGIN, FACT_MESSAGE_SIZE, FACT_SESSION_AUTH_AUTHEN,
+};
+
+static bool asks_for(const struct rows *rows, enum fact fact)
+{
+	return !rows->facts || fact_set_has(rows->facts, fact);
+}
+
+static void begin_message(struct rows *rows, struct message_row *made, const struct message *message, const struct session *session)
 {
 	struct report_row *row = &made->row;
 
 	*row = (struct report_row){
 		.session = session, .message = message, .time_us = message->start_us, .is_accepted = is_accepted(message),
-		.origin = origin_of(message, session), .from = facts_text(&message->facts, FACT_MESSAGE_FROM),
-		.size = facts_number(&message->facts, FACT_MESSAGE_SIZE, 0),
+		.origin = origin_of(message, session), .size = facts_number(&message->facts, FACT_MESSAGE_SIZE, 0),
 	};
+	if (!asks_for(rows, FACT_MESSAGE_FROM))
+		return;
+	row->from = facts_text(&message->facts, FACT_MESSAGE_FROM);
 	row->from_domain = domain_of(row->from, made->from_domain);
 	if (row->from.start && !row->from.length)
 		row->from = TEXT_LITERAL("<>");
 }
 
-static void add_recipient(struct message_row *made, const struct recipient *recipient)
+static void add_recipient(struct rows *rows, struct message_row *made, const struct recipient *recipient)
 {
 	struct report_row *row = &made->row;
 
 	row->recipient = recipient;
 	row->fate = (enum fate)recipient->fate;
 	row->is_hop = recipient->is_hop;
+	if (!asks_for(rows, FACT_RECIPIENT_TO))
+		return;
 	row->to = facts_text(&recipient->facts, FACT_RECIPIENT_TO);
 	if (!row->to.start)
 		row->to = facts_text(&recipient->facts, FACT_RECIPIENT_ORIG_TO);
@@ -141,9 +155,9 @@ static bool give_message(struct rows *rows, const struct message *message, const
 	struct message_row made;
 	bool is_found = false;
 
-	begin_message(&made, message, session);
+	begin_message(rows, &made, message, session);
 	for (const struct recipient *recipient = message->recipients; recipient; recipient = recipient->next) {
-		add_recipient(&made, recipient);
+		add_recipient(rows, &made, recipient);
 		if (matches(rows, &made.row)) {
 			is_found = true;
 			give(rows, &made.row, REPORT_RECIPIENT);
@@ -250,7 +264,6 @@ static void take_line(void *context, const struct event *event, enum format_resu
 	struct reading *reading = context;
 	struct rows *rows = reading->rows;
 	uint64_t time_us = event->frame.has_time && event->frame.time_us > 0 ? (uint64_t)event->frame.time_us : 0;
-	struct report_row row = { .event = event, .time_us = time_us };
 
 	rows->lines++;
 	if (time_us) {
@@ -259,7 +272,20 @@ static void take_line(void *context, const struct event *event, enum format_resu
 	}
 	/* A line is of no transaction: a query finds none. */
 	if (!rows->query && (rows->moments & REPORT_LINE) && is_of_interest(event, result))
-		give(rows, &row, REPORT_LINE);
+		give(rows, &(struct report_row){ .event = event, .time_us = time_us }, REPORT_LINE);
+}
+
+/* What the join has to keep: of a query that is not known. */
+static const struct fact_set *choose_facts(struct rows *rows, struct fact_set *set)
+{
+	if (rows->query || !rows->facts)
+		return NULL;
+	*set = *rows->facts;
+	for (size_t i = 0; i < sizeof asked_for / sizeof asked_for[0]; i++)
+		fact_set_add(set, asked_for[i]);
+	if (fact_set_has(set, FACT_RECIPIENT_TO))
+		fact_set_add(set, FACT_RECIPIENT_ORIG_TO);
+	return set;
 }
 
 int rows_read_files(struct rows *rows, char **paths, size_t path_count)
@@ -275,12 +301,14 @@ int rows_read_files(struct rows *rows, char **paths, size_t path_count)
 	};
 	struct hosts hosts = { rows->hosts };
 	struct correlate_options options;
+	struct fact_set facts;
 	int error = -ENOMEM;
 
 	correlate_defaults(&options);
 	options.hosts = &hosts;
 	options.keeps_attempts = reading.keeps_attempts;
 	options.keeps_reasons = true;
+	options.facts = choose_facts(rows, &facts);
 	rows->sources = source_table_new();
 	if (rows->sources && correlate_new(&files.correlate, &options, &sink) == 0) {
 		files.sources = rows->sources;

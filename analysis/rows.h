@@ -19,6 +19,7 @@ struct rows {
 	const struct conf_list *hosts;		/* of the configuration */
 	const struct query *query;		/* NULL: everything */
 	unsigned moments;			/* enum report_moment, joined: what take is called for */
+	const struct fact_set *facts;		/* that take asks for; NULL: anything. With a query it has anything */
 	bool keeps_attempts;			/* recipients have their tries, at their end */
 	uint64_t since_us;			/* days of the store that were over before are left out; 0: none */
 	bool is_again;				/* what cannot be read has been told before */

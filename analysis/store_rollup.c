@@ -85,6 +85,25 @@ static bool take_number(struct text *rest, uint64_t *ret_number)
 	return false;
 }
 
+/* The steps of a distribution that came: how many of them; of each how far it is from the last, and its count. */
+static void put_steps(const struct tally *tally, size_t row, unsigned number, FILE *out)
+{
+	uint64_t counts[TALLY_STEPS] = { 0 };
+	unsigned last = 0, came = 0;
+
+	tally_sum_steps(tally, row, number, counts);
+	for (unsigned step = 0; step < TALLY_STEPS; step++)
+		came += counts[step] != 0;
+	put_number(out, came);
+	for (unsigned step = 0; step < TALLY_STEPS; step++) {
+		if (!counts[step])
+			continue;
+		put_number(out, step - last);
+		put_number(out, counts[step]);
+		last = step;
+	}
+}
+
 static void put_tally(const struct tally *tally, FILE *out)
 {
 	const struct tally_info *info = tally_info(tally);
@@ -98,15 +117,57 @@ static void put_tally(const struct tally *tally, FILE *out)
 			(void)fwrite(row.parts[j].start, 1, row.parts[j].length, out);
 		}
 		for (unsigned j = 0; j < info->numbers; j++)
-			put_number(out, row.numbers[j]);
+			if (info->rules[j] == TALLY_SPREAD)
+				put_steps(tally, i, j, out);
+			else
+				put_number(out, row.numbers[j]);
 	}
+}
+
+static bool take_steps(struct text *rest, uint64_t *counts)
+{
+	uint64_t came, gap, count, step = 0;
+
+	memset(counts, 0, sizeof *counts * TALLY_STEPS);
+	if (!take_number(rest, &came))
+		return false;
+	for (; came; came--) {
+		if (!take_number(rest, &gap) || !take_number(rest, &count) || gap >= TALLY_STEPS || (step += gap) >= TALLY_STEPS)
+			return false;
+		counts[step] = count;
+	}
+	return true;
+}
+
+/* Numbers of a row: those of its distributions follow when the row is there. */
+static bool take_numbers(const struct tally_info *info, struct text *rest, uint64_t *ret_numbers, uint64_t (*ret_steps)[TALLY_STEPS])
+{
+	for (unsigned i = 0; i < info->numbers; i++) {
+		bool is_spread = info->rules[i] == TALLY_SPREAD;
+
+		if (is_spread)
+			ret_numbers[i] = TALLY_NONE;
+		if (is_spread ? !take_steps(rest, ret_steps[i]) : !take_number(rest, &ret_numbers[i]))
+			return false;
+	}
+	return true;
+}
+
+static void add_steps(struct tally *tally, size_t row, uint64_t (*steps)[TALLY_STEPS])
+{
+	const struct tally_info *info = tally_info(tally);
+
+	for (unsigned i = 0; i < info->numbers; i++)
+		for (unsigned step = 0; info->rules[i] == TALLY_SPREAD && step < TALLY_STEPS; step++)
+			if (steps[i][step])
+				tally_add_steps(tally, row, i, step, steps[i][step]);
 }
 
 /* Adds what stands there; false: it is damaged. */
 static bool take_tally(struct tally *tally, struct text bytes)
 {
 	const struct tally_info *info = tally_info(tally);
-	uint64_t count, number, numbers[TALLY_NUMBERS_MAX];
+	uint64_t count, number, numbers[TALLY_NUMBERS_MAX], steps[TALLY_NUMBERS_MAX][TALLY_STEPS];
 	struct text parts[TALLY_PARTS_MAX];
 
 	if (!take_number(&bytes, &count))
@@ -118,10 +179,9 @@ static bool take_tally(struct tally *tally, struct text bytes)
 			parts[j] = (struct text){ bytes.start, (size_t)number };
 			bytes = (struct text){ bytes.start + number, bytes.length - (size_t)number };
 		}
-		for (unsigned j = 0; j < info->numbers; j++)
-			if (!take_number(&bytes, &numbers[j]))
-				return false;
-		tally_add(tally, parts, numbers);
+		if (!take_numbers(info, &bytes, numbers, steps))
+			return false;
+		add_steps(tally, tally_add(tally, parts, numbers), steps);
 	}
 	return !bytes.length;
 }
@@ -411,11 +471,8 @@ static int read_all(struct database *database, struct report_run *into, struct p
 
 static void add_tally(struct tally *to, const struct tally *from)
 {
-	for (size_t i = 0; i < tally_count(from); i++) {
-		struct tally_row row = tally_row(from, i);
-
-		tally_add(to, row.parts, row.numbers);
-	}
+	for (size_t i = 0; i < tally_count(from); i++)
+		tally_add_row(to, from, i);
 }
 
 static void add_run(struct report_run *to, const struct report_run *from)

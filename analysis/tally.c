@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "analysis/spread.h"
+
 enum { FIRST_SLOTS = 256, BLOCK = 64 * 1024 };
 
 struct row {
@@ -26,8 +28,18 @@ struct tally {
 	uint32_t *slots;		/* index of the row + 1; 0: free */
 	size_t slot_count;		/* a power of two */
 	struct block *blocks;
+	struct spreads *spreads;	/* info->numbers for each row; NULL: no number is a distribution */
+	size_t limit;			/* of keys */
 	uint64_t others;
 };
+
+static bool has_spreads(const struct tally_info *info)
+{
+	for (unsigned i = 0; i < info->numbers; i++)
+		if (info->rules[i] == TALLY_SPREAD)
+			return true;
+	return false;
+}
 
 struct tally *tally_new(const struct tally_info *info)
 {
@@ -38,8 +50,10 @@ struct tally *tally_new(const struct tally_info *info)
 	tally->info = info;
 	tally->slot_count = FIRST_SLOTS;
 	tally->slots = calloc(tally->slot_count, sizeof *tally->slots);
-	if (!tally->slots) {
-		free(tally);
+	tally->limit = has_spreads(info) ? TALLY_SPREAD_KEYS_MAX : TALLY_KEYS_MAX;
+	tally->spreads = has_spreads(info) ? spreads_new() : NULL;
+	if (!tally->slots || (has_spreads(info) && !tally->spreads)) {
+		tally_free(tally);
 		return NULL;
 	}
 	return tally;
@@ -55,6 +69,7 @@ void tally_free(struct tally *tally)
 		tally->blocks = block->next;
 		free(block);
 	}
+	spreads_free(tally->spreads);
 	free(tally->slots);
 	free(tally->numbers);
 	free(tally->rows);
@@ -213,27 +228,80 @@ static uint64_t *row_of(struct tally *tally, const struct text *parts, bool is_l
 
 	if (index)
 		return numbers_of(tally, index - 1);
-	if (is_limited && tally->count >= TALLY_KEYS_MAX)
+	if (is_limited && tally->count >= tally->limit)
 		return NULL;
 	return new_row(tally, key, length, hash);
 }
 
-void tally_add(struct tally *tally, const struct text *parts, const uint64_t *numbers)
+static void add_number(struct tally *tally, size_t row, unsigned number, uint64_t added)
+{
+	uint64_t *sum = &numbers_of(tally, row)[number];
+
+	switch (tally->info->rules[number]) {
+	case TALLY_SUM:
+		*sum += added;
+		return;
+	case TALLY_LEAST:
+		*sum = added < *sum ? added : *sum;
+		return;
+	case TALLY_MOST:
+		*sum = added > *sum ? added : *sum;
+		return;
+	case TALLY_SPREAD:
+		if (added != TALLY_NONE)
+			tally_add_steps(tally, row, number, tally_step(added), 1);
+		return;
+	}
+}
+
+size_t tally_add(struct tally *tally, const struct text *parts, const uint64_t *numbers)
 {
 	static const struct text others[TALLY_PARTS_MAX] = { { TALLY_OTHERS, sizeof TALLY_OTHERS - 1 }, { "", 0 }, { "", 0 }, { "", 0 } };
 	uint64_t *sums = row_of(tally, parts, true);
+	size_t row;
 
 	if (!sums) {
 		tally->others++;
 		sums = row_of(tally, others, false);
 		if (!sums)
-			return;
+			return SIZE_MAX;
 	}
+	row = (size_t)(sums - tally->numbers) / tally->info->numbers;
+	for (unsigned i = 0; i < tally->info->numbers; i++)
+		add_number(tally, row, i, numbers[i]);
+	return row;
+}
+
+static size_t spread_of(const struct tally *tally, size_t row, unsigned number)
+{
+	return row * tally->info->numbers + number;
+}
+
+void tally_add_steps(struct tally *tally, size_t row, unsigned number, unsigned step, uint64_t count)
+{
+	if (row >= tally->count || number >= tally->info->numbers || tally->info->rules[number] != TALLY_SPREAD || step >= TALLY_STEPS)
+		return;
+	numbers_of(tally, row)[number] += count;
+	spreads_add(tally->spreads, spread_of(tally, row, number), step, count);
+}
+
+void tally_add_row(struct tally *tally, const struct tally *from, size_t index)
+{
+	struct tally_row row = tally_row(from, index);
+	uint64_t numbers[TALLY_NUMBERS_MAX], counts[TALLY_STEPS];
+	size_t at;
+
+	for (unsigned i = 0; i < tally->info->numbers; i++)
+		numbers[i] = tally->info->rules[i] == TALLY_SPREAD ? TALLY_NONE : row.numbers[i];
+	at = tally_add(tally, row.parts, numbers);
 	for (unsigned i = 0; i < tally->info->numbers; i++) {
-		if (tally->info->rules[i] == TALLY_SUM)
-			sums[i] += numbers[i];
-		else if ((tally->info->rules[i] == TALLY_LEAST) == (numbers[i] < sums[i]))
-			sums[i] = numbers[i];
+		if (tally->info->rules[i] != TALLY_SPREAD)
+			continue;
+		memset(counts, 0, sizeof counts);
+		tally_sum_steps(from, index, i, counts);
+		for (unsigned step = 0; step < TALLY_STEPS; step++)
+			if (counts[step])
+				tally_add_steps(tally, at, i, step, counts[step]);
 	}
 }
 
@@ -241,14 +309,14 @@ void tally_add_one(struct tally *tally, struct text key, const uint64_t *numbers
 {
 	struct text parts[] = { key, TEXT_NONE, TEXT_NONE, TEXT_NONE };
 
-	tally_add(tally, parts, numbers);
+	(void)tally_add(tally, parts, numbers);
 }
 
 void tally_add_two(struct tally *tally, struct text first, struct text second, const uint64_t *numbers)
 {
 	struct text parts[] = { first, second, TEXT_NONE, TEXT_NONE };
 
-	tally_add(tally, parts, numbers);
+	(void)tally_add(tally, parts, numbers);
 }
 
 /* ---- reading ---- */
@@ -272,13 +340,26 @@ struct tally_row tally_row(const struct tally *tally, size_t index)
 	return row;
 }
 
-const uint64_t *tally_find(const struct tally *tally, const struct text *parts)
+size_t tally_index(const struct tally *tally, const struct text *parts)
 {
 	char key[KEY_MAX];
 	uint32_t length = write_key(parts, tally->info->parts, key);
 	uint32_t index = tally->slots[find_slot(tally, key, length, hash_of(key, length))];
 
-	return index ? numbers_of(tally, index - 1) : NULL;
+	return index ? index - 1 : SIZE_MAX;
+}
+
+const uint64_t *tally_find(const struct tally *tally, const struct text *parts)
+{
+	size_t index = tally_index(tally, parts);
+
+	return index == SIZE_MAX ? NULL : numbers_of(tally, index);
+}
+
+void tally_sum_steps(const struct tally *tally, size_t row, unsigned number, uint64_t *counts)
+{
+	if (tally->spreads && number < tally->info->numbers)
+		spreads_sum(tally->spreads, spread_of(tally, row, number), counts);
 }
 
 uint64_t tally_others(const struct tally *tally)

@@ -2,13 +2,14 @@
  * tally.h - counting by keys: how often, how many bytes, how long, for each sender, hour, reason, whatever a report is about.
  *
  * A key is one or more texts; each has the same few numbers. Two tallies of the same kind add up to one, so a day's can
- * be kept in the store and added to others. Distributions (delays) are a tally of their own, whose last part of the key is
- * a step of tally_step().
+ * be kept in the store and added to others. Of a number by the rule TALLY_SPREAD it is kept how often each step of
+ * tally_step() came.
  *
  * Threads: one owner at a time.
  * Memory:  keys are copied in.
- * Limits:  TALLY_KEYS_MAX keys; what is beyond goes to the key whose first text is TALLY_OTHERS, and tally_others counts it.
- *          A text of a key is cut at TALLY_TEXT_MAX bytes.
+ * Limits:  TALLY_KEYS_MAX keys, of a tally with distributions TALLY_SPREAD_KEYS_MAX (spread.h says what they take); what is
+ *          beyond goes to the key whose first text is TALLY_OTHERS, and tally_others counts it. A text of a key is cut at
+ *          TALLY_TEXT_MAX bytes.
  * Errors:  without memory as beyond the limit.
  */
 #ifndef SMTPTRAIL_TALLY_H
@@ -22,9 +23,13 @@
 
 #define TALLY_OTHERS "(others)"
 
-enum { TALLY_KEYS_MAX = 200000, TALLY_TEXT_MAX = 256, TALLY_PARTS_MAX = 4, TALLY_NUMBERS_MAX = 8 };
+enum { TALLY_KEYS_MAX = 200000, TALLY_SPREAD_KEYS_MAX = 8192, TALLY_TEXT_MAX = 256, TALLY_PARTS_MAX = 4, TALLY_NUMBERS_MAX = 16 };
 
-enum tally_rule { TALLY_SUM, TALLY_LEAST, TALLY_MOST };	/* how two numbers of one key become one */
+/* How two numbers of one key become one. Of a distribution a duration is added, or TALLY_NONE, and the number of a row says
+ * how many came. */
+enum tally_rule { TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_SPREAD };
+
+#define TALLY_NONE UINT64_MAX
 
 struct tally_info {
 	const char *name;
@@ -39,8 +44,12 @@ struct tally *tally_new(const struct tally_info *info);	/* info is borrowed; NUL
 void tally_free(struct tally *tally);
 const struct tally_info *tally_info(const struct tally *tally);
 
-/* Adds to the numbers of a key, each by its rule. */
-void tally_add(struct tally *tally, const struct text *parts, const uint64_t *numbers);
+/* Adds to the numbers of a key, each by its rule. Gives the index of its row; SIZE_MAX: no memory. */
+size_t tally_add(struct tally *tally, const struct text *parts, const uint64_t *numbers);
+/* Adds to a distribution of a row as many durations of a step. */
+void tally_add_steps(struct tally *tally, size_t row, unsigned number, unsigned step, uint64_t count);
+/* Adds a row of another tally of the same kind. */
+void tally_add_row(struct tally *tally, const struct tally *from, size_t row);
 /* The same with one text, and with two. */
 void tally_add_one(struct tally *tally, struct text key, const uint64_t *numbers);
 void tally_add_two(struct tally *tally, struct text first, struct text second, const uint64_t *numbers);
@@ -55,6 +64,10 @@ size_t tally_count(const struct tally *tally);
 struct tally_row tally_row(const struct tally *tally, size_t index);
 /* The numbers of a key; NULL: it never came. */
 const uint64_t *tally_find(const struct tally *tally, const struct text *parts);
+/* The index of a key's row; SIZE_MAX: it never came. */
+size_t tally_index(const struct tally *tally, const struct text *parts);
+/* Adds the counts of all steps of a distribution, TALLY_STEPS of them. */
+void tally_sum_steps(const struct tally *tally, size_t row, unsigned number, uint64_t *counts);
 /* How often a key was beyond the limit. */
 uint64_t tally_others(const struct tally *tally);
 

@@ -1,7 +1,8 @@
-/* verb_fields.c - smtptrail fields: the tables of stages and fields, of facts, and of what a query may ask for. */
+/* verb_fields.c - smtptrail fields: the tables of stages and fields, of facts, and of what a query may ask for; saved queries. */
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/config.h"
 #include "analysis/format.h"
 #include "analysis/query.h"
 #include "analysis/reply.h"
@@ -85,6 +86,28 @@ static int print_replies(void)
 	return EXIT_FOUND;
 }
 
+/* Of the configuration: what an @NAME in a query stands for. */
+static int print_saved(const char *file)
+{
+	struct config config;
+	struct problem problem = { "" };
+	size_t count;
+
+	if (config_read(&config, file, &problem) != 0) {
+		fprintf(stderr, "smtptrail fields: %s\n", problem.text);
+		return EXIT_USAGE;
+	}
+	count = config.queries.count;
+	for (size_t i = 0; i < count; i += CONFIG_QUERY_ITEMS) {
+		char **query = config.queries.items + i;
+		bool is_described = query[CONFIG_QUERY_DESCRIPTION][0] != '\0';
+
+		printf("@%-17s %s\n", query[CONFIG_QUERY_NAME], query[is_described ? CONFIG_QUERY_DESCRIPTION : CONFIG_QUERY_MATCH]);
+	}
+	config_done(&config);
+	return count ? EXIT_FOUND : EXIT_NOTHING;
+}
+
 static int run_fields(int argc, char **argv)
 {
 	extern const struct verb verb_fields;
@@ -97,8 +120,13 @@ static int run_fields(int argc, char **argv)
 		return print_formats();
 	if (argc == 2 && strcmp(argv[1], "--replies") == 0)
 		return print_replies();
+	if (argc == 2 && strcmp(argv[1], "--saved") == 0)
+		return print_saved(NULL);
+	if (argc == 4 && strcmp(argv[1], "--saved") == 0 && strcmp(argv[2], "--config") == 0)
+		return print_saved(argv[3]);
 	if (argc > 1)
-		return verb_usage_error(&verb_fields, "takes --transaction, --query, --formats or --replies alone, got '%s'", argv[1]);
+		return verb_usage_error(&verb_fields, "takes --transaction, --query, --saved, --formats or --replies alone, got '%s'",
+					argv[1]);
 	printf("# Stages and fields of a record (schema %d)\n\n", RECORD_SCHEMA);
 	printf("Absent means not known; empty means known to be empty. Times are RFC 3339 UTC with microseconds,\n"
 	       "durations microseconds (`_us`), sizes bytes, flags `yes` or `no`; a list is `a, b, \"c, d\"`.\n\n");
@@ -117,11 +145,12 @@ static int run_fields(int argc, char **argv)
 const struct verb verb_fields = {
 	.name = "fields",
 	.summary = "print the table of stages and fields",
-	.arguments = "[--transaction | --query | --formats | --replies]",
+	.arguments = "[--transaction | --query | --saved [--config FILE] | --formats | --replies]",
 	.help = "The table is Markdown, made from the schema that both programs are built with.\n\n"
 		"options:\n"
 		"  --transaction    what a transaction can tell: columns of the store, members of JSON and CSV\n"
 		"  --query          the fields that a query may ask for, as lines\n"
+		"  --saved          the saved queries of the configuration, and what each is; --config FILE: of that one\n"
 		"  --formats        the formats of logs: where each lies, how to get it, what it tells and lacks (smtptrail-formats(5))\n"
 		"  --replies        what a reply means at its stage of a dialogue\n\n"
 		"example:\n  smtptrail fields | grep '`dsn`'\n",

@@ -249,6 +249,8 @@ static int report(const struct options *options)
 		rows.since_us = runs.from_us - (runs.until_us - runs.from_us);
 	if (!runs.before && !runs.page)
 		rows.run = runs.now;
+	if (runs.now && !runs.page)
+		rows.facts = report_run_facts(runs.now);
 	rows.moments = (runs.now ? report_run_moments(runs.now) : 0) | (runs.page ? (unsigned)PAGE_MOMENTS : 0);
 	if (runs.now && (runs.before || !options->compares) && (runs.page || !options->ask.html))
 		status = ask_read(&options->ask, &rows);

@@ -34,6 +34,8 @@ struct reader {
 	int error;
 	char *text;		/* the file, terminated */
 	unsigned *given_at;	/* for each option its line; 0: not given */
+	const cfg_t *section;	/* the last section with a title that had an option, and which of them: libconfuse does not mind */
+	unsigned given_within;	/* a bit for each */
 };
 
 /* libconfuse's scanner lives in global variables, and its callbacks carry nothing of ours. */
@@ -129,6 +131,7 @@ struct scan {
 	unsigned depth;		/* of braces */
 	unsigned section_line;	/* where the last section begins; 0: none */
 	struct text word;	/* the last word or string; none after a sign */
+	struct text earlier;	/* the one before it */
 	bool adds;		/* behind the + of += */
 };
 
@@ -170,8 +173,36 @@ static int scan_string(struct scan *scan)
 				    "'${' in a string: the environment is not read; allowed: the value itself, or '...' for these signs");
 		scan->at += *scan->at == '\\';
 	}
+	scan->earlier = scan->word;
 	scan->word = (struct text){ start, (size_t)(scan->at - start) };
 	scan->at++;
+	return 0;
+}
+
+/* The option that the section is of which begins here, where it is one that has a title; NULL: none. */
+static const struct conf_option *titled_option(const struct scan *scan, struct text name)
+{
+	for (const struct conf_option *option = scan->reader->options; scan->depth == 0 && option->name; option++)
+		if (option->type == CONF_SECTIONS && text_is(name, option->name))
+			return option;
+	return NULL;
+}
+
+/* A title is a name that people type: one that no shell or query would take apart. */
+static int scan_title(struct scan *scan, const struct conf_option *option)
+{
+	struct text title = scan->word;
+	size_t plain = 0;
+
+	while (plain < title.length && title.start[plain] &&
+	       strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", title.start[plain]))
+		plain++;
+	if (title.length == 0 || plain < title.length || title.length > CONF_TITLE_MAX)
+		return fail(scan->reader, scan->line, "%s '%.*s%s' is no name; allowed: 1 to %d letters, digits, _, - and .",
+			    option->name, (int)(title.length > 60 ? 60 : title.length), title.start,
+			    title.length > 60 ? "..." : "", CONF_TITLE_MAX);
+	if (!scan->reader->given_at[option - scan->reader->options])
+		scan->reader->given_at[option - scan->reader->options] = scan->line;
 	return 0;
 }
 
@@ -203,7 +234,13 @@ static int scan_sign(struct scan *scan)
 		return fail(scan->reader, scan->line, "include() is not known; allowed: all options in one file");
 	if (strchr("()*", sign) || (sign == '+' && scan->at[1] != '='))
 		return fail(scan->reader, scan->line, "'%c' outside quotes; %s", sign, FORM);
-	if (sign == '=' || (sign == '{' && scan->word.length))
+	const struct conf_option *titled = sign == '{' && scan->earlier.start ? titled_option(scan, scan->earlier) : NULL;
+
+	if (titled)
+		error = scan_title(scan, titled);
+	else if ((titled = titled_option(scan, scan->word)) != NULL)
+		error = fail(scan->reader, scan->line, "%s has no name; allowed: %s \"NAME\" { ... }", titled->name, titled->name);
+	else if (sign == '=' || (sign == '{' && scan->word.length))
 		error = scan_given(scan);
 	if (sign == '{' && scan->depth == 0)
 		scan->section_line = scan->word.length ? scan->line : 0;
@@ -213,7 +250,7 @@ static int scan_sign(struct scan *scan)
 	else if (sign == '}' && scan->depth)
 		scan->depth--;
 	if (sign != '+')
-		scan->word = TEXT_NONE;
+		scan->word = scan->earlier = TEXT_NONE;
 	scan->at++;
 	return error;
 }
@@ -223,6 +260,7 @@ static int scan_word(struct scan *scan)
 	const char *start = scan->at;
 	size_t length = strcspn(start, " #\"'\t\n\r={}()+,*");
 
+	scan->earlier = scan->word;
 	scan->word = (struct text){ start, length };
 	for (const char *byte = start; byte < start + length; byte++)
 		if ((unsigned char)*byte < ' ' || *byte == 0x7f)
@@ -324,12 +362,22 @@ static void fail_unknown(struct reader *reader, unsigned line, const char *name)
 		fail(reader, line, "unknown option '%.60s'; allowed: the options of the manual page", name);
 }
 
-static bool is_section(const struct reader *reader, const char *name)
+static const struct conf_option *find_option(const struct reader *reader, const char *name)
 {
 	for (const struct conf_option *option = reader->options; option->name; option++)
-		if (option->type == CONF_PAIRS && strcmp(option->name, name) == 0)
-			return true;
-	return false;
+		if (strcmp(option->name, name) == 0)
+			return option;
+	return NULL;
+}
+
+static void fail_unknown_within(struct reader *reader, const cfg_t *cfg, const char *name)
+{
+	const struct conf_option *section = find_option(reader, cfg->name);
+	char allowed[256] = "";
+
+	for (size_t i = 0, used = 0; section && section->within[i] && used < sizeof allowed; i++)
+		used += (size_t)snprintf(allowed + used, sizeof allowed - used, i ? ", %s" : "%s", section->within[i]);
+	fail(reader, (unsigned)cfg->line, "unknown option '%.60s' of %s '%s'; allowed: %s", name, cfg->name, cfg->title, allowed);
 }
 
 __attribute__((format(printf, 2, 0)))
@@ -344,11 +392,18 @@ static void on_error(cfg_t *cfg, const char *format, va_list arguments)
 	size_t length = strlen(words);
 
 	if (strncmp(words, unknown, sizeof unknown - 1) == 0 && words[length - 1] == '\'') {
+		const struct conf_option *section = find_option(reader, cfg->name);
+
 		/* libconfuse complains of a free name too, before it takes it. */
-		if (is_section(reader, cfg->name))
+		if (section && section->type == CONF_PAIRS)
 			return;
 		words[length - 1] = '\0';
-		fail_unknown(reader, line, words + sizeof unknown - 1);
+		if (cfg->title)
+			fail_unknown_within(reader, cfg, words + sizeof unknown - 1);
+		else
+			fail_unknown(reader, line, words + sizeof unknown - 1);
+	} else if (strncmp(words, "found duplicate title", 21) == 0) {
+		fail(reader, line, "a second section of the same name%s; allowed: each name once", words + 21);
 	} else {
 		fail(reader, line, "%s; %s", words, FORM);
 	}
@@ -373,15 +428,59 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 	return reader->error != 0;
 }
 
+/* An option in a section that has a title. */
+static int on_value_within(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
+{
+	struct reader *reader = library_reader;
+	const struct conf_option *section = find_option(reader, cfg->name);
+	struct problem problem = { "" };
+	unsigned bit = 1;
+
+	for (size_t i = 0; section->within[i] && strcmp(section->within[i], opt->name) != 0; i++)
+		bit <<= 1;
+	if (reader->section == cfg && reader->given_within & bit)
+		fail(reader, (unsigned)cfg->line, "%s is given again in %s '%s'; allowed: once", opt->name, cfg->name, cfg->title);
+	else if (conf_value_check_within(section, cfg->title, opt->name, value, &problem) != 0)
+		fail(reader, (unsigned)cfg->line, "%s", problem.text);
+	reader->given_within = reader->section == cfg ? reader->given_within | bit : bit;
+	reader->section = cfg;
+	*(const char **)result = value;
+	return reader->error != 0;
+}
+
 static cfg_opt_t no_options[] = { CFG_END() };
 
-static cfg_opt_t known_option(const struct conf_option *option)
+/* within: room for the options of a section, which libconfuse copies. */
+static cfg_opt_t known_option(const struct conf_option *option, cfg_opt_t within[CONF_WITHIN_MAX + 1])
 {
 	cfg_opt_t scalar = CFG_STR_CB(option->name, NULL, CFGF_NODEFAULT, on_value);
 	cfg_opt_t list = CFG_STR_LIST_CB(option->name, NULL, CFGF_NODEFAULT, on_value);
-	cfg_opt_t section = CFG_SEC(option->name, no_options, CFGF_KEYSTRVAL);
+	cfg_opt_t rows = CFG_SEC(option->name, no_options, CFGF_KEYSTRVAL);
+	cfg_opt_t sections = CFG_SEC(option->name, within, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+	size_t count = 0;
 
-	return option->type == CONF_LIST ? list : option->type == CONF_PAIRS ? section : scalar;
+	if (option->type != CONF_SECTIONS)
+		return option->type == CONF_LIST ? list : option->type == CONF_PAIRS ? rows : scalar;
+	for (; option->within[count]; count++) {
+		cfg_opt_t one = CFG_STR_CB(option->within[count], NULL, CFGF_NODEFAULT, on_value_within);
+
+		within[count] = one;
+	}
+	within[count] = (cfg_opt_t)CFG_END();
+	return sections;
+}
+
+static void read_titled_section(struct reader *reader, const struct conf_option *option, cfg_t *section)
+{
+	const char *texts[CONF_WITHIN_MAX];
+
+	for (size_t i = 0; option->within[i]; i++)
+		texts[i] = cfg_getstr(section, option->within[i]);
+	if (!texts[0])
+		fail(reader, (unsigned)section->line, "%s '%s' ends without %s; allowed: %s = TEXT in it", option->name,
+		     cfg_title(section), option->within[0], option->within[0]);
+	else if (conf_value_add_section(option, reader->values, cfg_title(section), texts) != 0)
+		reader->error = -ENOMEM;
 }
 
 /* The rows of a section, whose names are free. */
@@ -411,9 +510,14 @@ static int parse_locked(struct reader *reader, cfg_opt_t *known)
 	library_reader = reader;
 	if (cfg_parse_buf(cfg, reader->text) != CFG_SUCCESS)
 		fail(reader, (unsigned)cfg->line, "not understood; %s", FORM);
-	for (size_t i = 0; reader->options[i].name; i++)
-		if (reader->options[i].type == CONF_PAIRS && reader->given_at[i])
-			read_section(reader, i, cfg_getsec(cfg, reader->options[i].name));
+	for (size_t i = 0; reader->options[i].name && !reader->error; i++) {
+		const struct conf_option *option = &reader->options[i];
+
+		if (option->type == CONF_PAIRS && reader->given_at[i])
+			read_section(reader, i, cfg_getsec(cfg, option->name));
+		for (unsigned j = 0; option->type == CONF_SECTIONS && j < cfg_size(cfg, option->name) && !reader->error; j++)
+			read_titled_section(reader, option, cfg_getnsec(cfg, option->name, j));
+	}
 	library_reader = NULL;
 	cfg_free(cfg);
 	return reader->error;
@@ -422,12 +526,13 @@ static int parse_locked(struct reader *reader, cfg_opt_t *known)
 static int parse(struct reader *reader)
 {
 	size_t count = count_options(reader->options);
-	cfg_opt_t *known = calloc(count + 1, sizeof *known);
+	/* Behind them the options of their sections. */
+	cfg_opt_t *known = calloc(count + 1 + count * (CONF_WITHIN_MAX + 1), sizeof *known);
 
 	if (!known)
 		return reader->error = -ENOMEM;
 	for (size_t i = 0; i < count; i++)
-		known[i] = known_option(&reader->options[i]);
+		known[i] = known_option(&reader->options[i], known + count + 1 + i * (CONF_WITHIN_MAX + 1));
 	known[count] = (cfg_opt_t)CFG_END();
 	pthread_mutex_lock(&library_lock);
 	int error = parse_locked(reader, known);

@@ -3,7 +3,8 @@
  *
  * An option is one row: name, type, default, limits, meaning, and where its value goes. The
  * file's form is libconfuse's: name = value, lists in { }, comments with #; each option stands once,
- * += adds to a list's default, there is no include, and the environment is not read. The sample file in
+ * += adds to a list's default, sections with a title may stand several times, there is no include, and the environment is
+ * not read. The sample file in
  * conf/ and the manual page's list are printed from the same rows.
  *
  * Threads: any, into a struct that no one else has yet (libconfuse itself is behind a lock).
@@ -31,6 +32,8 @@ enum conf_type {
 	CONF_CHOICE,		/* int: place in choices, from 0 */
 	CONF_LIST,		/* struct conf_list of strings */
 	CONF_PAIRS,		/* the same: a name, its value, the next name ...; a section of rows NAME = VALUE */
+	/* The same: a title, the values of its options (empty: not given), the next title ...; NAME "TITLE" { OPTION = VALUE }. */
+	CONF_SECTIONS,
 };
 
 struct conf_list {
@@ -41,18 +44,22 @@ struct conf_list {
 struct conf_option {
 	const char *name;
 	enum conf_type type;
-	const char *initial;	/* the default, as it would be written in the file (lists: a, b) */
-	uint64_t minimum;	/* limits of the value; of a list: its number of items; both 0: none */
+	const char *initial;	/* the default, as it would be written in the file (lists: a, b); of CONF_SECTIONS an example */
+	uint64_t minimum;	/* limits of the value; of a list: its number of items; of CONF_SECTIONS: of sections; both 0: none */
 	uint64_t maximum;
 	const char *choices;	/* CONF_CHOICE, and the items allowed in a CONF_LIST: words separated by blanks; else NULL */
 	const char *section;	/* a heading in the sample file, for the first option of a group; else NULL */
 	const char *meaning;	/* a sentence or two; wrapped when printed */
 	bool can_reload;
 	size_t offset;		/* where the value goes in the struct of values */
-	/* Checks the form of a text, of each item, or of each value of a pair: 0, or -EINVAL and "'TEXT' is ...; allowed: ..."; NULL: none. */
+	/* Checks the form of a text, of each item, of each value of a pair, or of a section's first option: 0, or -EINVAL and
+	 * "'TEXT' is ...; allowed: ..."; NULL: none. */
 	int (*check)(const char *text, struct problem *problem);
 	size_t given_offset;	/* where a bool becomes true when the file names the option; 0: nowhere */
+	const char *const *within;	/* CONF_SECTIONS: its options, the first of them required, CONF_WITHIN_MAX at most; ends with NULL */
 };
+
+enum { CONF_WITHIN_MAX = 4, CONF_TITLE_MAX = 40 };
 
 /* The file that was asked for; else the usual one where it exists; else NULL. */
 const char *conf_find(const char *asked, const char *usual);

@@ -15,6 +15,12 @@ static bool next_word(const char **rest, struct text *ret_word)
 	return ret_word->length > 0;
 }
 
+/* What stands between an option's name and its value. */
+static const char *sign_of(const struct conf_option *option)
+{
+	return option->type == CONF_PAIRS || option->type == CONF_SECTIONS ? "" : "= ";
+}
+
 static void print_wrapped(const char *text, FILE *out)
 {
 	size_t column = 0;
@@ -40,7 +46,9 @@ static bool is_quoted(enum conf_type type)
 /* The default as it stands in a file. */
 static void print_initial(const struct conf_option *option, FILE *out)
 {
-	if (conf_value_is_list(option))
+	if (option->type == CONF_SECTIONS)
+		fputs(option->initial, out);
+	else if (conf_value_is_list(option))
 		fprintf(out, option->initial[0] ? "{ %s }" : "{%s}", option->initial);
 	else
 		fprintf(out, is_quoted(option->type) ? "\"%s\"" : "%s", option->initial);
@@ -53,7 +61,8 @@ void conf_print_sample(const struct conf_option *options, FILE *out)
 	fprintf(out,
 		"# Every option, with its default. Take the # away from a line to change it.\n"
 		"# The form is NAME = VALUE, a list is { VALUE, VALUE }, and += adds to a list's default. A value that\n"
-		"# holds blanks or signs stands in \"quotes\", with \\\" and \\\\ for these two. Each option may stand once.\n"
+		"# holds blanks or signs stands in \"quotes\", with \\\" and \\\\ for these two. Each option may stand once,\n"
+		"# but for sections NAME \"TITLE\" { ... }, each title once.\n"
 		"# Sizes are 64K, 4M, 1G; durations 500ms, 2s, 15min, 2h, 7d. The environment is not read, and there is\n"
 		"# no include. \"(reload)\" marks what a running program takes over when it is told to reload.\n");
 	for (; options->name; options++) {
@@ -63,7 +72,7 @@ void conf_print_sample(const struct conf_option *options, FILE *out)
 		print_wrapped(options->meaning, out);
 		conf_value_allowed(options, allowed);
 		fprintf(out, "# Allowed: %s.%s\n", allowed, options->can_reload ? " (reload)" : "");
-		fprintf(out, options->type == CONF_PAIRS ? "#%s " : "#%s = ", options->name);
+		fprintf(out, "#%s %s", options->name, sign_of(options));
 		print_initial(options, out);
 		fputc('\n', out);
 	}
@@ -94,7 +103,7 @@ static void print_manual_option(const struct conf_option *option, FILE *out)
 		(void)fclose(memory);
 	}
 	conf_value_allowed(option, allowed);
-	fprintf(out, ".TP\n\\fB%s\\fR %s", option->name, option->type == CONF_PAIRS ? "" : "= ");
+	fprintf(out, ".TP\n\\fB%s\\fR %s", option->name, sign_of(option));
 	print_plain(initial, out);
 	fputc('\n', out);
 	/* Nothing that begins a line may look like a request. */

@@ -136,6 +136,7 @@ static const char *kind_of(const struct conf_option *option)
 	case CONF_CHOICE: return "one of";
 	case CONF_LIST: return option->choices ? "a list of" : "a list";
 	case CONF_PAIRS: return "rows NAME = VALUE";
+	case CONF_SECTIONS: return option->name;
 	}
 	return "";
 }
@@ -179,6 +180,24 @@ static void print_choices(const char *choices, FILE *out)
 	}
 }
 
+/* How many items of the list are one row of it. */
+static size_t row_items(const struct conf_option *option)
+{
+	size_t count = option->type == CONF_PAIRS ? 2 : 1;
+
+	for (size_t i = 0; option->type == CONF_SECTIONS && option->within[i]; i++)
+		count++;
+	return count;
+}
+
+static void print_within(const struct conf_option *option, FILE *out)
+{
+	fputs(" \"NAME\" {", out);
+	for (size_t i = 0; option->within[i]; i++)
+		fprintf(out, " %s = TEXT", option->within[i]);
+	fputs(" }", out);
+}
+
 static void print_allowed(const struct conf_option *option, FILE *out)
 {
 	fputs(kind_of(option), out);
@@ -191,6 +210,7 @@ static void print_allowed(const struct conf_option *option, FILE *out)
 	case CONF_NUMBER:
 	case CONF_SIZE:
 	case CONF_DURATION: print_range(option, out); break;
+	case CONF_SECTIONS: print_within(option, out); /* fall through */
 	case CONF_PAIRS:
 		if (option->maximum)
 			fprintf(out, ", at most %" PRIu64, option->maximum);
@@ -332,9 +352,33 @@ int conf_value_add_pair(const struct conf_option *option, void *values, const ch
 	return error ? error : append(place_of(option, values), text);
 }
 
+int conf_value_check_within(const struct conf_option *option, const char *title, const char *name, const char *text,
+			    struct problem *problem)
+{
+	struct problem why;
+
+	if (text[0] == '\0')
+		problem_set(problem, "%s of %s '%s' is empty; allowed: a text", name, option->name, title);
+	else if (option->check && strcmp(name, option->within[0]) == 0 && option->check(text, &why) != 0)
+		problem_set(problem, "%s of %s '%s': %.400s", name, option->name, title, why.text);
+	else
+		return 0;
+	return -EINVAL;
+}
+
+int conf_value_add_section(const struct conf_option *option, void *values, const char *title, const char *const *texts)
+{
+	struct conf_list *list = place_of(option, values);
+	int error = append(list, title);
+
+	for (size_t i = 0; option->within[i] && !error; i++)
+		error = append(list, texts[i] ? texts[i] : "");
+	return error;
+}
+
 bool conf_value_is_list(const struct conf_option *option)
 {
-	return option->type == CONF_LIST || option->type == CONF_PAIRS;
+	return option->type == CONF_LIST || option->type == CONF_PAIRS || option->type == CONF_SECTIONS;
 }
 
 int conf_value_set(const struct conf_option *option, void *values, const char *text, struct problem *problem)
@@ -348,7 +392,8 @@ int conf_value_set(const struct conf_option *option, void *values, const char *t
 	case CONF_BOOL: return set_bool(option, values, text, problem);
 	case CONF_CHOICE: return set_choice(option, values, text, problem);
 	case CONF_LIST: return add_item(option, values, text, problem);
-	case CONF_PAIRS: break;
+	case CONF_PAIRS:
+	case CONF_SECTIONS: break;
 	}
 	return -EINVAL;
 }
@@ -365,7 +410,7 @@ static int add_items(const struct conf_option *option, void *values, char *items
 
 int conf_value_set_initial(const struct conf_option *option, void *values, struct problem *problem)
 {
-	if (option->type == CONF_PAIRS)
+	if (option->type == CONF_PAIRS || option->type == CONF_SECTIONS)
 		return 0;
 	if (option->type != CONF_LIST)
 		return conf_value_set(option, values, option->initial, problem);
@@ -401,12 +446,12 @@ int conf_value_check_count(const struct conf_option *option, const void *values,
 
 	if (!conf_value_is_list(option))
 		return 0;
-	count = option->type == CONF_PAIRS ? list->count / 2 : list->count;
+	count = list->count / row_items(option);
 	if (count >= option->minimum && (option->maximum == 0 || count <= option->maximum))
 		return 0;
 	conf_value_allowed(option, allowed);
-	problem_set(problem, "%s has %zu %s; allowed: %s", option->name, count, option->type == CONF_PAIRS ? "rows" : "items",
-		    allowed);
+	problem_set(problem, "%s has %zu %s; allowed: %s", option->name, count,
+		    option->type == CONF_PAIRS ? "rows" : option->type == CONF_SECTIONS ? "sections" : "items", allowed);
 	return -EINVAL;
 }
 
@@ -460,7 +505,8 @@ void conf_value_print(const struct conf_option *option, const void *values, FILE
 		fprintf(out, "%.*s", TEXT_ARGS(word));
 		break;
 	}
-	case CONF_LIST: print_list(place, out); break;
+	case CONF_LIST:
+	case CONF_SECTIONS: print_list(place, out); break;
 	case CONF_PAIRS: print_pairs(place, out); break;
 	}
 }
@@ -488,7 +534,8 @@ bool conf_value_equal(const struct conf_option *option, const void *a, const voi
 	case CONF_BOOL: return *(const bool *)one == *(const bool *)other;
 	case CONF_CHOICE: return *(const int *)one == *(const int *)other;
 	case CONF_LIST:
-	case CONF_PAIRS: return lists_equal(one, other);
+	case CONF_PAIRS:
+	case CONF_SECTIONS: return lists_equal(one, other);
 	}
 	return false;
 }

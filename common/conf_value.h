@@ -15,6 +15,11 @@
 int conf_value_set(const struct conf_option *option, void *values, const char *text, struct problem *problem);
 int conf_value_add_pair(const struct conf_option *option, void *values, const char *name, const char *text,
 			struct problem *problem);
+/* Whether the text may be the value of the option's section, whose own option is named; -EINVAL. */
+int conf_value_check_within(const struct conf_option *option, const char *title, const char *name, const char *text,
+			    struct problem *problem);
+/* As conf_value_check_within has passed them, in the order of option->within; NULL: not given. */
+int conf_value_add_section(const struct conf_option *option, void *values, const char *title, const char *const *texts);
 /* Whether it is a struct conf_list. */
 bool conf_value_is_list(const struct conf_option *option);
 /* Sets the default, where there is none yet or it was cleared. */

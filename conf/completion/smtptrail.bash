@@ -3,6 +3,7 @@ _smtptrail() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]}
 
 	COMPREPLY=()
+	[ "$before" != @ ] || word=@$word
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W "--help --version $(smtptrail --help 2> /dev/null |
 			sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')" -- "$word")
@@ -30,6 +31,10 @@ _smtptrail() {
 	*:-*)
 		mapfile -t COMPREPLY < <(compgen -W "--help $(smtptrail "$verb" --help 2> /dev/null |
 			grep -oE -- '(^| |\[|;)--[a-z][a-z-]*' | tr -d '[; ' | sort -u)" -- "$word") ;;
+	*:@*)
+		mapfile -t COMPREPLY < <(compgen -W "$(smtptrail fields --saved 2> /dev/null | sed 's/ .*//')" -- "$word")
+		# Where bash breaks words at @, what replaces the rest has none.
+		[[ $COMP_WORDBREAKS != *@* ]] || COMPREPLY=("${COMPREPLY[@]#@}") ;;
 	report:* | audit:*)
 		mapfile -t COMPREPLY < <(compgen -W "$(smtptrail "$verb" --list 2> /dev/null | sed -n 's/^\([a-z]*\)  .*/\1/p')" -- "$word"
 			compgen -f -- "$word") ;;

@@ -19,6 +19,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_queue \
 	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_route \
+	tests/fuzz/fuzz_sections \
 	tests/fuzz/fuzz_show \
 	tests/fuzz/fuzz_spf \
 	tests/fuzz/fuzz_status
@@ -64,6 +65,9 @@ tests_fuzz_fuzz_query_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c $(FUZZ_COMMON)
 tests_fuzz_fuzz_record_LDADD = $(COMMON_LIBS)
 tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_fuzz_sections_SOURCES = tests/fuzz/fuzz_sections.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_sections_LDADD = libanalysis.a $(COMMON_LIBS) $(ANALYSIS_LIBS)
+tests_fuzz_fuzz_sections_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_fuzz_show_SOURCES = tests/fuzz/fuzz_show.c $(FUZZ_COMMON)
 tests_fuzz_fuzz_show_LDADD = libanalysis.a $(COMMON_LIBS) $(ANALYSIS_LIBS)
 tests_fuzz_fuzz_show_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)

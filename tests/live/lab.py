@@ -29,7 +29,7 @@ import time
 from ports import free_ports
 
 SKIPPED = 77			# exit status of a test whose server is missing
-WAIT_SECONDS = 30		# for anything that normally takes far less than one
+WAIT_SECONDS = 120		# for anything that normally takes far less than one: a machine may be very busy
 STREAM_KEY = "{smtptrail:0}:records"
 CURSOR_PATTERN = "{smtptrail:0}:cursor:*"
 HOST_NAME = "mx.lab.test"

@@ -6,7 +6,7 @@ import struct
 
 from lab import SASL_PASSWORD, SASL_USER, LabError
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 60
 
 
 class Message:

@@ -41,7 +41,7 @@ def main():
         lab.start_redis()
         wait_until("all is shipped", lambda: lab.status()["backlog_records"] == 0, 60)
         records = len(lab.records())
-        status = lab.end("milter", seconds=4 * WAIT_SECONDS)
+        status = lab.end("milter", seconds=WAIT_SECONDS)
         with open(report, encoding="utf-8", errors="replace") as file:
             text = file.read()
         if status != 0:

@@ -25,7 +25,7 @@ BURST = int(os.environ.get("WATCH_BURST", "1000000"))
 RATE = int(os.environ.get("WATCH_RATE", "50000"))
 STREAM = "{smtptrail:0}:records"
 EPOCH = 1 << 40
-PATIENCE = 20
+PATIENCE = 60
 STARTED = []        # what ends them all, the last first; also where a test is broken off
 
 

@@ -22,7 +22,10 @@ struct values {
 	struct conf_list words;
 	struct conf_list fruits;
 	struct conf_list ties;
+	struct conf_list dishes;
 };
+
+static const char *const of_a_dish[] = { "with", "note", NULL };
 
 static int check_no_x(const char *text, struct problem *problem)
 {
@@ -45,6 +48,8 @@ static const struct conf_option options[] = {
 	{ "words", CONF_LIST, "one, two", 0, 3, NULL, NULL, "Some words.", true, AT(words), NULL },
 	{ "fruits", CONF_LIST, "", 0, 0, "apple pear", NULL, "Some fruits.", true, AT(fruits), NULL },
 	{ "ties", CONF_PAIRS, "", 0, 2, NULL, NULL, "Some ties.", true, AT(ties), check_no_x },
+	{ "dish", CONF_SECTIONS, "\"soup\" { with = \"salt\" }", 0, 3, NULL, NULL, "A dish.", true, AT(dishes), check_no_x,
+	  .within = of_a_dish },
 	{ 0 },
 };
 
@@ -88,6 +93,8 @@ static void show(const struct values *values, char ret_text[256])
 		used += snprintf(ret_text + used, 256 - (size_t)used, ";%s", values->fruits.items[i]);
 	for (size_t i = 0; i < values->ties.count; i++)
 		used += snprintf(ret_text + used, 256 - (size_t)used, i % 2 ? "=%s" : ";%s", values->ties.items[i]);
+	for (size_t i = 0; i < values->dishes.count; i++)
+		used += snprintf(ret_text + used, 256 - (size_t)used, i % 3 ? ",%s" : ";%s", values->dishes.items[i]);
 }
 
 #define DEFAULTS "anna||5|660|65536|2000000|0|1|one,two,"
@@ -133,6 +140,10 @@ static const struct {
 	{ "ties {}", DEFAULTS },
 	{ "ties { a = b\n\"c d\" = 'e f' }", DEFAULTS ";a=b;c d=e f" },
 	{ "ties {\n  m1/out = m1.test.de/2 # why\n}\nflag = yes", "anna||5|660|65536|2000000|1|1|one,two,;m1/out=m1.test.de/2" },
+	{ "dish soup { with = salt }", DEFAULTS ";soup,salt," },
+	{ "dish \"soup\" { with = salt note = 'n x' }\ndish pie.2 {\n\tnote = \"b\" # why\n\twith = 'a b'\n}\nflag = yes",
+	  "anna||5|660|65536|2000000|1|1|one,two,;soup,salt,n x;pie.2,a b,b" },
+	{ "name = dish dish name { with = words } words = { a }", "dish||5|660|65536|2000000|0|1|a,;name,words," },
 	{ "name = bert number = 7", "bert||7|660|65536|2000000|0|1|one,two," },
 };
 
@@ -197,6 +208,24 @@ static const struct {
 	{ "ties = { a }", "1: missing opening brace for section 'ties'; " FORM },
 	{ "ties { a = { b } }", "1: unexpected token '{'; " FORM },
 	{ "\nties { a = b\n", "2: a section is not closed; allowed: NAME { NAME = VALUE ... }" },
+	{ "\ndish { with = a }", "2: dish has no name; allowed: dish \"NAME\" { ... }" },
+	{ "dish = { a }", "1: dish has no name; allowed: dish \"NAME\" { ... }" },
+	{ "dish = a", "1: dish has no name; allowed: dish \"NAME\" { ... }" },
+	{ "dish '' { with = a }", "1: dish '' is no name; allowed: 1 to 40 letters, digits, _, - and ." },
+	{ "dish \"a b\" { with = a }", "1: dish 'a b' is no name; allowed: 1 to 40 letters, digits, _, - and ." },
+	{ "dish soup a { with = a }", "1: missing opening brace for section 'dish'; " FORM },
+	{ "dish soup { with = a }\n\ndish \"soup\" { with = b }", "3: a second section of the same name 'soup'; allowed: each name once" },
+	{ "dish soup {\n\tnote = a\n}", "3: dish 'soup' ends without with; allowed: with = TEXT in it" },
+	{ "dish soup {\n\twith = a\n\twith = b }", "3: with is given again in dish 'soup'; allowed: once" },
+	{ "dish soup {\n\twith = '' }", "2: with of dish 'soup' is empty; allowed: a text" },
+	{ "dish soup {\n\tnote = x with = x }", "2: with of dish 'soup': 'x' has an x; allowed: other letters" },
+	{ "dish soup {\n\twiht = a }", "2: unknown option 'wiht' of dish 'soup'; allowed: with, note" },
+	{ "dish soup { with = { a } }", "1: unexpected token '{'; " FORM },
+	{ "dish soup { with += a }", "1: attempt to append to non-list option 'with'; " FORM },
+	{ "\ndish soup { with = a\n", "2: a section is not closed; allowed: NAME { NAME = VALUE ... }" },
+	{ "dishes { a = b }", "1: unknown option 'dishes'; did you mean dish?" },
+	{ "dish a { with = a } dish b { with = a } dish c { with = a } dish d { with = a }",
+	  "1: dish has 4 sections; allowed: dish \"NAME\" { with = TEXT note = TEXT }, at most 3" },
 	{ "words = { a", "1: premature end of file; " FORM },
 	{ "words = { a b }", "1: unexpected token 'b'; " FORM },
 	{ "name = { a }", "1: unexpected token '{'; " FORM },
@@ -354,6 +383,8 @@ TEST(the_sample_file_names_each_option_with_its_default_and_limits)
 	CHECK(strstr(text, "\n#path = \"\"\n") != NULL);
 	CHECK(strstr(text, "\n#mode = 0660\n") != NULL);
 	CHECK(strstr(text, "\n# Allowed: rows NAME = VALUE, at most 2. (reload)\n#ties {}\n") != NULL);
+	CHECK(strstr(text, "\n# Allowed: dish \"NAME\" { with = TEXT note = TEXT }, at most 3. (reload)\n"
+			   "#dish \"soup\" { with = \"salt\" }\n") != NULL);
 	free(text);
 }
 

@@ -216,7 +216,7 @@ static const struct {
 	{ "subject:/abc/x", "query, column 9: behind a regular expression only i is allowed" },
 	{ "subject:\"abc", "query, column 9: a quote is not closed" },
 	{ "\"\"", NULL },
-	{ "@nobody", "query, column 1: no saved query '@nobody' in the configuration" },
+	{ "@nobody", "query, column 1: no saved query '@nobody' in the configuration; smtptrail fields --saved lists them" },
 	{ "@loop", NULL },
 	{ "@open", NULL },
 	{ "((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))", NULL },

@@ -102,6 +102,56 @@ TEST(a_step_holds_the_duration_and_percentiles_are_of_steps)
 	CHECK_NUMBER(tally_percentile(counts, 0.5), 0);
 }
 
+static const struct tally_info spread = { "spread", 1, 3, { TALLY_SUM, TALLY_SPREAD, TALLY_SPREAD } };
+
+TEST(a_distribution_counts_steps_and_another_tallys_are_added)
+{
+	struct tally *day = tally_new(&spread), *all = tally_new(&spread);
+	uint64_t counts[TALLY_STEPS] = { 0 };
+
+	/* Of a duration that is not known nothing is counted. */
+	for (uint64_t i = 1; i <= 1000; i++)
+		(void)tally_add(day, &TEXT_LITERAL("a"), (uint64_t[]){ 1, i * 10000, i % 2 ? TALLY_NONE : 5 });
+	(void)tally_add(day, &TEXT_LITERAL("b"), (uint64_t[]){ 1, UINT64_C(1) << 62, TALLY_NONE });
+	for (unsigned round = 0; round < 2; round++)
+		for (size_t row = 0; row < tally_count(day); row++)
+			tally_add_row(all, day, row);
+	const uint64_t *numbers = tally_row(all, 0).numbers;
+
+	CHECK(numbers[0] == 2000 && numbers[1] == 2000 && numbers[2] == 1000);
+	tally_sum_steps(all, 0, 1, counts);
+	CHECK(tally_percentile(counts, 0.9) >= 9000000 && tally_percentile(counts, 0.9) <= 9450000);
+	CHECK_NUMBER(counts[tally_step(10000)], 2);
+	memset(counts, 0, sizeof counts);
+	tally_sum_steps(all, 0, 2, counts);
+	CHECK_NUMBER(counts[0], 1000);
+	memset(counts, 0, sizeof counts);
+	tally_sum_steps(all, 1, 1, counts);
+	CHECK_NUMBER(counts[TALLY_STEPS - 1], 2);
+	tally_sum_steps(all, 1, 2, counts);
+	CHECK_NUMBER(counts[0], 0);
+	tally_free(day);
+	tally_free(all);
+}
+
+TEST(of_more_distributions_than_are_kept_the_others_are_one)
+{
+	struct tally *tally = tally_new(&spread);
+	uint64_t counts[TALLY_STEPS] = { 0 };
+	char name[40];
+
+	for (unsigned i = 0; i < TALLY_SPREAD_KEYS_MAX + 10; i++) {
+		int length = snprintf(name, sizeof name, "%u", i);
+
+		(void)tally_add(tally, &(struct text){ name, (size_t)length }, (uint64_t[]){ 1, 1000, TALLY_NONE });
+	}
+	CHECK_NUMBER(tally_count(tally), TALLY_SPREAD_KEYS_MAX + 1);
+	CHECK_NUMBER(tally_others(tally), 10);
+	tally_sum_steps(tally, tally_index(tally, &TEXT_LITERAL(TALLY_OTHERS)), 1, counts);
+	CHECK_NUMBER(counts[0], 10);
+	tally_free(tally);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct unit_test tests[] = {
@@ -110,6 +160,8 @@ int main(int argc, char **argv)
 		UNIT_TEST(beyond_the_limit_nothing_is_lost_but_its_name),
 		UNIT_TEST(a_long_key_is_cut_and_any_byte_may_be_in_it),
 		UNIT_TEST(a_step_holds_the_duration_and_percentiles_are_of_steps),
+		UNIT_TEST(a_distribution_counts_steps_and_another_tallys_are_added),
+		UNIT_TEST(of_more_distributions_than_are_kept_the_others_are_one),
 		{ NULL, NULL },
 	};
 
