@@ -16,7 +16,7 @@ enum { QUEUE_SLACK_US = 60 * 1000000 };
 static struct clue clue_of(struct correlate *correlate, struct text host, struct text syslog_name, uint64_t time_us,
 			   struct evidence evidence)
 {
-	struct clue clue = { .correlate = correlate, .time_us = time_us, .evidence = evidence };
+	struct clue clue = { .correlate = correlate, .time_us = time_us, .evidence = evidence, .at = no_places };
 	char manager[ORIGIN_PROCESS_MAX];
 
 	if (!syslog_name.length)
