@@ -235,11 +235,10 @@ static void writer_done(struct writer *writer)
 
 static uint64_t string_number(struct writer *writer, struct text text)
 {
-	const uint64_t *number = tally_find(writer->strings, &text);
-	uint64_t next = tally_count(writer->strings);
+	uint64_t next = tally_count(writer->strings), number;
 
-	if (number)
-		return *number;
+	if (tally_find(writer->strings, &text, &number))
+		return number;
 	tally_add_one(writer->strings, text, &next);
 	(void)fputs(next ? "," : "", writer->strings_out);
 	put_string(writer->strings_out, text);
