@@ -101,6 +101,9 @@ const struct conf_option config_options[] = {
 	{ "own_domains", CONF_LIST, "", 0, 1000, NULL, "Answers",
 	  "Our own domains, with all below them: mail that comes from outside with one of them in From: and fails DMARC is"
 	  " forged, or of a sender that we do not know of.", false, AT(own_domains), NULL },
+	{ "recipient_delimiter", CONF_TEXT, "+", 0, 8, NULL, NULL,
+	  "Signs that begin a tag of an address, as Postfix' option of that name: joe+shop@example.com is joe@example.com, whom"
+	  " smtptrail store forget then finds too. Empty: there are no tags.", false, AT(recipient_delimiter), NULL },
 	{ "query", CONF_SECTIONS, "\"late\" { match = \"fate:delivered delay:>1h\" description = \"took its time\" }",
 	  0, QUERIES_MAX, NULL, NULL,
 	  "A saved query: @NAME in a query stands for what its match says. The description may be missing; smtptrail fields --saved"

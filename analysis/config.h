@@ -27,6 +27,7 @@ struct config {
 	char *stream_prefix;
 	uint64_t partitions;
 	struct conf_list own_domains;
+	char *recipient_delimiter;
 	struct conf_list queries;	/* sections: a name, its query, its description */
 	struct conf_list hosts;		/* pairs, for hosts_new */
 	char *store;

@@ -102,6 +102,7 @@ int correlate_new(struct correlate **ret_correlate, const struct correlate_optio
 	correlate->options = *options;
 	correlate->sink = *sink;
 	correlate->keeps_facts = wants_facts(options, sink);
+	correlate->sweep_pause_us = options->silence_us / SWEEPS_A_SILENCE;
 	fact_choose(correlate);
 	/* Without randomness hashes are only easier to guess. */
 	if (getrandom(&correlate->seed, sizeof correlate->seed, GRND_NONBLOCK) < 0)
@@ -148,35 +149,48 @@ static void count(struct clue *clue, const struct kind *kind)
 		return;
 	else if (clue->origin->role == ROLE_STATISTICS)
 		counts->anvil++;
-	else if (text_is(clue_text(clue, NAME_SEVERITY), "warning"))
+	else if (text_equal(event_text(clue->event, NAME_SEVERITY), TEXT_LITERAL("warning")))
 		counts->warning++;
 	else
 		counts->other++;
 }
 
-/* Where each field of the event is. */
-static void index_fields(struct clue *clue)
-{
-	memset(clue->at, 0, sizeof clue->at);
-	/* Of a name that comes twice the first counts. */
-	for (unsigned i = clue->event->field_count; i-- > 0;) {
-		enum event_name name = event_name_id(clue->event->fields[i].name);
+const uint8_t no_places[NAME_OTHER + 1];
 
-		if (name != NAME_OTHER)
-			clue->at[name] = (uint8_t)(i + 1);
+static void learn_places(struct places *places, const struct event *event)
+{
+	places->count = event->field_count;
+	places->has_lists = false;
+	memset(places->at, 0, sizeof places->at);
+	/* Of a name that comes twice the first counts. Names that are not looked at share the last place. */
+	for (unsigned i = event->field_count; i-- > 0;) {
+		enum event_name name = event_name_id(event->fields[i].name);
+
+		places->names[i] = event->fields[i].name;
+		places->has_lists |= name == NAME_TO_MORE || (name == NAME_TO && places->at[name]);
+		places->at[name] = (uint8_t)(i + 1);
 	}
 }
 
-void correlate_keep_limits(struct correlate *correlate, const struct host *host)
+/* Where each field of the event is. */
+static const struct places *places_of(struct correlate *correlate, enum event_kind kind, const struct event *event)
 {
-	if (pool_used(correlate->pool) > correlate->options.memory_bytes)
-		open_limit(correlate);
-	uint64_t pause_us = correlate->options.silence_us / SWEEPS_A_SILENCE;
+	struct places *places = &correlate->places[((unsigned)kind * 3 + event->field_count) % PLACES];
+	const struct event_field *field = event->fields;
+	unsigned i = 0;
 
-	if (host->now_us > correlate->swept_us + pause_us || host->now_us + pause_us < correlate->swept_us) {
-		correlate->swept_us = host->now_us;
-		open_sweep(correlate);
-	}
+	if (places->count == event->field_count)
+		while (i < event->field_count && places->names[i] == field[i].name)
+			i++;
+	if (places->count != i || i != event->field_count)
+		learn_places(places, event);
+	return places;
+}
+
+void correlate_sweep(struct correlate *correlate, const struct host *host)
+{
+	correlate->swept_us = host->now_us;
+	open_sweep(correlate);
 }
 
 void correlate_event(struct correlate *correlate, const struct event *event, uint16_t source)
@@ -194,13 +208,17 @@ void correlate_event(struct correlate *correlate, const struct event *event, uin
 	clue.origin = origin_find(correlate->origins, event->frame.host, event->frame.process);
 	clue.host = clue.origin->host;
 	clue.time_us = event->frame.has_time && event->frame.time_us > 0 ? (uint64_t)event->frame.time_us : clue.host->now_us;
-	clue.evidence = (struct evidence){ .source = source, .major = event->line };
-	clue.is_counted = false;
-	index_fields(&clue);
 	open_advance(correlate, clue.host, clue.time_us);
 	count(&clue, kind);
-	if (kind->follow)
+	if (kind->follow) {
+		const struct places *places = places_of(correlate, id, event);
+
+		clue.evidence = (struct evidence){ .source = source, .major = event->line };
+		clue.is_counted = false;
+		clue.at = places->at;
+		clue.has_lists = places->has_lists;
 		kind->follow(&clue);
+	}
 	correlate_keep_limits(correlate, clue.host);
 }
 

@@ -7,18 +7,20 @@
 #include "analysis/reason.h"
 #include "analysis/remote_id.h"
 
+#define WORD(text) { text, sizeof text - 1 }
 static const struct {
-	const char *status;
+	struct text status;
 	enum fate fate;
 } statuses[] = {
-	{ "sent", FATE_DELIVERED }, { "deferred", FATE_DEFERRED }, { "bounced", FATE_BOUNCED }, { "expired", FATE_EXPIRED },
-	{ "force-expired", FATE_EXPIRED }, { "quarantined", FATE_QUARANTINED }, { "discarded", FATE_DISCARDED },
-	{ "filtered", FATE_FILTERED }, { "held", FATE_HELD },
+	{ WORD("sent"), FATE_DELIVERED }, { WORD("deferred"), FATE_DEFERRED }, { WORD("bounced"), FATE_BOUNCED }, { WORD("expired"), FATE_EXPIRED },
+	{ WORD("force-expired"), FATE_EXPIRED }, { WORD("quarantined"), FATE_QUARANTINED }, { WORD("discarded"), FATE_DISCARDED },
+	{ WORD("filtered"), FATE_FILTERED }, { WORD("held"), FATE_HELD },
 	/* Of a message as a whole, while its client was there. */
-	{ "rejected", FATE_REJECTED }, { "aborted", FATE_ABORTED },
+	{ WORD("rejected"), FATE_REJECTED }, { WORD("aborted"), FATE_ABORTED },
 	/* Probes of an address: nothing was delivered. */
-	{ "deliverable", FATE_UNKNOWN }, { "undeliverable", FATE_UNKNOWN }, { "undeliverable-but-not-cached", FATE_UNKNOWN },
+	{ WORD("deliverable"), FATE_UNKNOWN }, { WORD("undeliverable"), FATE_UNKNOWN }, { WORD("undeliverable-but-not-cached"), FATE_UNKNOWN },
 };
+#undef WORD
 
 static const struct fact_row attempt_rows[] = {
 	{ NAME_STATUS, FACT_ATTEMPT_STATUS }, { NAME_RELAY_NAME, FACT_ATTEMPT_RELAY_NAME },
@@ -46,7 +48,7 @@ static enum fate fate_of(const struct clue *clue)
 	struct text status = clue_text(clue, NAME_STATUS);
 
 	for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
-		if (text_is(status, statuses[i].status))
+		if (text_equal(status, statuses[i].status))
 			return statuses[i].fate == FATE_DELIVERED && clue->origin->role == ROLE_DISCARD ? FATE_DISCARDED :
 			       statuses[i].fate;
 	return FATE_UNKNOWN;
@@ -69,6 +71,7 @@ static struct text relay_of(const struct clue *clue)
 	return (struct text){ name.start, (size_t)(end - name.start) };
 }
 
+/* Of a failure: where it is shown. */
 static void read_reply(const struct clue *clue, struct delivery *delivery)
 {
 	struct text dsn = clue_text(clue, NAME_DSN);
@@ -82,15 +85,24 @@ static void read_reply(const struct clue *clue, struct delivery *delivery)
 
 static struct delivery read_delivery(const struct clue *clue)
 {
-	struct delivery delivery = { .fate = fate_of(clue), .relay = relay_of(clue) };
+	bool is_shown = clue->correlate->keeps_facts;
+	struct delivery delivery = { .fate = fate_of(clue) };
 
+	if (is_shown)
+		delivery.relay = relay_of(clue);
 	if (delivery.fate != FATE_DELIVERED) {
-		read_reply(clue, &delivery);
+		if (is_shown)
+			read_reply(clue, &delivery);
 		return delivery;
 	}
 	delivery.forward_id = forward_id(clue_text(clue, NAME_REPLY));
 	if (!delivery.forward_id.start)
 		delivery.remote_id = remote_id(clue_text(clue, NAME_REPLY));
+	if (delivery.remote_id.start) {
+		const struct queue_name name = queue_name_of(delivery.remote_id);
+
+		link_expect(clue->correlate, &name);
+	}
 	return delivery;
 }
 

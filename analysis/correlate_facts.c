@@ -42,16 +42,10 @@ void fact_choose(struct correlate *correlate)
 		correlate->options.keeps_reasons = false;
 }
 
-bool fact_begin(struct clue *clue, struct facts *facts, enum join_key key)
+void fact_rest_on(struct clue *clue, struct facts *facts, enum join_key key)
 {
 	struct correlate *correlate = clue->correlate;
 
-	if (!clue->is_counted) {
-		clue->is_counted = true;
-		correlate->counts.joined[key]++;
-	}
-	if (!correlate->keeps_facts)
-		return false;
 	if (correlate->keeps_evidence) {
 		clue->evidence.key = (uint8_t)key;
 		facts_rest_on(facts, correlate->pool, &clue->evidence);
@@ -59,7 +53,6 @@ bool fact_begin(struct clue *clue, struct facts *facts, enum join_key key)
 		/* Facts have to rest on something. */
 		facts_rest_on(facts, correlate->pool, &(struct evidence){ .source = 0 });
 	}
-	return true;
 }
 
 uint64_t fact_number(struct text text)

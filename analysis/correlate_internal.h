@@ -49,13 +49,14 @@ struct open_message {
 	struct instance *instance;	/* NULL: not known */
 	struct open_recipient *last_recipient;
 	struct check *last_check;
+	bool is_in_ids;			/* in that table */
 
 	/* From here on plain values, which correlate_store.c keeps as they are. */
 	struct queue_name name;
 	uint64_t name_hash;		/* 0: it has no queue identifier */
 	uint64_t size;
 	uint64_t removed_us;
-	uint64_t id_hash;		/* of the Message-ID, in the table of those; 0: not known */
+	uint64_t id_hash;		/* of the Message-ID; 0: not known */
 	uint64_t from;			/* of a refused one: hash of its sender */
 	uint64_t front_hash;		/* of the client and port that the proxy before the queue told; 0: none */
 	uint64_t waits_hash;		/* of a record's: it waits for the log's lines, in that table; 0: it does not */
@@ -81,6 +82,14 @@ struct open_message {
 	bool has_eom, has_verdict;	/* of its records */
 };
 
+/* What one process of a host serves, or what else the log names sessions by. */
+struct process {
+	uint64_t hash;
+	struct open_session *oldest, *newest;	/* as they came into memory */
+	unsigned running;		/* that have not ended */
+	bool lacks_begin;		/* of one the begin was not seen when it came */
+};
+
 /* Commands of a dialogue whose replies have not come. */
 enum { PENDING_MAX = 32 };
 
@@ -90,9 +99,11 @@ struct open_session {
 	struct open_message *last_message;
 	struct open_message *refused;	/* of the log: where refusals without a queue identifier go, until the next message */
 	struct host *mta_host;		/* of records: what the MTA calls itself; NULL: not known */
+	struct process *process;	/* NULL: not known */
+	struct open_session *older, *newer;	/* of its process */
 
 	/* From here on plain values, which correlate_store.c keeps as they are. */
-	uint64_t process_hash;		/* 0: not in that table */
+	uint64_t process_hash;		/* 0: not known */
 	uint64_t milter_hash;
 	uint64_t client_hash, port_hash;	/* in the table of clients */
 	uint64_t client;		/* hash of the client's address; 0: not known */
@@ -135,6 +146,26 @@ struct open_login {
 
 /* Of more than these the oldest are not waited for. */
 enum { OPEN_LOGINS_MAX = 4096 };
+
+/* Where names are in events whose fields come in one order: lines of a kind have few of them. */
+struct places {
+	unsigned count;
+	const char *names[EVENT_FIELDS_MAX];	/* of the fields */
+	bool has_lists;				/* several recipients, or lists of them */
+	uint8_t at[NAME_OTHER + 1];		/* for each name: its field's index + 1; 0: absent */
+};
+
+/* Of a clue that is no event. */
+extern const uint8_t no_places[NAME_OTHER + 1];
+
+enum { PLACES = 128 };
+
+/* Hashes of an IPv6 address: as it was written, and as it is. */
+struct known_client {
+	uint64_t written, client;
+};
+
+enum { KNOWN_CLIENTS = 256 };
 
 /* A time of which the milter says itself that records are missing. */
 struct record_gap {
@@ -180,7 +211,9 @@ struct correlate {
 	struct origins *origins;
 	bool keeps_facts, keeps_evidence, keeps_checks;
 	struct fact_set facts;		/* that are kept: those that are asked for, and those that the join asks for itself */
-	uint64_t swept_us;		/* when silence was last looked for */
+	uint64_t swept_us;		/* when silence was last looked for, */
+	uint64_t sweep_pause_us;	/* and how often it is */
+	struct places places[PLACES];
 
 	struct open_list open;		/* what is under way, from the oldest on */
 	size_t open_sessions, open_messages;
@@ -189,15 +222,18 @@ struct correlate {
 	struct open_login *first_login, *last_login;
 	size_t open_logins;
 	struct open_table keys;		/* sessions and messages by their keys, which are digests of their own */
+	transaction_key last_key;	/* where facts are not kept, keys are numbers */
 	struct open_table messages;	/* by host and queue identifier */
-	struct open_table processes;	/* sessions of the log, by host and pid */
+	struct open_table processes;	/* of the log, by host and pid */
 	struct open_table milter;	/* sessions of the milter, by producer and name */
 	struct open_table clients;	/* sessions by the client's address */
 	struct open_table logins;	/* by the name of their session */
-	struct open_table ids;		/* messages by their Message-ID */
-	uint32_t formats;		/* a bit for each format that told of a message */
+	struct open_table ids;		/* messages by their Message-ID, */
+	bool finds_ids;			/* once two formats tell of messages */
+	uint32_t formats;		/* a bit for each of those */
 	struct open_table waiting;	/* messages of records, by queue identifier, until the log has it */
 	bool has_records, has_verdicts;
+	struct known_client known_clients[KNOWN_CLIENTS];
 	bool finds_clients;		/* sessions are in that table: there are records, or postscreen lets clients pass */
 	unsigned gap_count;
 	struct record_gap gaps[RECORD_GAPS_MAX];	/* the newest */
@@ -219,7 +255,8 @@ struct clue {
 	uint64_t time_us;
 	struct evidence evidence;
 	bool is_counted;		/* by the key that tied it */
-	uint8_t at[NAME_OTHER];		/* for each name: its field's index + 1; 0: absent */
+	bool has_lists;			/* it may name several recipients */
+	const uint8_t *at;		/* for each name: its field's index + 1; 0: absent */
 };
 
 static inline bool clue_has(const struct clue *clue, enum event_name name)
@@ -274,7 +311,20 @@ void message_resume(struct correlate *correlate, struct open_message *message);
 void session_resume(struct correlate *correlate, struct open_session *session);
 void open_touch(struct clue *clue, struct open_item *item);
 /* The clock of a host goes on; what is due leaves. */
-void open_advance(struct correlate *correlate, struct host *host, uint64_t time_us);
+void open_go_back(struct correlate *correlate, struct host *host, uint64_t time_us);
+void open_release(struct correlate *correlate, struct host *host);
+static inline void open_advance(struct correlate *correlate, struct host *host, uint64_t time_us)
+{
+	if (time_us >= host->now_us) {
+		host->now_us = time_us;
+		host->behind = 0;
+	} else {
+		open_go_back(correlate, host, time_us);
+	}
+	if (host->ending.first && host->ending.first->due_us <= host->now_us)
+		open_release(correlate, host);
+}
+
 void open_limit(struct correlate *correlate);
 void open_sweep(struct correlate *correlate);
 void open_finish(struct correlate *correlate);
@@ -292,8 +342,20 @@ void facts_copy(struct correlate *correlate, struct facts *into, const struct fa
 
 /* ---- correlate_facts.c: a clue's words as facts ---- */
 
+void fact_rest_on(struct clue *clue, struct facts *facts, enum join_key key);
 /* What is set from now on in these facts rests on the clue, which was tied by key. False: facts are not kept. */
-bool fact_begin(struct clue *clue, struct facts *facts, enum join_key key);
+static inline bool fact_begin(struct clue *clue, struct facts *facts, enum join_key key)
+{
+	if (!clue->is_counted) {
+		clue->is_counted = true;
+		clue->correlate->counts.joined[key]++;
+	}
+	if (!clue->correlate->keeps_facts)
+		return false;
+	fact_rest_on(clue, facts, key);
+	return true;
+}
+
 /* By the fact's type; an absent value sets nothing. */
 void fact_put(struct clue *clue, struct facts *facts, enum fact fact, struct text value);
 void fact_put_number(struct clue *clue, struct facts *facts, enum fact fact, uint64_t number);
@@ -333,7 +395,17 @@ struct open_session *session_called(struct clue *clue, struct text name);
 struct open_session *session_of_one(struct clue *clue, struct text name);
 /* What names the session in its host's log: the log's own name of it, else the process. */
 struct text session_name(const struct clue *clue);
-uint64_t client_hash(const struct correlate *correlate, struct text address);
+uint64_t client_hash(struct correlate *correlate, struct text address);
+/* It is one of that process, or no more. */
+void session_enter_process(struct correlate *correlate, struct open_session *session, uint64_t hash);
+void session_leave_process(struct correlate *correlate, struct open_session *session);
+static inline void session_set_ended(struct open_session *session, bool has_ended)
+{
+	if (session->process && session->has_ended != has_ended)
+		session->process->running += has_ended ? -1u : 1u;
+	session->has_ended = has_ended;
+}
+
 /* Its end is known by the dialogue: the next of that name is another. */
 void transcript_over(struct clue *clue, struct open_session *session);
 /* Before it is shown: what follows from all that is known. */
@@ -363,6 +435,7 @@ void message_received(struct clue *clue, struct open_message *message);
 void message_put_origin(struct clue *clue, struct open_message *message, const struct open_session *session, enum join_key key);
 /* Some logs leave the brackets away. */
 uint64_t message_id_hash(const struct correlate *correlate, struct text id);
+void message_enter_ids(struct correlate *correlate, struct open_message *message);
 void message_know_id(struct correlate *correlate, struct open_message *message, uint64_t id_hash);
 /* Its session has ended: whether nothing more is to come of it. */
 bool message_ends_with_session(const struct open_message *message);
@@ -414,6 +487,8 @@ void recipients_give_up(struct clue *clue, struct open_message *message, enum fa
 
 /* ---- correlate_links.c: what one message has to do with another ---- */
 
+/* Soon it is asked whether somebody waits for a message of that name, or who else does. */
+void link_expect(const struct correlate *correlate, const struct queue_name *name);
 /* The next hop has it under this identifier. */
 void link_queued_as(struct clue *clue, struct open_message *message, struct open_recipient *recipient, struct text id);
 /* An alias sends it on under this one. */
@@ -432,6 +507,8 @@ void link_take_over(struct correlate *correlate, struct open_message *into, stru
 void link_leave(struct correlate *correlate, struct open_message *child);
 void link_enter_front(struct correlate *correlate, struct open_message *behind);
 struct link_note *link_note_at(struct correlate *correlate, unsigned place);
+/* A format tells of messages. */
+void link_know_format(struct correlate *correlate, unsigned format);
 /* Its Message-ID and sender are known: the same mail in the log of another system, where one alone fits. A hint. */
 void link_by_message_id(struct clue *clue, struct open_message *message);
 /* Its name and Message-ID are known: whoever waits for it. */
@@ -504,8 +581,16 @@ void login_passed(struct clue *clue, struct open_session *session);
 
 /* ---- correlate.c ---- */
 
+void correlate_sweep(struct correlate *correlate, const struct host *host);
 /* After each line and record: what is too old or too much leaves. */
-void correlate_keep_limits(struct correlate *correlate, const struct host *host);
+static inline void correlate_keep_limits(struct correlate *correlate, const struct host *host)
+{
+	if (pool_used(correlate->pool) > correlate->options.memory_bytes)
+		open_limit(correlate);
+	/* Further away, in either direction. */
+	if (host->now_us - correlate->swept_us + correlate->sweep_pause_us > 2 * correlate->sweep_pause_us)
+		correlate_sweep(correlate, host);
+}
 
 /* ---- what is done for each kind of line ---- */
 

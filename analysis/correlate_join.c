@@ -206,6 +206,16 @@ static void move_slot(struct open_table *table, uint64_t *into_hash, uint64_t *f
 	*from_hash = 0;
 }
 
+static void move_process(struct correlate *correlate, struct open_session *into, struct open_session *from)
+{
+	uint64_t hash = from->process_hash;
+
+	if (!hash || into->process_hash)
+		return;
+	session_leave_process(correlate, from);
+	session_enter_process(correlate, into, hash);
+}
+
 static void merge_session_flags(struct open_session *into, const struct open_session *from)
 {
 	if (!into->client)
@@ -227,7 +237,7 @@ static void merge_session_flags(struct open_session *into, const struct open_ses
 	into->has_logged_in |= from->has_logged_in;
 	into->lacks_records |= from->lacks_records;
 	into->has_begin |= from->has_begin;
-	into->has_ended |= from->has_ended;
+	session_set_ended(into, into->has_ended || from->has_ended);
 	into->is_closed |= from->is_closed;
 	into->has_fault |= from->has_fault;
 	into->is_cut_in_data |= from->is_cut_in_data;
@@ -250,7 +260,7 @@ static void merge_sessions(struct correlate *correlate, struct open_session *int
 	if (from->session.end_us > into->session.end_us)
 		into->session.end_us = from->session.end_us;
 	merge_session_flags(into, from);
-	move_slot(&correlate->processes, &into->process_hash, &from->process_hash, into, from);
+	move_process(correlate, into, from);
 	move_slot(&correlate->milter, &into->milter_hash, &from->milter_hash, into, from);
 	take_host(&into->session.facts, &from->session.facts, FACT_SESSION_HOST);
 	facts_add_missing(correlate, &into->session.facts, &from->session.facts);
@@ -608,7 +618,8 @@ struct open_session *join_by_port(struct clue *clue, uint64_t client, uint32_t p
 
 void session_enter_clients(struct correlate *correlate, struct open_session *session)
 {
-	if (session->client && !session->client_hash &&
+	/* By its address alone it is looked for to show more of it. */
+	if (session->client && !session->client_hash && correlate->keeps_facts &&
 	    open_table_add(&correlate->clients, session->client, session) == 0)
 		session->client_hash = session->client;
 	if (session->client && session->client_port && !session->port_hash) {

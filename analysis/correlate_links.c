@@ -49,9 +49,14 @@ static struct link_parent parent_of(const struct correlate *correlate, const str
 {
 	struct link_parent parent = {
 		.key = message->message.key, .start_us = begin_of(correlate, message), .id_hash = message->id_hash,
-		.is_proxied = message->is_proxied, .origin = (uint8_t)origin_of(&message->message),
+		.is_proxied = message->is_proxied,
 	};
-	struct text id = facts_text(&message->message.facts, FACT_MESSAGE_QUEUE_ID);
+	struct text id = TEXT_NONE;
+
+	if (correlate->keeps_facts) {
+		parent.origin = (uint8_t)origin_of(&message->message);
+		id = facts_text(&message->message.facts, FACT_MESSAGE_QUEUE_ID);
+	}
 
 	/* The log told of it only when the proxy had it whole. */
 	if (message->is_proxied && message->message.session)
@@ -241,6 +246,11 @@ static uint64_t note_hash(const struct correlate *correlate, const struct queue_
 	return hash_numbers(correlate->seed + name->length, name->words[0], name->words[1]);
 }
 
+void link_expect(const struct correlate *correlate, const struct queue_name *name)
+{
+	open_table_prefetch(&correlate->notes, note_hash(correlate, name));
+}
+
 /* A place among the notes; NULL: no memory. */
 struct link_note *link_note_at(struct correlate *correlate, unsigned place)
 {
@@ -259,6 +269,9 @@ static struct link_note *new_note(struct correlate *correlate, const struct queu
 	correlate->note_turn = (correlate->note_turn + 1) % LINK_NOTES_MAX;
 	if (note->hash)
 		open_table_remove(&correlate->notes, note->hash, note);
+	/* The next that will go. */
+	if (correlate->note_ring[correlate->note_turn].hash)
+		open_table_prefetch(&correlate->notes, correlate->note_ring[correlate->note_turn].hash);
 	*note = (struct link_note){ .hash = 0 };
 	if (open_table_add(&correlate->notes, hash, note) != 0)
 		return NULL;
@@ -576,6 +589,25 @@ void correlate_forwarded(struct clue *clue)
 
 /* ---- the same Message-ID ---- */
 
+static void enter_ids(struct correlate *correlate, const struct open_list *list)
+{
+	for (struct open_item *item = list->first; item; item = item->next)
+		if (item->kind == OPEN_MESSAGE)
+			message_enter_ids(correlate, open_message_of(item));
+}
+
+void link_know_format(struct correlate *correlate, unsigned format)
+{
+	correlate->formats |= 1u << format;
+	/* With one format there is no other system, and nobody looks for a Message-ID. */
+	if (correlate->finds_ids || !(correlate->formats & (correlate->formats - 1)) || !correlate->keeps_facts)
+		return;
+	correlate->finds_ids = true;
+	enter_ids(correlate, &correlate->open);
+	for (unsigned i = 0; i < origin_host_count(correlate->origins); i++)
+		enter_ids(correlate, &origin_host_at(correlate->origins, i)->ending);
+}
+
 static bool is_other_system(const struct open_message *a, const struct open_message *b)
 {
 	struct text from_a = facts_text(&a->message.facts, FACT_MESSAGE_FROM), from_b = facts_text(&b->message.facts, FACT_MESSAGE_FROM);
@@ -592,8 +624,7 @@ void link_by_message_id(struct clue *clue, struct open_message *message)
 	struct open_message *other, *one = NULL;
 	struct link_parent parent;
 
-	/* With one format there is no other system. */
-	if (!message->id_hash || message->message.parent_key || !(correlate->formats & (correlate->formats - 1)))
+	if (!message->id_hash || message->message.parent_key || !correlate->finds_ids)
 		return;
 	for (size_t at = SIZE_MAX; (other = open_table_next(&correlate->ids, message->id_hash, &at));) {
 		if (other == message || !is_other_system(message, other))

@@ -118,9 +118,10 @@ static struct open_message *new_message(struct clue *clue, struct text queue_id,
 	message->by_log = true;
 	message->name = *name;
 	message->generation = generation + 1;
+	link_expect(clue->correlate, name);
 	message->instance = clue->origin->instance;
 	message->format = clue->event ? format_number(clue->event->format) : 0;
-	clue->correlate->formats |= 1u << message->format;
+	link_know_format(clue->correlate, message->format);
 	if (open_table_add(&clue->correlate->messages, hash, message) == 0)
 		message->name_hash = hash;
 	begin_facts(clue, message, queue_id);
@@ -234,10 +235,11 @@ static bool is_loopback(struct text address)
 void message_put_origin(struct clue *clue, struct open_message *message, const struct open_session *session, enum join_key key)
 {
 	struct facts *facts = &message->message.facts;
-	bool has_logged_in = facts_text(&session->session.facts, FACT_SESSION_AUTH_AUTHEN).start;
+	bool has_logged_in;
 
-	if (message->message.parent_kind != PARENT_NONE || facts_text(facts, FACT_MESSAGE_ORIGIN).start || !fact_begin(clue, facts, key))
+	if (!clue->correlate->keeps_facts || message->message.parent_kind != PARENT_NONE || facts_text(facts, FACT_MESSAGE_ORIGIN).start || !fact_begin(clue, facts, key))
 		return;
+	has_logged_in = facts_text(&session->session.facts, FACT_SESSION_AUTH_AUTHEN).start;
 	fact_put(clue, facts, FACT_MESSAGE_ORIGIN, has_logged_in ? TEXT_LITERAL("authenticated") :
 		 is_loopback(facts_text(&session->session.facts, FACT_SESSION_CLIENT_ADDR)) ? TEXT_LITERAL("local") : TEXT_LITERAL("inbound"));
 }
@@ -305,10 +307,18 @@ uint64_t message_id_hash(const struct correlate *correlate, struct text id)
 	return hash_text(correlate->seed, address_without_brackets(id));
 }
 
+void message_enter_ids(struct correlate *correlate, struct open_message *message)
+{
+	if (message->id_hash && !message->is_in_ids && correlate->finds_ids)
+		message->is_in_ids = open_table_add(&correlate->ids, message->id_hash, message) == 0;
+}
+
 void message_know_id(struct correlate *correlate, struct open_message *message, uint64_t id_hash)
 {
-	if (!message->id_hash && id_hash && open_table_add(&correlate->ids, id_hash, message) == 0)
-		message->id_hash = id_hash;
+	if (message->id_hash)
+		return;
+	message->id_hash = id_hash;
+	message_enter_ids(correlate, message);
 }
 
 /* The first of several counts: a message that was sent on has the same. */

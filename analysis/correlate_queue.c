@@ -13,7 +13,7 @@ enum { QUEUE_SLACK_US = 60 * 1000000 };
 
 static struct clue clue_of(struct correlate *correlate, struct text host, uint64_t time_us, struct evidence evidence)
 {
-	struct clue clue = { .correlate = correlate, .time_us = time_us, .evidence = evidence };
+	struct clue clue = { .correlate = correlate, .time_us = time_us, .evidence = evidence, .at = no_places };
 
 	clue.origin = origin_find(correlate->origins, host, TEXT_LITERAL("postfix/qmgr"));
 	clue.host = clue.origin->host;

@@ -125,6 +125,11 @@ struct open_recipient *recipient_given(struct clue *clue, struct open_message *m
 
 bool recipient_next(const struct clue *clue, struct recipient_walk *walk, struct text *ret_to)
 {
+	if (!clue->has_lists) {
+		*ret_to = walk->at ? TEXT_NONE : clue_text(clue, NAME_TO);
+		walk->at = 1;
+		return ret_to->start != NULL;
+	}
 	while (!walk->more.length && walk->at < clue->event->field_count) {
 		const struct event_field *field = &clue->event->fields[walk->at++];
 

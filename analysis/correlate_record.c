@@ -430,7 +430,7 @@ static struct evidence evidence_of(const struct input_record *record, uint16_t s
 
 void correlate_record(struct correlate *correlate, const struct input_record *record, uint16_t source)
 {
-	struct clue clue = { .correlate = correlate, .record = record, .evidence = evidence_of(record, source) };
+	struct clue clue = { .correlate = correlate, .record = record, .evidence = evidence_of(record, source), .at = no_places };
 	unsigned stage = record->stage ? record->stage->number : 0;
 
 	correlate->counts.records++;

@@ -10,33 +10,35 @@
 #include "analysis/remote_id.h"
 
 /* The words of access maps, header checks and milters. */
+#define WORD(text) { text, sizeof text - 1 }
 static const struct action {
-	const char *action;
+	struct text action;
 	enum fate fate;
 	const char *by;
 	bool is_whole;		/* of the message, whatever the stage */
 } actions[] = {
-	{ "reject", FATE_REJECTED, "mta", false }, { "milter-reject", FATE_REJECTED, "milter", false },
-	{ "milter-header-reject", FATE_REJECTED, "milter", true },
-	{ "rejected", FATE_REJECTED, "mta", false }, { "temporarily rejected", FATE_REJECTED, "mta", false },
-	{ "discarded", FATE_DISCARDED, "mta", true },
-	{ "discard", FATE_DISCARDED, "mta", true }, { "milter-discard", FATE_DISCARDED, "milter", true },
-	{ "milter-header-discard", FATE_DISCARDED, "milter", true },
-	{ "hold", FATE_HELD, "mta", true }, { "milter-hold", FATE_HELD, "milter", true },
-	{ "milter-header-hold", FATE_HELD, "milter", true },
-	{ "quarantine", FATE_HELD, "mta", true }, { "milter-quarantine", FATE_HELD, "milter", true },
+	{ WORD("reject"), FATE_REJECTED, "mta", false }, { WORD("milter-reject"), FATE_REJECTED, "milter", false },
+	{ WORD("milter-header-reject"), FATE_REJECTED, "milter", true },
+	{ WORD("rejected"), FATE_REJECTED, "mta", false }, { WORD("temporarily rejected"), FATE_REJECTED, "mta", false },
+	{ WORD("discarded"), FATE_DISCARDED, "mta", true },
+	{ WORD("discard"), FATE_DISCARDED, "mta", true }, { WORD("milter-discard"), FATE_DISCARDED, "milter", true },
+	{ WORD("milter-header-discard"), FATE_DISCARDED, "milter", true },
+	{ WORD("hold"), FATE_HELD, "mta", true }, { WORD("milter-hold"), FATE_HELD, "milter", true },
+	{ WORD("milter-header-hold"), FATE_HELD, "milter", true },
+	{ WORD("quarantine"), FATE_HELD, "mta", true }, { WORD("milter-quarantine"), FATE_HELD, "milter", true },
 };
 
 /* Of logs that tell no more than the kind of line: gateways and traces. */
 static const struct action *action_of_kind(enum event_kind kind)
 {
-	static const struct action rejected = { "reject", FATE_REJECTED, "mta", false }, discarded = { "discard", FATE_DISCARDED, "filter", false },
-				   put_aside = { "quarantine", FATE_QUARANTINED, "filter", false };
+	static const struct action rejected = { WORD("reject"), FATE_REJECTED, "mta", false }, discarded = { WORD("discard"), FATE_DISCARDED, "filter", false },
+				   put_aside = { WORD("quarantine"), FATE_QUARANTINED, "filter", false };
 
 	return kind == EVENT_REJECT ? &rejected : kind == EVENT_DISCARD ? &discarded : kind == EVENT_QUARANTINE ? &put_aside : NULL;
 }
 
-static const struct action proxy_rejects = { "proxy-reject", FATE_REJECTED, "proxy", true };
+static const struct action proxy_rejects = { WORD("proxy-reject"), FATE_REJECTED, "proxy", true };
+#undef WORD
 
 /* NULL: it changes no fate. */
 static const struct action *action_of(const struct clue *clue)
@@ -50,7 +52,7 @@ static const struct action *action_of(const struct clue *clue)
 		return action_of_kind(event_kind_id(clue->event->kind));
 
 	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
-		if (text_is(action, actions[i].action))
+		if (text_equal(action, actions[i].action))
 			return &actions[i];
 	return NULL;
 }
@@ -63,8 +65,8 @@ static bool is_whole(const struct clue *clue, const struct action *action)
 	/* A message that nobody of its recipients is named of. */
 	if (!clue_has(clue, NAME_ACTION) && !clue_has(clue, NAME_TO) && clue_has(clue, NAME_QUEUE_ID))
 		return true;
-	return action->is_whole || clue_has(clue, NAME_SECTION) || text_is(stage, "DATA") || text_is(stage, "END-OF-MESSAGE") ||
-	       text_is(stage, "BDAT");
+	return action->is_whole || clue_has(clue, NAME_SECTION) || text_equal(stage, TEXT_LITERAL("DATA")) ||
+	       text_equal(stage, TEXT_LITERAL("END-OF-MESSAGE")) || text_equal(stage, TEXT_LITERAL("BDAT"));
 }
 
 static void count(struct clue *clue, const struct action *action)
@@ -95,7 +97,7 @@ static const struct fact_row envelope_rows[] = { { NAME_HELO, FACT_SESSION_HELO 
 static struct open_message *new_refused(struct clue *clue, struct open_session *session, struct text from)
 {
 	char number[16];
-	int length = snprintf(number, sizeof number, "%u", ++session->refusals);
+	int length = ++session->refusals && clue->correlate->keeps_facts ? snprintf(number, sizeof number, "%u", session->refusals) : 0;
 	struct text identity[] = { clue->host->name, clue->origin->process, session_name(clue), { number, (size_t)length } };
 	struct open_message *message = message_open(clue, identity, 4);
 	struct facts *facts;

@@ -171,7 +171,7 @@ void correlate_screen_disconnect(struct clue *clue)
 /* dnsblog names the address alone: it is asked for all connections of it at once. */
 void correlate_dnsbl_hit(struct clue *clue)
 {
-	uint64_t client = client_hash(clue->correlate, clue_text(clue, NAME_CLIENT_ADDR));
+	uint64_t client = clue->correlate->keeps_facts ? client_hash(clue->correlate, clue_text(clue, NAME_CLIENT_ADDR)) : 0;
 	struct open_session *session;
 
 	for (size_t at = SIZE_MAX; client && (session = open_table_next(&clue->correlate->clients, client, &at));)

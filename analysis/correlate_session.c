@@ -103,34 +103,116 @@ static uint32_t client_port(const struct clue *clue)
 	return port <= UINT16_MAX ? (uint32_t)port : 0;
 }
 
+static struct process *process_of(const struct correlate *correlate, uint64_t hash)
+{
+	return open_table_find(&correlate->processes, hash);
+}
+
+void session_enter_process(struct correlate *correlate, struct open_session *session, uint64_t hash)
+{
+	struct process *process = process_of(correlate, hash);
+	size_t size = sizeof *process;
+
+	if (!process) {
+		process = pool_take(correlate->pool, &size);
+		if (!process)
+			return;
+		*process = (struct process){ .hash = hash };
+		if (open_table_add(&correlate->processes, hash, process) != 0) {
+			pool_give(correlate->pool, process, sizeof *process);
+			return;
+		}
+	}
+	session->process = process;
+	session->process_hash = hash;
+	session->older = process->newest;
+	session->newer = NULL;
+	*(process->newest ? &process->newest->newer : &process->oldest) = session;
+	process->newest = session;
+	process->running += !session->has_ended;
+	process->lacks_begin |= !session->has_begin;
+}
+
+void session_leave_process(struct correlate *correlate, struct open_session *session)
+{
+	struct process *process = session->process;
+
+	if (!process)
+		return;
+	*(session->older ? &session->older->newer : &process->oldest) = session->newer;
+	*(session->newer ? &session->newer->older : &process->newest) = session->older;
+	process->running -= !session->has_ended;
+	session->process = NULL;
+	session->process_hash = 0;
+	if (process->oldest)
+		return;
+	open_table_remove(&correlate->processes, process->hash, process);
+	pool_give(correlate->pool, process, sizeof *process);
+}
+
+/* Most often there is one that has not ended, and it is of that client: none is better. */
+static struct open_session *running_session(const struct process *process, uint64_t client, uint64_t time_us)
+{
+	struct open_session *session = process->newest;
+
+	return process->running == 1 && !session->has_ended && session->client == client && is_within(session, time_us) &&
+	       is_during(session, time_us) ? session : NULL;
+}
+
 static struct open_session *find_session(const struct clue *clue, uint64_t hash, uint64_t client)
 {
-	struct open_session *session, *best = NULL;
+	const struct process *process = process_of(clue->correlate, hash);
+	struct open_session *best = process ? running_session(process, client, clue->time_us) : NULL;
 	uint32_t port = client ? client_port(clue) : 0;
 
-	for (size_t at = SIZE_MAX; (session = open_table_next(&clue->correlate->processes, hash, &at));)
+	if (!process || best)
+		return best;
+	for (struct open_session *session = process->oldest; session; session = session->newer)
 		if (is_during(session, clue->time_us) && may_be(session, client, port) && is_better(session, best, client, clue->time_us))
 			best = session;
 	return best;
 }
 
-uint64_t client_hash(const struct correlate *correlate, struct text address)
+/* Of an IPv6 address, however it is written: its first group has four digits at most. */
+static bool may_be_ipv6(struct text address)
+{
+	size_t end = address.length < 5 ? address.length : 5;
+
+	for (size_t i = 0; i < end; i++)
+		if (address.start[i] == ':')
+			return address.length < INET6_ADDRSTRLEN;
+	return false;
+}
+
+static uint64_t hash_of_ipv6(uint64_t seed, struct text address)
 {
 	char written[INET6_ADDRSTRLEN];
 	struct in6_addr bytes;
 
-	if (!address.length)
-		return 0;
-	if (address.length > 5 && strncasecmp(address.start, "IPv6:", 5) == 0)
-		address = (struct text){ address.start + 5, address.length - 5 };
-	if (address.length >= sizeof written || !memchr(address.start, ':', address.length))
-		return hash_text(correlate->seed, address);
-	/* The same address is written in several ways. */
 	memcpy(written, address.start, address.length);
 	written[address.length] = '\0';
 	if (inet_pton(AF_INET6, written, &bytes) != 1)
-		return hash_text(correlate->seed, address);
-	return hash_text(correlate->seed, (struct text){ (const char *)&bytes, sizeof bytes });
+		return hash_text(seed, address);
+	return hash_text(seed, (struct text){ (const char *)&bytes, sizeof bytes });
+}
+
+uint64_t client_hash(struct correlate *correlate, struct text address)
+{
+	struct known_client *known;
+	uint64_t hash;
+
+	if (!address.length)
+		return 0;
+	if (address.length > 5 && (address.start[0] == 'I' || address.start[0] == 'i') && strncasecmp(address.start, "IPv6:", 5) == 0)
+		address = (struct text){ address.start + 5, address.length - 5 };
+	hash = hash_text(correlate->seed, address);
+	if (!may_be_ipv6(address))
+		return hash;
+	/* The same address is written in several ways; most of those that come were here a moment ago. */
+	known = &correlate->known_clients[hash % KNOWN_CLIENTS];
+	if (known->written != hash)
+		*known = (struct known_client){ hash, hash_of_ipv6(correlate->seed, address) };
+	return known->client;
 }
 
 static void begin_facts(struct clue *clue, struct open_session *session, struct text name)
@@ -157,14 +239,14 @@ static void know_by_log(struct clue *clue, struct open_session *session, struct 
 	if (session->item.host != clue->host)
 		item_set_host(clue->correlate, &session->item, clue->host);
 	session_know_client(clue->correlate, session, client, client_port(clue));
-	if (!session->process_hash && open_table_add(&clue->correlate->processes, hash, session) == 0)
-		session->process_hash = hash;
+	if (!session->process_hash)
+		session_enter_process(clue->correlate, session, hash);
 	begin_facts(clue, session, name);
 	if (clue->correlate->keeps_facts)
 		FACT_COPY(clue, &session->session.facts, client_rows);
 }
 
-static struct open_session *new_session(struct clue *clue, struct text name, uint64_t hash, uint64_t client)
+static struct open_session *new_session(struct clue *clue, struct text name, uint64_t hash, uint64_t client, bool has_begin)
 {
 	struct text identity[] = { clue->host->name, clue->origin->process, name };
 	struct open_session *session = session_open(clue, identity, 3);
@@ -173,6 +255,7 @@ static struct open_session *new_session(struct clue *clue, struct text name, uin
 		return NULL;
 	session->accepted = UINT32_MAX;
 	session->connect_us = clue->time_us;
+	session->has_begin = has_begin;
 	know_by_log(clue, session, name, hash, client);
 	return session;
 }
@@ -180,24 +263,25 @@ static struct open_session *new_session(struct clue *clue, struct text name, uin
 struct open_session *session_called(struct clue *clue, struct text name)
 {
 	const unsigned hosts[] = { clue->host->number, 0 };
-	struct open_session *session;
 
-	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++)
-		for (size_t at = SIZE_MAX; (session = open_table_next(&clue->correlate->processes,
-								     hash_text(clue->correlate->seed + hosts[i], name), &at));)
+	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+		const struct process *process = process_of(clue->correlate, hash_text(clue->correlate->seed + hosts[i], name));
+
+		for (struct open_session *session = process ? process->oldest : NULL; session; session = session->newer)
 			if (session->is_transcript)
 				return session;
+	}
 	return NULL;
 }
 
 struct open_session *session_of_one(struct clue *clue, struct text name)
 {
 	uint64_t client = client_hash(clue->correlate, clue_text(clue, NAME_CLIENT_ADDR));
-	struct open_session *session = new_session(clue, name, process_hash(clue, name), client);
+	struct open_session *session = new_session(clue, name, process_hash(clue, name), client, true);
 
 	if (!session)
 		return NULL;
-	session->has_begin = session->is_closed = true;
+	session->is_closed = true;
 	session_end(clue, session);
 	return session;
 }
@@ -222,7 +306,7 @@ struct open_session *session_of(struct clue *clue)
 	client = client_hash(clue->correlate, clue_text(clue, NAME_CLIENT_ADDR));
 	session = find_session(clue, hash, client);
 	if (!session)
-		return new_session(clue, name, hash, client);
+		return new_session(clue, name, hash, client, false);
 	open_touch(clue, &session->item);
 	if (client && session->client && client != session->client)
 		change_client(clue, session, client);
@@ -231,17 +315,12 @@ struct open_session *session_of(struct clue *clue)
 
 /* ---- what its lines say ---- */
 
-void correlate_connect(struct clue *clue)
+/* The process serves another client now. Gives the session of this one, of which lines came before. */
+static struct open_session *end_others(struct clue *clue, const struct process *process, uint64_t client)
 {
-	struct text name = session_name(clue);
-	uint64_t client = client_hash(clue->correlate, clue_text(clue, NAME_CLIENT_ADDR)), hash;
-	struct open_session *session, *known = NULL;
+	struct open_session *known = NULL;
 
-	if (!name.length)
-		return;
-	hash = process_hash(clue, name);
-	for (size_t at = SIZE_MAX; (session = open_table_next(&clue->correlate->processes, hash, &at));) {
-		/* Its lines came before this one. */
+	for (struct open_session *session = process->oldest; session; session = session->newer) {
 		if (!session->has_begin && session->client == client && clue->time_us <= session->session.start_us)
 			known = session;
 		/* The one before: its end may still come. */
@@ -251,16 +330,30 @@ void correlate_connect(struct clue *clue)
 				session->session.end_us = session->item.touched_us;
 		}
 	}
+	return known;
+}
+
+void correlate_connect(struct clue *clue)
+{
+	struct text name = session_name(clue);
+	uint64_t client = client_hash(clue->correlate, clue_text(clue, NAME_CLIENT_ADDR)), hash;
+	const struct process *process;
+	struct open_session *known;
+
+	if (!name.length)
+		return;
+	hash = process_hash(clue, name);
+	process = process_of(clue->correlate, hash);
+	known = process && (process->running || process->lacks_begin) ? end_others(clue, process, client) : NULL;
 	if (known) {
 		known->session.start_us = clue->time_us;
 		if (fact_begin(clue, &known->session.facts, session_key(clue)))
 			FACT_COPY(clue, &known->session.facts, client_rows);
-	} else if ((known = screen_passed(clue, client, client_port(clue)))) {
-		know_by_log(clue, known, name, hash, client);
-	} else if ((known = join_by_port(clue, client, client_port(clue), false))) {
+	} else if ((known = screen_passed(clue, client, client_port(clue))) || (known = join_by_port(clue, client, client_port(clue), false))) {
+		known->has_begin = true;
 		know_by_log(clue, known, name, hash, client);
 	} else {
-		known = new_session(clue, name, hash, client);
+		known = new_session(clue, name, hash, client, true);
 	}
 	if (!known)
 		return;
@@ -317,9 +410,7 @@ void transcript_over(struct clue *clue, struct open_session *session)
 	transcript_end(clue, session);
 	session->is_closed = true;
 	session_end(clue, session);
-	if (session->process_hash)
-		open_table_remove(&clue->correlate->processes, session->process_hash, session);
-	session->process_hash = 0;
+	session_leave_process(clue->correlate, session);
 }
 
 /* Lost, timed out, or thrown out: the disconnect follows. */

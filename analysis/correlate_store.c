@@ -216,9 +216,14 @@ static void enter_tables(struct correlate *correlate, struct open_session *sessi
 		struct open_table *table;
 		uint64_t hash;
 	} places[] = {
-		{ &correlate->processes, session->process_hash }, { &correlate->milter, session->milter_hash },
-		{ &correlate->clients, session->client_hash }, { &correlate->clients, session->port_hash },
+		{ &correlate->milter, session->milter_hash }, { &correlate->clients, session->client_hash },
+		{ &correlate->clients, session->port_hash },
 	};
+	uint64_t process_hash = session->process_hash;
+
+	session->process_hash = 0;
+	if (process_hash)
+		session_enter_process(correlate, session, process_hash);
 
 	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
 		if (places[i].hash)
@@ -348,9 +353,8 @@ void correlate_restore_message(struct correlate *correlate, const struct message
 	link_enter_front(correlate, open);
 	if (open->waits_hash)
 		(void)open_table_add(&correlate->waiting, open->waits_hash, open);
-	if (open->id_hash)
-		(void)open_table_add(&correlate->ids, open->id_hash, open);
-	correlate->formats |= 1u << open->format;
+	message_enter_ids(correlate, open);
+	link_know_format(correlate, open->format);
 	if (takes_refusals && open->message.session)
 		((struct open_session *)open->message.session)->refused = open;
 	item_restore(correlate, &open->item, fits && item.is_ending);

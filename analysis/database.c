@@ -26,6 +26,12 @@ struct added_test {
 	const void *context;
 };
 
+/* And of a change, which it frees. */
+struct added_change {
+	database_change *change;
+	void *context;
+};
+
 struct database {
 	sqlite3 *handle;
 	char *path;
@@ -297,6 +303,42 @@ int database_add_test(struct database *database, const char *name, database_test
 	return error_of(database->handle, sqlite3_create_function_v2(database->handle, name, 2,
 								      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, added,
 								      call_test, NULL, NULL, NULL));
+}
+
+static void call_change(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	const struct added_change *added = sqlite3_user_data(context);
+	int type = sqlite3_value_type(values[1]), error;
+	struct text text = TEXT_NONE;
+
+	(void)count;
+	if (type != SQLITE_TEXT && type != SQLITE_BLOB) {
+		sqlite3_result_value(context, values[1]);
+		return;
+	}
+	const char *bytes = sqlite3_value_blob(values[1]);
+
+	error = added->change(added->context, (uint64_t)sqlite3_value_int64(values[0]),
+			      (struct text){ bytes ? bytes : "", (size_t)sqlite3_value_bytes(values[1]) }, &text);
+	if (error)
+		sqlite3_result_error_code(context, error == -ENOMEM ? SQLITE_NOMEM : SQLITE_ERROR);
+	else if (escape_is_utf8(text))
+		sqlite3_result_text64(context, text.start, text.length, SQLITE_TRANSIENT, SQLITE_UTF8);
+	else
+		sqlite3_result_blob64(context, text.start, text.length, SQLITE_TRANSIENT);
+}
+
+int database_add_change(struct database *database, const char *name, database_change *change, void *context)
+{
+	struct added_change *added = malloc(sizeof *added);
+
+	if (!added)
+		return -ENOMEM;
+	*added = (struct added_change){ change, context };
+	/* It is freed where this fails, too. */
+	return error_of(database->handle, sqlite3_create_function_v2(database->handle, name, 2,
+								      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, added,
+								      call_change, NULL, NULL, free));
 }
 
 int statement_new(struct statement **ret_statement, struct database *database, const char *sql, struct problem *problem)

@@ -64,6 +64,13 @@ struct database_value {
 typedef bool database_test(const void *context, uint64_t which, const struct database_value *value);
 int database_add_test(struct database *database, const char *name, database_test *test, const void *context);
 
+/*
+ * Another: NAME(which, value) is what change makes of a text, which it lends until its next call; -errno ends the statement.
+ * What is no text stays.
+ */
+typedef int database_change(void *context, uint64_t which, struct text text, struct text *ret_text);
+int database_add_change(struct database *database, const char *name, database_change *change, void *context);
+
 /* Prepares a statement that is used again and again. */
 int statement_new(struct statement **ret_statement, struct database *database, const char *sql, struct problem *problem);
 /* Before its database is closed, where it is made for one question. */

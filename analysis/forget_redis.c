@@ -7,26 +7,32 @@
 
 #include "analysis/ingest_redis.h"
 #include "analysis/stream_id.h"
+#include "common/record.h"
 #include "common/redis_link.h"
 
 enum { PAGE = 500 };
 
 struct forgetting {
 	struct redis_link *link;
-	struct text address;
+	const struct person *person;
 	const char *key;
 	struct stream_id read;		/* by the store */
 	struct forget_redis_counts *counts;
 	struct problem *problem;
 };
 
-static bool mentions(const struct redis_reply *entry, struct text address)
+/* A field's name and its value, in turn. */
+static bool names(const struct redis_reply *entry, const struct person *person)
 {
 	struct redis_reply words = redis_reply_at(entry, 1);
 
-	for (size_t i = 1; i < words.count; i += 2)
-		if (text_find_nocase(redis_reply_at(&words, i).text, address))
+	for (size_t i = 1; i < words.count; i += 2) {
+		struct text value = redis_reply_at(&words, i).text;
+		const struct field_info *info = field_by_name(redis_reply_at(&words, i - 1).text);
+
+		if (person_find(person, value).start || (info && person_is_named_by(info->number) && person_is_login(person, value)))
 			return true;
+	}
 	return false;
 }
 
@@ -67,7 +73,7 @@ static enum redis_failure look_at_page(const struct forgetting *forgetting, stru
 		if (!stream_id_parse(redis_reply_at(&entry, 0).text, &id))
 			continue;
 		*at = next_id(id);
-		if (!mentions(&entry, forgetting->address))
+		if (!names(&entry, forgetting->person))
 			continue;
 		if (stream_id_compare(id, forgetting->read) > 0)
 			forgetting->counts->left++;
@@ -134,13 +140,13 @@ static void hear_nothing(void *context, const char *sentence)
 	(void)sentence;
 }
 
-int forget_redis(const struct config *config, struct store *store, struct text address, struct forget_redis_counts *counts,
-		 struct problem *problem)
+int forget_redis(const struct config *config, struct store *store, const struct person *person,
+		 struct forget_redis_counts *counts, struct problem *problem)
 {
 	const struct input_listener listener = { .record = refuse, .notice = hear_nothing };
 	struct input_redis_options options = { .prefix = config->stream_prefix, .partitions = (unsigned)config->partitions,
 					       .start = INPUT_FROM_ID };
-	struct forgetting forgetting = { .address = address, .counts = counts, .problem = problem };
+	struct forgetting forgetting = { .person = person, .counts = counts, .problem = problem };
 	struct ingest_redis *places = NULL;
 	enum redis_failure failure = REDIS_OK;
 	int error;

@@ -11,15 +11,15 @@
 
 #include "analysis/config.h"
 #include "analysis/store.h"
-#include "common/text.h"
+#include "common/person.h"
 
 struct forget_redis_counts {
 	uint64_t deleted;
 	uint64_t left;			/* not in the store yet */
 };
 
-/* 0 or -errno with the problem in words. */
-int forget_redis(const struct config *config, struct store *store, struct text address, struct forget_redis_counts *counts,
-		 struct problem *problem);
+/* A login name counts where it is the value of a field that holds names. 0 or -errno with the problem in words. */
+int forget_redis(const struct config *config, struct store *store, const struct person *person,
+		 struct forget_redis_counts *counts, struct problem *problem);
 
 #endif

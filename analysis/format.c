@@ -20,6 +20,8 @@ const struct format *const format_table[] = {
 
 _Static_assert(sizeof format_table / sizeof format_table[0] <= FORMATS_MAX, "format_reader has room for each");
 
+bool format_only_tables;
+
 int format_prepare(void)
 {
 	for (const struct format *const *format = format_table; *format; format++) {

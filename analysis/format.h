@@ -64,6 +64,8 @@ struct format {
 extern const struct format *const format_table[];
 
 int format_prepare(void);
+/* For those who hold the kinds that are taken apart by hand against their tables: no line is. Set before any is read. */
+extern bool format_only_tables;
 /* Its place in the table, from 1; 0: NULL. */
 uint8_t format_number(const struct format *format);
 const struct format *format_by_name(const char *name);

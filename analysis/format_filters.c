@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "analysis/format.h"
+#include "analysis/message_scan.h"
 #include "analysis/template.h"
 
 static const struct template_row rows[] = {
@@ -11,12 +12,20 @@ static const struct template_row rows[] = {
 };
 
 static struct template_set *set;
+/* Those whose commonest lines are taken apart by hand. */
+static int opendkim, opendmarc;
+static const char *external_kind;
 
 static int prepare(void)
 {
 	if (!set)
 		set = template_set_new(rows, sizeof rows / sizeof rows[0]);
-	return set ? 0 : -ENOMEM;
+	if (!set)
+		return -ENOMEM;
+	opendkim = template_group(set, TEXT_LITERAL("opendkim"));
+	opendmarc = template_group(set, TEXT_LITERAL("opendmarc"));
+	external_kind = event_kind_intern("dkim_external");
+	return 0;
 }
 
 /* "postfix/policyd-spf" and "/usr/bin/amavisd" are known by their last part. */
@@ -38,10 +47,52 @@ static int program(struct text process)
 	return template_group(set, program_of(process));
 }
 
+/* ---- by hand: an eighth of a log, each exactly as its row gives it; any other is the table's ---- */
+
+static bool read_opendkim(struct scan *scan)
+{
+	if (TAKE(scan, "DKIM verification "))
+		return scan_keep_to(scan, EVENT_NAME(RESULT), scan->end) && IS_KIND(scan, DKIM_VERIFIED);
+	if (TAKE(scan, "DKIM-Signature field added (s="))
+		return KEEP(scan, WORD, SELECTOR) && TAKE(scan, ", d=") && KEEP(scan, WORD, DOMAIN) && TAKE(scan, ")") &&
+		       scan_is_at_end(scan) && IS_KIND(scan, DKIM_SIGNED);
+	/* A bracket begins a name of another row. */
+	return !TAKE(scan, "[") && KEEP(scan, TOKEN, CLIENT_NAME) && TAKE(scan, " [") && KEEP(scan, IP, CLIENT_ADDR) &&
+	       TAKE(scan, "] not internal") && scan_is_at_end(scan) && scan_is_kind(scan, external_kind);
+}
+
+static bool read_opendmarc(struct scan *scan)
+{
+	return !TAKE(scan, "SPF(") && KEEP(scan, TOKEN, FROM_DOMAIN) && TAKE(scan, " ") && KEEP(scan, TOKEN, RESULT) &&
+	       scan_is_at_end(scan) && IS_KIND(scan, DMARC);
+}
+
+/* False: left to the table, with no field added. */
+static __attribute__((flatten)) bool read_by_hand(struct event *event)
+{
+	struct text message = event->frame.message;
+	struct scan scan = { message.start, message.start + message.length, event->fields, event };
+	bool is_dkim = event->program == opendkim;
+	size_t id;
+
+	if ((!is_dkim && event->program != opendmarc) || message.length < SCAN_VECTOR || scan.end[-1] == ' ')
+		return false;
+	id = scan_id_length(&scan);
+	if (!id)
+		return false;
+	scan_take_id(&scan, id);
+	if (!(is_dkim ? read_opendkim(&scan) : read_opendmarc(&scan)))
+		return false;
+	scan_settle(&scan);
+	return true;
+}
+
 static enum format_result read_filters(struct event *event)
 {
 	if (event->program < 0)
 		return FORMAT_NOT_MINE;
+	if (!format_only_tables && read_by_hand(event))
+		return FORMAT_MATCHED;
 	return template_read(set, event->program, event) ? FORMAT_MATCHED : FORMAT_MALFORMED;
 }
 

@@ -2,7 +2,6 @@
 #include <errno.h>
 
 #include "analysis/format.h"
-#include "analysis/format_postfix.h"
 #include "analysis/postfix_fast.h"
 #include "analysis/template.h"
 
@@ -66,13 +65,6 @@ static int program(struct text process)
 	return group | (int)postfix_fast_daemon(daemon) << DAEMON_SHIFT;
 }
 
-static bool only_table;
-
-void format_postfix_only_table(bool is_only)
-{
-	only_table = is_only;
-}
-
 static enum format_result read_postfix(struct event *event)
 {
 	int group = template_group_any(set);
@@ -80,7 +72,7 @@ static enum format_result read_postfix(struct event *event)
 	if (event->frame.process.length) {
 		if (event->program < 0)
 			return FORMAT_NOT_MINE;
-		if (!only_table && postfix_fast_read((enum postfix_daemon)(event->program >> DAEMON_SHIFT), event))
+		if (!format_only_tables && postfix_fast_read((enum postfix_daemon)(event->program >> DAEMON_SHIFT), event))
 			return FORMAT_MATCHED;
 		group = event->program & GROUP_MASK;
 	}

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "analysis/decompress.h"
+#include "analysis/scan.h"
 #include "common/escape.h"
 
 enum { FIRST_PIECE = 4096 };
@@ -298,16 +299,15 @@ void input_file_go_on(struct input_file *input)
 
 size_t input_file_lines(struct input_file *input, struct text *lines, size_t count)
 {
-	const char *at = input->buffer + input->start, *end = input->buffer + input->end;
-	size_t found = 0;
+	const char *start = input->buffer + input->start, *at = start;
+	uint32_t ends[INPUT_FILE_LINES_MAX + SCAN_BLOCK];
+	size_t found = 0, have = 0;
 
-	while (found < count && !input->skips_line) {
-		const char *newline = memchr(at, '\n', (size_t)(end - at));
-
-		if (!newline || newline - at > INPUT_FILE_LINE_MAX)
-			break;
-		lines[found++] = (struct text){ at, (size_t)(newline - at) };
-		at = newline + 1;
+	if (!input->skips_line)
+		have = scan_line_ends(start, input->buffer + input->end, ends, count < INPUT_FILE_LINES_MAX ? count : INPUT_FILE_LINES_MAX);
+	for (; found < have && start + ends[found] - at <= INPUT_FILE_LINE_MAX; found++) {
+		lines[found] = (struct text){ at, (size_t)(start + ends[found] - at) };
+		at = start + ends[found] + 1;
 	}
 	input->start = (size_t)(at - input->buffer);
 	input->lines += found;

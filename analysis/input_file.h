@@ -18,7 +18,7 @@
 #include "common/problem.h"
 #include "common/text.h"
 
-enum { INPUT_FILE_BUFFER = 128 * 1024, INPUT_FILE_LINE_MAX = 64 * 1024, INPUT_FILE_PADDING = 16 };
+enum { INPUT_FILE_BUFFER = 128 * 1024, INPUT_FILE_LINE_MAX = 64 * 1024, INPUT_FILE_PADDING = 16, INPUT_FILE_LINES_MAX = 64 };
 /* Of input_file_line: the buffer that was given holds no further line. */
 enum { INPUT_FILE_FULL = 2 };
 
@@ -34,7 +34,7 @@ int input_file_line(struct input_file *input, struct text *ret_line, bool *ret_i
 /* What was cut off the line before is the next line, of the same number. */
 void input_file_go_on(struct input_file *input);
 
-/* The same for many at once: up to so many lines that lie whole in the buffer, and how many they are; 0: ask
+/* The same for many at once: up to so many lines, and INPUT_FILE_LINES_MAX, that lie whole in the buffer, and how many they are; 0: ask
  * input_file_line. The last of them may be given back, to be lent again. */
 size_t input_file_lines(struct input_file *input, struct text *lines, size_t count);
 void input_file_give_back(struct input_file *input, const struct text *lines, size_t count);

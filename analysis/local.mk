@@ -70,10 +70,11 @@ libanalysis_a_SOURCES = \
 	analysis/format_iis.c \
 	analysis/format_microsoft_trace.c \
 	analysis/format_mimecast.c \
-	analysis/format_postfix.c analysis/format_postfix.h analysis/postfix.def \
+	analysis/format_postfix.c analysis/postfix.def \
 	analysis/format_proofpoint.c \
 	analysis/format_sendmail.c analysis/sendmail.def \
 	analysis/postfix_fast.c analysis/postfix_fast.h \
+	analysis/message_scan.h \
 	analysis/frame.c analysis/frame.h analysis/frame_journald.c \
 	analysis/hosts.c analysis/hosts.h \
 	analysis/ingest.c analysis/ingest.h \
@@ -101,7 +102,7 @@ libanalysis_a_SOURCES = \
 	analysis/open_table.c analysis/open_table.h \
 	analysis/origin.c analysis/origin.h \
 	analysis/output.c analysis/output.h analysis/output_csv.c analysis/output_html.c analysis/output_json.c analysis/output_text.c \
-	analysis/page.c analysis/page.h analysis/page_internal.h analysis/page_json.c analysis/page_svg.c \
+	analysis/page.c analysis/page.h analysis/page_internal.h analysis/page_json.c analysis/page_svg.c analysis/page_transactions.c \
 	analysis/own_lines.c analysis/own_lines.h \
 	analysis/pairs.c analysis/pairs.h \
 	analysis/pool.c analysis/pool.h \

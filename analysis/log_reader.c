@@ -12,7 +12,7 @@
 #include "analysis/own_lines.h"
 
 /* So much of a line tells it apart: a time, a host, a process. */
-enum { LINES_AT_ONCE = 64, PLACE_DIGEST_MAX = 512 };
+enum { PLACE_DIGEST_MAX = 512 };
 
 struct log_reader {
 	struct log_options options;
@@ -465,8 +465,8 @@ static bool add_line(struct log_reader *reader, struct event_batch *batch, struc
 /* Lines that lie whole in the buffer. 1: there was one, or more; 0: there is none; LOG_READER_ALONE. */
 static int add_whole_lines(struct log_reader *reader, struct event_batch *batch)
 {
-	struct text lines[LINES_AT_ONCE];
-	size_t count = input_file_lines(reader->input, lines, LINES_AT_ONCE), i = 0;
+	struct text lines[INPUT_FILE_LINES_MAX];
+	size_t count = input_file_lines(reader->input, lines, INPUT_FILE_LINES_MAX), i = 0;
 	uint64_t first = input_file_line_number(reader->input) - count + 1;
 
 	while (i < count && event_batch_has_room(batch) && add_line(reader, batch, lines[i], first + i, false))

@@ -34,15 +34,15 @@ void open_table_remove(struct open_table *table, uint64_t hash, const void *item
  * meanwhile. */
 static inline void *open_table_next(const struct open_table *table, uint64_t hash, size_t *at)
 {
+	const struct open_slot *slot;
+
 	if (!table->mask)
 		return NULL;
-	*at = *at == SIZE_MAX ? hash & table->mask : (*at + 1) & table->mask;
-	while (table->slots[*at].hash) {
-		if (table->slots[*at].hash == hash)
-			return table->slots[*at].item;
-		*at = (*at + 1) & table->mask;
-	}
-	return NULL;
+	/* How far from where it begins. */
+	do
+		slot = &table->slots[(hash + ++*at) & table->mask];
+	while (slot->hash && slot->hash != hash);
+	return slot->hash ? slot->item : NULL;
 }
 
 /* The first of them; NULL: there is none. */

@@ -55,8 +55,13 @@ struct instance {
 	bool is_usual;		/* there is nothing to tell: "postfix" */
 };
 
+/* Host and process as words. */
+struct origin_key {
+	uint64_t host[2], process[2], lengths;
+};
+
 struct origin {
-	uint64_t hash;			/* the origins' own */
+	struct origin_key key;		/* the origins' own */
 	struct host *host;
 	struct instance *instance;	/* NULL: not told */
 	enum origin_role role;

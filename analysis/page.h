@@ -21,7 +21,7 @@ enum {
 	PAGE_TRANSACTIONS_MAX = 10000, PAGE_TEXT_MAX = 160, PAGE_DATA_MAX = 780 * 1000, PAGE_SLOTS_MAX = 24 * 21, PAGE_DOMAINS_MAX = 30,
 	PAGE_AUTH_MAX = 100000,
 	PAGE_SAMPLES = 8, PAGE_SAMPLES_MAX = 4000,	/* of each hour and outcome; of all */
-	PAGE_ENTRY_SIZE = 120,				/* bytes that a sample is reckoned with */
+	PAGE_ENTRY_SIZE = 80,				/* bytes that a sample is reckoned with */
 };
 
 /* The moments that page_add wants. */

@@ -227,24 +227,48 @@
 	const slotTimes = data.slots.map(name => Date.parse(name.slice(0, 10) + "T" + (name.slice(11, 13) || "00") + ":00:00Z") / 1000);
 	const slotName = slot => data.slots[slot] + (data.slot === "hour" ? ":00" : "");
 
-	/* Those with a problem first: kind by kind, the newest of each first. */
-	const rows = [];
-	let time = 0, next = 0;
-	for (const count of data.kinds) {
-		const kind = [];
-		for (const end = next + count; next < end; next++) {
-			const i = next, text = name => data.strings[data.columns[name][i]];
-			time += data.columns.time[i];
-			kind.push({
-				time, fate: data.fates[data.columns.fate[i]], delay: data.columns.delay[i] / 1000, size: data.columns.size[i],
-				key: data.columns.key.slice(i * 16, i * 16 + 16), from: text("from_local") + text("from_at"), to: text("to_local") + text("to_at"),
-				relay: text("relay"), stage: text("stage"), reason: text("reason"), code: text("code"), dsn: text("dsn"), client: text("client"),
-				domain: text("domain"), spf: text("spf"), dkim: text("dkim"), dmarc: text("dmarc"),
-			});
+	/* Numbers of a column, a text of a table: page_transactions.c says how they are written. */
+	const base = (data.digits || "").length / 2, digits = [];
+	for (let i = 0; i < base * 2; i++) digits[data.digits.charCodeAt(i)] = i;
+	function numbers(name) {
+		const text = data.columns[name], found = [];
+		for (let i = 0, value = 0, factor = 1; i < text.length; i++) {
+			const digit = digits[text.charCodeAt(i)];
+			value += digit % base * factor;
+			factor *= base;
+			if (digit < base) { found.push(value); value = 0; factor = 1; }
 		}
-		for (const row of kind) row.words = [row.from, row.to, row.relay, row.client, row.reason].join("\n").toLowerCase();
-		rows.push(...kind.sort((a, b) => b.time - a.time));
+		return found;
 	}
+	const differences = name => numbers(name).map(number => number % 2 ? -(number + 1) / 2 : number / 2);
+	const hex = number => number.toString(16).padStart(8, "0");
+	const keyOf = (seconds, i) => hex(seconds - data.key_epoch) + hex([...data.columns.key.slice(i * 5, i * 5 + 5)].reduce((sum, c) => sum * base * 2 + digits[c.charCodeAt(0)], 0));
+
+	/* Those with a problem first: kind by kind, the newest of each first. */
+	function transactions() {
+		const tables = {}, columns = {}, found = [];
+		for (const name in data.tables) tables[name] = data.tables[name].split("\n");
+		for (const name in data.columns) columns[name] = /time/.test(name) ? differences(name) : name === "key" ? [] : numbers(name);
+		const outcomes = data.outcome.map(([fate, ...words]) => [data.fates[fate], ...words.map(word => tables.words[word])]);
+		const address = (local, domain) => tables.locals[local] + (domain ? "@" + tables.domains[domain - 1] : "");
+		let time = 0, next = 0;
+		for (const count of data.kinds) {
+			const kind = [];
+			for (const end = next + count; next < end; next++) {
+				const i = next, at = name => columns[name][i], [fate, stage, reason, code, dsn, spf, dkim, dmarc] = outcomes[at("outcome")];
+				time += at("time");
+				const key = keyOf(time + at("key_time"), i), from = address(at("from_local"), at("from_domain")), to = address(at("to_local"), at("to_domain"));
+				const relay = tables.relays[at("relay")].replace("\t", () => tables.domains[at("to_domain") - 1]), client = tables.clients[at("client")];
+				kind.push({
+					time, fate, delay: at("delay") / 1000, size: at("size"), key, from, to, relay, stage, reason, code, dsn, client,
+					domain: at("domain") ? tables.domains[at("domain") - 1] : "", spf, dkim, dmarc, words: [from, to, relay, client, reason].join("\n").toLowerCase(),
+				});
+			}
+			found.push(...kind.sort((a, b) => b.time - a.time));
+		}
+		return found;
+	}
+	const rows = data.columns ? transactions() : [];
 	const dayOf = time => (new Date(time * 1000).getUTCDay() + 6) % 7, hourOf = time => Math.floor(time / 3600) % 24;
 
 	/* ---- the filter ---- */

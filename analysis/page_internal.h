@@ -1,5 +1,6 @@
 /*
- * page_internal.h - what the parts of the page's data share: page.c counts, page_json.c and page_svg.c show.
+ * page_internal.h - what the parts of the page's data share: page.c counts, page_json.c, page_transactions.c and
+ * page_svg.c show.
  *
  * Threads: one owner at a time.
  */
@@ -60,6 +61,11 @@ struct page_slots {
 };
 
 enum { PAGE_DAY_LENGTH = 10 };
+
+/* A text between quotes of JSON in HTML; gives how many bytes it took. */
+size_t page_put_text(FILE *out, struct text text);
+/* Members of the page's object: transactions, as many as there is room for. */
+void page_put_transactions(const struct page *page, FILE *out, size_t room);
 
 /* The caller frees names. */
 void page_slots_make(struct page_slots *slots, const struct page *page);

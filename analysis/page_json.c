@@ -1,6 +1,5 @@
-/* page_json.c - the page's data as JSON inside HTML: counts by slot of time, and transactions as columns. */
+/* page_json.c - the page's data as JSON inside HTML: counts by slot of time; transactions follow. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 
 #include "analysis/page_internal.h"
@@ -12,26 +11,29 @@ static const char *const results[] = { "pass", "fail", "softfail", "neutral", "n
 enum { CHECKS = sizeof checks / sizeof checks[0], RESULTS = sizeof results / sizeof results[0] };
 
 /* Harmless as on a terminal: what hides or reorders text does so in a browser too. No markup, and no end of the script. */
-static void put_string(FILE *out, struct text text)
+size_t page_put_text(FILE *out, struct text text)
 {
-	size_t size = text.length * 4 + 1;
+	size_t size = text.length * 4 + 1, written = 0;
 	char *buffer = malloc(size);
 	size_t length = buffer ? escape_into(text, buffer, size, NULL) : 0;
 
-	(void)fputc('"', out);
 	for (size_t i = 0; i < length; i++) {
 		char c = buffer[i];
 
-		if (c == '<' || c == '>' || c == '&' || c == '\'') {
-			fprintf(out, "\\u%04x", (unsigned)c);
-		} else {
-			if (c == '"' || c == '\\')
-				(void)fputc('\\', out);
-			(void)fputc(c, out);
-		}
+		if (c == '<' || c == '>' || c == '&' || c == '\'')
+			written += (size_t)fprintf(out, "\\u%04x", (unsigned)c);
+		else
+			written += (size_t)fprintf(out, c == '"' || c == '\\' ? "\\%c" : "%c", c);
 	}
-	(void)fputc('"', out);
 	free(buffer);
+	return written;
+}
+
+static void put_string(FILE *out, struct text text)
+{
+	(void)fputc('"', out);
+	(void)page_put_text(out, text);
+	(void)fputc('"', out);
 }
 
 static void put_names(FILE *out, const char *member, const char *const *names, unsigned count)
@@ -177,160 +179,6 @@ static void put_auth(FILE *out, const struct tally *auth, const struct page_slot
 	table_free(domains);
 }
 
-/* ---- transactions ---- */
-
-enum { TIME, FATE, DELAY, SIZE, KEY, NUMBER_COLUMNS, COLUMNS = NUMBER_COLUMNS + PAGE_TEXTS };
-
-static const char *const column_names[COLUMNS] = {
-	[TIME] = "time", [FATE] = "fate", [DELAY] = "delay", [SIZE] = "size", [KEY] = "key",
-#define TEXT(text, name) [NUMBER_COLUMNS + PAGE_##text] = name
-	TEXT(FROM_LOCAL, "from_local"), TEXT(FROM_AT, "from_at"), TEXT(TO_LOCAL, "to_local"), TEXT(TO_AT, "to_at"), TEXT(RELAY, "relay"),
-	TEXT(STAGE, "stage"), TEXT(REASON, "reason"), TEXT(CODE, "code"), TEXT(DSN, "dsn"), TEXT(CLIENT, "client"), TEXT(DOMAIN, "domain"),
-	TEXT(SPF, "spf"), TEXT(DKIM, "dkim"), TEXT(DMARC, "dmarc"),
-#undef TEXT
-};
-
-/* Each column is a list of its own, each text stands once in the page and is a number in its column. */
-struct writer {
-	FILE *out[COLUMNS], *strings_out;
-	char *bytes[COLUMNS], *strings_bytes;
-	size_t sizes[COLUMNS], strings_size;
-	struct tally *strings;		/* text, its number */
-	uint64_t last_second;
-	size_t count, written;		/* entries; bytes of all columns */
-};
-
-static const struct tally_info strings_info = { "strings", 1, 1, { TALLY_MOST } };
-
-static bool writer_open(struct writer *writer)
-{
-	bool is_open;
-
-	*writer = (struct writer){ .strings = tally_new(&strings_info) };
-	writer->strings_out = open_memstream(&writer->strings_bytes, &writer->strings_size);
-	is_open = writer->strings && writer->strings_out;
-	for (int i = 0; i < COLUMNS; i++) {
-		writer->out[i] = open_memstream(&writer->bytes[i], &writer->sizes[i]);
-		is_open = is_open && writer->out[i];
-	}
-	return is_open;
-}
-
-static void writer_close(struct writer *writer)
-{
-	if (writer->strings_out)
-		(void)fclose(writer->strings_out);
-	for (int i = 0; i < COLUMNS; i++)
-		if (writer->out[i])
-			(void)fclose(writer->out[i]);
-}
-
-static void writer_done(struct writer *writer)
-{
-	free(writer->strings_bytes);
-	for (int i = 0; i < COLUMNS; i++)
-		free(writer->bytes[i]);
-	tally_free(writer->strings);
-}
-
-static uint64_t string_number(struct writer *writer, struct text text)
-{
-	uint64_t next = tally_count(writer->strings), number;
-
-	if (tally_find(writer->strings, &text, &number))
-		return number;
-	tally_add_one(writer->strings, text, &next);
-	(void)fputs(next ? "," : "", writer->strings_out);
-	put_string(writer->strings_out, text);
-	writer->written += text.length + 3;
-	return next;
-}
-
-__attribute__((format(printf, 3, 4)))
-static void put_value(struct writer *writer, int column, const char *format, ...)
-{
-	va_list arguments;
-
-	if (writer->count && column != KEY)
-		(void)fputc(',', writer->out[column]);
-	va_start(arguments, format);
-	writer->written += (size_t)vfprintf(writer->out[column], format, arguments) + 1;
-	va_end(arguments);
-}
-
-static void put_entry(struct writer *writer, const struct page_entry *entry)
-{
-	uint64_t second = entry->time_us / 1000000;
-	size_t at = 0;
-
-	put_value(writer, TIME, "%" PRId64, (int64_t)(second - writer->last_second));
-	put_value(writer, FATE, "%u", entry->fate);
-	put_value(writer, DELAY, "%" PRIu64, entry->delay_us / 1000);
-	put_value(writer, SIZE, "%" PRIu64, entry->size);
-	put_value(writer, KEY, "%016" PRIx64, entry->key);
-	for (int i = 0; i < PAGE_TEXTS; i++) {
-		struct text text = entry->bytes ? (struct text){ entry->bytes + at, entry->lengths[i] } : TEXT_LITERAL("");
-
-		at += entry->lengths[i];
-		put_value(writer, NUMBER_COLUMNS + i, "%" PRIu64, string_number(writer, text));
-	}
-	writer->last_second = second;
-	writer->count++;
-}
-
-/* From the newest on, as long as there is room. */
-static void put_ring(struct writer *writer, const struct page_ring *ring, size_t count_max, size_t bytes_max)
-{
-	for (size_t i = 0; i < ring->count && writer->count < count_max && writer->written < bytes_max; i++)
-		put_entry(writer, &ring->entries[(ring->next + ring->count - 1 - i) % ring->count]);
-}
-
-/* Gives how many samples there are of the kinds behind it: those have their place in any case. */
-static size_t put_samples(struct writer *writer, const struct page *page, int kind)
-{
-	size_t later = 0;
-
-	for (size_t i = 0; i < page->sample_count; i++) {
-		if (page->samples[i].kind == kind)
-			put_entry(writer, &page->samples[i]);
-		later += page->samples[i].kind > kind;
-	}
-	return later;
-}
-
-static void put_columns(FILE *out, const struct writer *writer)
-{
-	(void)fputs("\"strings\":[", out);
-	(void)fwrite(writer->strings_bytes, 1, writer->strings_size, out);
-	(void)fputs("],\"columns\":{", out);
-	for (int i = 0; i < COLUMNS; i++)
-		fprintf(out, i == KEY ? "%s\"%s\":\"%s\"" : "%s\"%s\":[%s]", i ? "," : "", column_names[i], writer->bytes[i]);
-	(void)fputs("}", out);
-}
-
-static void put_transactions(const struct page *page, FILE *out, size_t room)
-{
-	struct writer writer;
-	bool is_open = writer_open(&writer);
-	uint64_t all = 0;
-
-	(void)fputs("\"kinds\":[", out);
-	for (int kind = 0; kind < PAGE_KINDS; kind++) {
-		size_t before = writer.count, later = is_open ? put_samples(&writer, page, kind) : 0;
-
-		if (is_open)
-			put_ring(&writer, &page->rings[kind], PAGE_TRANSACTIONS_MAX - later,
-				 room > later * PAGE_ENTRY_SIZE ? room - later * PAGE_ENTRY_SIZE : 0);
-		all += page->rings[kind].seen;
-		fprintf(out, "%s%zu", kind ? "," : "", writer.count - before);
-	}
-	writer_close(&writer);
-	fprintf(out, "],\"all\":%" PRIu64 ",", all);
-	if (is_open)
-		put_columns(out, &writer);
-	writer_done(&writer);
-}
-
 static void put_counts(const struct page *page, FILE *out)
 {
 	const char *fates[FATE_COUNT];
@@ -362,7 +210,7 @@ void page_write_data(const struct page *page, FILE *out)
 	}
 	(void)fputc('{', out);
 	(void)fwrite(counts ? counts : "", 1, counts ? size : 0, out);
-	put_transactions(page, out, size < PAGE_DATA_MAX ? PAGE_DATA_MAX - size : 0);
+	page_put_transactions(page, out, size < PAGE_DATA_MAX ? PAGE_DATA_MAX - size : 0);
 	(void)fputc('}', out);
 	free(counts);
 }

@@ -1,142 +1,106 @@
 /* pool.c - free lists by size, filled from chunks. */
 #include "analysis/pool.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 
-enum { STEP = 32, CLASSES = 32, SMALL_MAX = STEP * CLASSES, CHUNK = 64 * 1024 };
-
-struct free_block {
-	struct free_block *next;
-};
+enum { CHUNK = 64 * 1024 };
 
 struct chunk {
 	_Alignas(max_align_t) struct chunk *next;	/* the memory is behind it */
 };
 
-/* What is larger than SMALL_MAX has its links in front. */
+/* What is larger than POOL_SMALL_MAX has its links in front. */
 struct large {
 	_Alignas(max_align_t) struct large *next;
 	struct large *before;
 };
 
-struct pool {
-	struct free_block *free[CLASSES];
-	struct chunk *chunks;
-	char *at, *end;			/* of the newest chunk */
+struct pool_chunks {
+	struct chunk *newest;
+	char *at, *end;			/* of the newest */
 	struct large large;		/* head of the ring */
-	size_t used;
 };
 
 struct pool *pool_new(void)
 {
 	struct pool *pool = calloc(1, sizeof *pool);
 
-	if (pool)
-		pool->large.next = pool->large.before = &pool->large;
+	if (!pool)
+		return NULL;
+	pool->chunks = calloc(1, sizeof *pool->chunks);
+	if (!pool->chunks) {
+		free(pool);
+		return NULL;
+	}
+	pool->chunks->large.next = pool->chunks->large.before = &pool->chunks->large;
 	return pool;
 }
 
 void pool_free(struct pool *pool)
 {
+	struct pool_chunks *chunks = pool ? pool->chunks : NULL;
+
 	if (!pool)
 		return;
-	while (pool->chunks) {
-		struct chunk *chunk = pool->chunks;
+	while (chunks->newest) {
+		struct chunk *chunk = chunks->newest;
 
-		pool->chunks = chunk->next;
+		chunks->newest = chunk->next;
 		free(chunk);
 	}
-	while (pool->large.next != &pool->large) {
-		struct large *large = pool->large.next;
+	while (chunks->large.next != &chunks->large) {
+		struct large *large = chunks->large.next;
 
-		pool->large.next = large->next;
+		chunks->large.next = large->next;
 		free(large);
 	}
+	free(chunks);
 	free(pool);
 }
 
-static size_t rounded(size_t size)
-{
-	return size ? (size + STEP - 1) / STEP * STEP : STEP;
-}
-
-static void *take_large(struct pool *pool, size_t size)
+static void *take_large(struct pool_chunks *chunks, size_t size)
 {
 	struct large *large = malloc(sizeof *large + size);
 
 	if (!large)
 		return NULL;
-	large->next = pool->large.next;
-	large->before = &pool->large;
+	large->next = chunks->large.next;
+	large->before = &chunks->large;
 	large->next->before = large;
-	pool->large.next = large;
+	chunks->large.next = large;
 	return large + 1;
 }
 
-static void give_large(void *memory)
+void pool_give_large(struct pool *pool, void *memory)
 {
 	struct large *large = (struct large *)memory - 1;
 
+	(void)pool;
 	large->next->before = large->before;
 	large->before->next = large->next;
 	free(large);
 }
 
-static void *take_small(struct pool *pool, size_t size)
+static void *take_small(struct pool_chunks *chunks, size_t size)
 {
-	struct free_block **list = &pool->free[size / STEP - 1];
-	void *memory = *list;
+	void *memory;
 
-	if (memory) {
-		*list = (*list)->next;
-		return memory;
-	}
-	if ((size_t)(pool->end - pool->at) < size) {
+	if ((size_t)(chunks->end - chunks->at) < size) {
 		struct chunk *chunk = malloc(CHUNK);
 
 		if (!chunk)
 			return NULL;
-		chunk->next = pool->chunks;
-		pool->chunks = chunk;
-		pool->at = (char *)(chunk + 1);
-		pool->end = (char *)chunk + CHUNK;
+		chunk->next = chunks->newest;
+		chunks->newest = chunk;
+		chunks->at = (char *)(chunk + 1);
+		chunks->end = (char *)chunk + CHUNK;
 	}
-	memory = pool->at;
-	pool->at += size;
+	memory = chunks->at;
+	chunks->at += size;
 	return memory;
 }
 
-void *pool_take(struct pool *pool, size_t *size)
+void *pool_take_new(struct pool *pool, size_t size)
 {
-	size_t whole = rounded(*size);
-	void *memory = whole <= SMALL_MAX ? take_small(pool, whole) : take_large(pool, whole);
-
-	if (!memory)
-		return NULL;
-	pool->used += whole;
-	*size = whole;
-	return memory;
-}
-
-void pool_give(struct pool *pool, void *memory, size_t size)
-{
-	size_t whole = rounded(size);
-
-	if (!memory)
-		return;
-	pool->used -= whole;
-	if (whole > SMALL_MAX) {
-		give_large(memory);
-		return;
-	}
-	struct free_block *block = memory;
-
-	block->next = pool->free[whole / STEP - 1];
-	pool->free[whole / STEP - 1] = block;
-}
-
-size_t pool_used(const struct pool *pool)
-{
-	return pool->used;
+	return size <= POOL_SMALL_MAX ? take_small(pool->chunks, size) : take_large(pool->chunks, size);
 }

@@ -1,6 +1,8 @@
 /* remote_id.c - the words with which MTAs tell the identifier that they gave. */
 #include "analysis/remote_id.h"
 
+#include "analysis/scan.h"
+
 enum { ID_MIN = 5, ID_MAX = 64 };
 
 static bool is_id_letter(char letter)
@@ -15,10 +17,10 @@ static struct text read_id(const char *at, const char *end)
 	struct text id = { at, 0 };
 	bool is_word = true;
 
-	while (at < end && is_id_letter(*at)) {
-		is_word = is_word && *at >= 'a' && *at <= 'z';
+	while (at < end && *at >= 'a' && *at <= 'z')
 		at++;
-	}
+	for (; at < end && is_id_letter(*at); at = scan_alnum_end(at + 1, end))
+		is_word = false;
 	id.length = (size_t)(at - id.start);
 	return id.length >= ID_MIN && id.length <= ID_MAX && !is_word ? id : TEXT_NONE;
 }
@@ -47,6 +49,27 @@ static struct text id_before(struct text reply, struct text words)
 	return read_id(start, found);
 }
 
+/* Whether one of the words below may begin with this blank. */
+static bool may_begin(const char *blank, const char *end)
+{
+	if (end - blank < 4)
+		return false;
+	return memcmp(blank, " as ", 4) == 0 || memcmp(blank, " id=", 4) == 0 || memcmp(blank, " Mes", 4) == 0;
+}
+
+/* Most replies have none of the words. */
+static bool may_tell(struct text reply)
+{
+	const char *at = reply.start, *end = reply.start + reply.length;
+
+	while ((at = scan_find(at, end, ' ', ' ', ' ', ' ')) < end) {
+		if (may_begin(at, end))
+			return true;
+		at++;
+	}
+	return false;
+}
+
 struct text remote_id(struct text reply)
 {
 	const struct text queued_as = TEXT_LITERAL("queued as ");
@@ -59,6 +82,8 @@ struct text remote_id(struct text reply)
 	if (last && (size_t)(last + 1 - reply.start) >= queued_as.length &&
 	    memcmp(last + 1 - queued_as.length, queued_as.start, queued_as.length) == 0)
 		return read_id(last + 1, reply.start + reply.length);
+	if (!may_tell(reply))
+		return TEXT_NONE;
 	id = id_behind(reply, queued_as);
 	if (!id.start)
 		id = id_behind(reply, TEXT_LITERAL(" id="));

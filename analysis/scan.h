@@ -62,6 +62,37 @@ static inline const char *scan_find(const char *at, const char *end, char a, cha
 	return at;
 }
 
+/* Where the line ends of a text are, counted from its start: up to so many of the first, into a room of SCAN_BLOCK more. In
+ * blocks, without a branch for each line: where one ends is what no processor can guess. */
+enum { SCAN_BLOCK = 64 };
+static inline size_t scan_line_ends(const char *start, const char *end, uint32_t *offsets, size_t count)
+{
+	const char *at = start;
+	size_t found = 0;
+
+#ifdef __SSE2__
+	for (; end - at >= SCAN_BLOCK && found < count; at += SCAN_BLOCK) {
+		uint32_t offset = (uint32_t)(at - start);
+		uint64_t hits = 0;
+
+		for (int i = 0; i < SCAN_BLOCK; i += SCAN_VECTOR)
+			hits |= (uint64_t)scan_hits(at + i, '\n', '\n', '\n', '\n') << i;
+		/* Nearly always there are two at most; what is written for none is written over by the next. */
+		offsets[found] = offset + (uint32_t)__builtin_ctzll(hits | UINT64_C(1) << 63);
+		found += hits != 0;
+		hits &= hits - 1;
+		offsets[found] = offset + (uint32_t)__builtin_ctzll(hits | UINT64_C(1) << 63);
+		found += hits != 0;
+		for (hits &= hits - (hits != 0); hits; hits &= hits - 1)
+			offsets[found++] = offset + (uint32_t)__builtin_ctzll(hits);
+	}
+#endif
+	for (; at < end && found < count; at++)
+		if (*at == '\n')
+			offsets[found++] = (uint32_t)(at - start);
+	return found < count ? found : count;
+}
+
 /* The first that is neither a digit nor a letter of ASCII; the end: none. */
 static inline const char *scan_alnum_end(const char *at, const char *end)
 {

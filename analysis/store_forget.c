@@ -7,35 +7,105 @@
 #include "analysis/store_dictionary.h"
 #include "analysis/store_rollup.h"
 
-enum { SQL_SIZE = 1024, PASSES_MAX = 1000 };
+enum { SQL_SIZE = 1024 };
+
+/* What SQL asks of a text, by named(which, text), and gets of it, by renamed(which, text). */
+enum naming {
+	NAMING_WHOLE,			/* it is the person */
+	NAMING_VALUE,			/* it is a login name, or has the address inside */
+	NAMING_INSIDE,			/* it has the address inside */
+	NAMING_WORD,			/* it has a login name as a word */
+};
 
 struct forgetting {
 	struct database *database;
 	const struct store_forget *what;
 	struct store_forgotten *counts;
-	uint64_t pseudonym;		/* its number among addresses */
+	struct store_dictionaries *dictionaries;
+	char *changed;			/* what renamed() lends */
 	struct problem *problem;
 };
 
-/* ?1: the address; ?2: the pseudonym. ret_changes may be NULL. */
-static int run(const struct forgetting *forgetting, const char *sql, uint64_t *ret_changes)
+/* ---- what SQL calls ---- */
+
+static bool is_named(const void *context, uint64_t which, const struct database_value *value)
+{
+	const struct person *person = &((const struct forgetting *)context)->what->person;
+
+	if (!value->is_text)
+		return false;
+	switch (which) {
+	case NAMING_WHOLE: return person_is(person, value->text);
+	case NAMING_VALUE: return person_is_login(person, value->text) || person_find(person, value->text).start;
+	case NAMING_INSIDE: return person_find(person, value->text).start;
+	default: return person_has_word(person, value->text);
+	}
+}
+
+/* A bounce address says = for the @ inside. */
+static size_t write_pseudonym(const struct forgetting *forgetting, struct text found, char *ret_place)
+{
+	const char *pseudonym = forgetting->what->pseudonym;
+	size_t length = strlen(pseudonym);
+
+	memcpy(ret_place, pseudonym, length);
+	if (!memchr(found.start, '@', found.length))
+		*(char *)memchr(ret_place, '@', length) = '=';
+	return length;
+}
+
+static size_t replace_all(const struct forgetting *forgetting, struct text text, char *ret_text)
+{
+	size_t length = 0;
+	struct text found;
+
+	while ((found = person_find(&forgetting->what->person, text)).start) {
+		size_t before = (size_t)(found.start - text.start);
+
+		memcpy(ret_text + length, text.start, before);
+		length += before;
+		length += write_pseudonym(forgetting, found, ret_text + length);
+		text = (struct text){ found.start + found.length, text.length - before - found.length };
+	}
+	if (text.length)
+		memcpy(ret_text + length, text.start, text.length);
+	return length + text.length;
+}
+
+static int rename_text(void *context, uint64_t which, struct text text, struct text *ret_text)
+{
+	struct forgetting *forgetting = context;
+	const struct person *person = &forgetting->what->person;
+
+	if (which == NAMING_VALUE && person_is_login(person, text)) {
+		*ret_text = text_of(forgetting->what->pseudonym);
+		return 0;
+	}
+	/* Each place has at least three bytes. */
+	char *larger = realloc(forgetting->changed, text.length + (text.length / 3 + 1) * strlen(forgetting->what->pseudonym));
+
+	if (!larger)
+		return -ENOMEM;
+	forgetting->changed = larger;
+	*ret_text = (struct text){ larger, replace_all(forgetting, text, larger) };
+	return 0;
+}
+
+/* ---- statements ---- */
+
+static int run(const struct forgetting *forgetting, const char *sql, uint64_t *changes)
 {
 	struct statement *statement;
 	int error = statement_new(&statement, forgetting->database, sql, forgetting->problem);
 
 	if (error)
 		return error;
-	if (strstr(sql, "?1"))
-		statement_bind_text(statement, 1, forgetting->what->address);
-	if (strstr(sql, "?2"))
-		statement_bind_text(statement, 2, text_of(forgetting->what->pseudonym));
-	if (strstr(sql, "?3"))
-		statement_bind_number(statement, 3, forgetting->pseudonym);
 	error = statement_run(statement);
 	if (error)
 		database_explain(forgetting->database, error, forgetting->problem);
-	else if (ret_changes)
-		*ret_changes += database_changes(forgetting->database);
+	else if (changes)
+		*changes += database_changes(forgetting->database);
+	statement_free(statement);
 	return error;
 }
 
@@ -56,7 +126,7 @@ static int run_all(const struct forgetting *forgetting, const char *const *sql, 
 static int erase(const struct forgetting *forgetting)
 {
 	static const char *const gather[] = {
-		"CREATE TEMP TABLE person AS SELECT id FROM main.address WHERE lower(CAST(text AS TEXT)) = lower(?1)",
+		"CREATE TEMP TABLE person AS SELECT id FROM main.address WHERE named(0, text)",
 		"CREATE TEMP TABLE theirs AS SELECT message_key, number FROM main.recipient"
 		" WHERE [to] IN (SELECT id FROM person) OR orig_to IN (SELECT id FROM person)",
 		"CREATE TEMP TABLE gone AS SELECT key, session_key FROM main.message"
@@ -86,80 +156,121 @@ static int erase(const struct forgetting *forgetting)
 
 /* ---- a pseudonym ---- */
 
-static int rename_column(const struct forgetting *forgetting, enum fact fact)
+/* moved: the number of a text that names the person, what is said in its place, and that one's number. */
+static int number_moved(const struct forgetting *forgetting, enum store_dictionary which)
 {
-	char sql[SQL_SIZE];
+	struct statement *next, *set = NULL;
+	int error = statement_new(&next, forgetting->database, "SELECT id, text FROM temp.moved WHERE new IS NULL LIMIT 1",
+				  forgetting->problem), more = 0;
 
-	(void)snprintf(sql, sizeof sql, "UPDATE [%s] SET [%s]=?3 WHERE [%s] IN"
-		       " (SELECT id FROM address WHERE lower(CAST(text AS TEXT)) = lower(?1) AND id <> ?3)",
-		       fact_level_name(fact_table[fact].level), fact_table[fact].name, fact_table[fact].name);
-	return run(forgetting, sql, &forgetting->counts->values);
+	if (!error)
+		error = statement_new(&set, forgetting->database, "UPDATE temp.moved SET new=?2 WHERE id=?1", forgetting->problem);
+	while (!error && (more = statement_step(next)) > 0) {
+		uint64_t id = statement_number(next, 0), number = 0;
+
+		error = store_dictionary_number(forgetting->dictionaries, which, statement_text(next, 1), &number);
+		statement_reset(next);
+		if (error)
+			break;
+		statement_bind_number(set, 1, id);
+		statement_bind_number(set, 2, number);
+		error = statement_run(set);
+	}
+	if (!error)
+		error = more;
+	if (error)
+		database_explain(forgetting->database, error, forgetting->problem);
+	statement_free(set);
+	statement_free(next);
+	return error;
 }
 
-/* The first place of it in each text; again, until there is none. What is no text is replaced whole. */
-static int replace(const struct forgetting *forgetting, const char *table, const char *column)
+/* Whoever had a number that names the person has that of the new text. */
+static int move_columns(const struct forgetting *forgetting, enum store_dictionary which, uint64_t *changes)
 {
-	char sql[SQL_SIZE];
-	uint64_t first = 0, changes = 1;
 	int error = 0;
 
-	(void)snprintf(sql, sizeof sql, "UPDATE OR IGNORE [%s] SET [%s] = CASE typeof([%s]) WHEN 'blob' THEN ?2 ELSE"
-		       " substr([%s], 1, instr(lower([%s]), lower(?1)) - 1) || ?2 ||"
-		       " substr([%s], instr(lower([%s]), lower(?1)) + length(?1)) END"
-		       " WHERE instr(lower(CAST([%s] AS TEXT)), lower(?1)) > 0",
-		       table, column, column, column, column, column, column, column);
-	for (unsigned i = 0; i < PASSES_MAX && changes && !error; i++) {
-		changes = 0;
-		error = run(forgetting, sql, &changes);
-		if (i == 0)
-			first = changes;
+	for (int fact = 0; fact < FACT_COUNT && !error; fact++) {
+		const char *name = fact_table[fact].name;
+		char sql[SQL_SIZE];
+
+		if (store_dictionary_of(fact_table[fact].type) != which)
+			continue;
+		(void)snprintf(sql, sizeof sql, "UPDATE main.[%s] AS row SET [%s]=(SELECT new FROM temp.moved WHERE moved.id=row.[%s])"
+			       " WHERE [%s] IN (SELECT id FROM temp.moved)", fact_level_name(fact_table[fact].level), name, name, name);
+		error = run(forgetting, sql, changes);
 	}
-	forgetting->counts->texts += first;
 	return error;
 }
 
-static int count_left(const struct forgetting *forgetting, const char *table, const char *column)
+static int forget_in_dictionary(const struct forgetting *forgetting, enum store_dictionary which, enum naming naming,
+				uint64_t *changes)
+{
+	const char *name = store_dictionary_name(which);
+	char gather[SQL_SIZE], drop[SQL_SIZE];
+	int error;
+
+	(void)snprintf(gather, sizeof gather, "INSERT INTO temp.moved(id, text) SELECT id, renamed(%d, text) FROM main.%s"
+		       " WHERE named(%d, text)", naming, name, naming);
+	/* What is found by its digest must leave no gap behind. */
+	(void)snprintf(drop, sizeof drop, store_dictionary_is_counted(which) ?
+		       "DELETE FROM main.%s WHERE id IN (SELECT id FROM temp.moved)" :
+		       "UPDATE main.%s AS old SET text=(SELECT text FROM temp.moved WHERE moved.id=old.id)"
+		       " WHERE id IN (SELECT id FROM temp.moved)", name);
+	error = database_run(forgetting->database, "CREATE TEMP TABLE moved(id INTEGER PRIMARY KEY, text, new INTEGER)",
+			     forgetting->problem);
+	if (!error)
+		error = run(forgetting, gather, NULL);
+	if (!error)
+		error = number_moved(forgetting, which);
+	if (!error)
+		error = move_columns(forgetting, which, changes);
+	if (!error)
+		error = run(forgetting, drop, NULL);
+	return error ? error : database_run(forgetting->database, "DROP TABLE temp.moved", forgetting->problem);
+}
+
+/* Texts of a row's own. */
+static int forget_in_rows(const struct forgetting *forgetting)
+{
+	int error = 0;
+
+	for (int fact = 0; fact < FACT_COUNT && !error; fact++) {
+		const char *name = fact_table[fact].name;
+		char sql[SQL_SIZE];
+
+		if (fact_table[fact].type != FACT_TEXT)
+			continue;
+		(void)snprintf(sql, sizeof sql, "UPDATE main.[%s] SET [%s]=renamed(%d, [%s]) WHERE named(%d, [%s])",
+			       fact_level_name(fact_table[fact].level), name, NAMING_INSIDE, name, NAMING_INSIDE, name);
+		error = run(forgetting, sql, &forgetting->counts->texts);
+	}
+	return error;
+}
+
+/* ---- what is left ---- */
+
+static int count_in(const struct forgetting *forgetting, const char *table, const char *column, enum naming naming, uint64_t *count)
 {
 	char sql[SQL_SIZE];
-	struct statement *statement;
-	int more, error;
+	int64_t found = 0;
+	int error;
 
-	(void)snprintf(sql, sizeof sql, "SELECT count(*) FROM [%s] WHERE instr(lower(CAST([%s] AS TEXT)), lower(?1)) > 0", table,
-		       column);
-	error = statement_new(&statement, forgetting->database, sql, forgetting->problem);
-	if (error)
-		return error;
-	statement_bind_text(statement, 1, forgetting->what->address);
-	more = statement_step(statement);
-	if (more > 0)
-		forgetting->counts->left += statement_number(statement, 0);
-	statement_reset(statement);
-	return more < 0 ? more : 0;
-}
-
-/* A text of its own, in a row of its level or of the words. */
-static int forget_texts(const struct forgetting *forgetting,
-			int (*treat)(const struct forgetting *forgetting, const char *table, const char *column))
-{
-	int error = treat(forgetting, store_dictionary_name(DICTIONARY_WORD), "text");
-
-	if (!error)
-		error = treat(forgetting, store_dictionary_name(DICTIONARY_ADDRESS), "text");
-	for (int fact = 0; fact < FACT_COUNT && !error; fact++)
-		if (fact_table[fact].type == FACT_TEXT)
-			error = treat(forgetting, fact_level_name(fact_table[fact].level), fact_table[fact].name);
+	(void)snprintf(sql, sizeof sql, "SELECT count(*) FROM main.[%s] WHERE named(%d, [%s])", table, naming, column);
+	error = database_number(forgetting->database, sql, &found, forgetting->problem);
+	*count += (uint64_t)found;
 	return error;
 }
 
-static int number_pseudonym(struct forgetting *forgetting)
+static int count_left(const struct forgetting *forgetting, enum naming naming, uint64_t *count)
 {
-	struct store_dictionaries *dictionaries = NULL;
-	int error = store_dictionary_new(&dictionaries, forgetting->database, true, forgetting->problem);
+	int error = count_in(forgetting, store_dictionary_name(DICTIONARY_WORD), "text", naming, count);
 
 	if (!error)
-		error = store_dictionary_number(dictionaries, DICTIONARY_ADDRESS, text_of(forgetting->what->pseudonym),
-						&forgetting->pseudonym);
-	store_dictionary_free(dictionaries);
+		error = count_in(forgetting, store_dictionary_name(DICTIONARY_ADDRESS), "text", naming, count);
+	for (int fact = 0; fact < FACT_COUNT && !error; fact++)
+		if (fact_table[fact].type == FACT_TEXT)
+			error = count_in(forgetting, fact_level_name(fact_table[fact].level), fact_table[fact].name, naming, count);
 	return error;
 }
 
@@ -168,15 +279,30 @@ static int forget(struct forgetting *forgetting)
 	int error = forgetting->what->erases ? erase(forgetting) : 0;
 
 	if (!error)
-		error = number_pseudonym(forgetting);
-	for (int fact = 0; fact < FACT_COUNT && !error; fact++)
-		if (fact_table[fact].type == FACT_ADDRESS)
-			error = rename_column(forgetting, (enum fact)fact);
+		error = forget_in_dictionary(forgetting, DICTIONARY_ADDRESS, NAMING_VALUE, &forgetting->counts->values);
 	if (!error)
-		error = run(forgetting, "DELETE FROM address WHERE lower(CAST(text AS TEXT)) = lower(?1)", NULL);
+		error = forget_in_dictionary(forgetting, DICTIONARY_WORD, NAMING_INSIDE, &forgetting->counts->texts);
 	if (!error)
-		error = forget_texts(forgetting, replace);
-	return error ? error : forget_texts(forgetting, count_left);
+		error = forget_in_rows(forgetting);
+	if (!error)
+		error = count_left(forgetting, NAMING_INSIDE, &forgetting->counts->left);
+	if (!error && forgetting->what->person.login_count)
+		error = count_left(forgetting, NAMING_WORD, &forgetting->counts->words);
+	return error;
+}
+
+static int prepare(struct forgetting *forgetting)
+{
+	/* What is deleted is overwritten, and no file in between has it. */
+	int error = database_run(forgetting->database, "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY", forgetting->problem);
+
+	if (!error)
+		error = database_add_test(forgetting->database, "named", is_named, forgetting);
+	if (!error)
+		error = database_add_change(forgetting->database, "renamed", rename_text, forgetting);
+	if (!error)
+		error = store_dictionary_new(&forgetting->dictionaries, forgetting->database, true, forgetting->problem);
+	return error;
 }
 
 int store_forget_day(const char *path, const struct store_forget *what, struct store_forgotten *counts, struct problem *problem)
@@ -186,9 +312,8 @@ int store_forget_day(const char *path, const struct store_forget *what, struct s
 
 	if (!error)
 		error = store_schema_check(forgetting.database, STORE_DAY, true, problem);
-	/* What is deleted is overwritten. */
 	if (!error)
-		error = database_run(forgetting.database, "PRAGMA secure_delete=ON", problem);
+		error = prepare(&forgetting);
 	if (!error)
 		error = database_begin(forgetting.database, problem);
 	if (!error)
@@ -200,8 +325,11 @@ int store_forget_day(const char *path, const struct store_forget *what, struct s
 		error = database_commit(forgetting.database, problem);
 	if (forgetting.database)
 		database_rollback(forgetting.database);
+	store_dictionary_free(forgetting.dictionaries);
 	if (!error)
 		error = database_pack(forgetting.database, problem);
-	database_close(forgetting.database);
+	if (forgetting.database)
+		database_close(forgetting.database);
+	free(forgetting.changed);
 	return error;
 }

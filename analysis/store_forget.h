@@ -1,8 +1,8 @@
 /*
- * store_forget.h - one person's address leaves a day's database: rows of it are erased, or a pseudonym stands in its place.
+ * store_forget.h - one person leaves a day's database: rows are erased, or a pseudonym stands in the person's place.
  *
- * An address is found in every letter case: as a sender, recipient or login name of its own, and inside replies, subjects
- * and other texts. Evidence (file and line, entry of a stream) stays.
+ * An address (person.h) is found as a sender, recipient or login name of its own, and inside replies, subjects and other
+ * texts; a login name, as a value of its own alone. Evidence (file and line, entry of a stream) stays.
  *
  * Threads: any; no state.
  * Errors:  as database.h. The day is changed whole, or not at all.
@@ -11,10 +11,11 @@
 #define SMTPTRAIL_STORE_FORGET_H
 
 #include "analysis/database.h"
+#include "common/person.h"
 
 struct store_forget {
-	struct text address;
-	const char *pseudonym;		/* in which the address does not occur */
+	struct person person;
+	const char *pseudonym;		/* LOCAL@DOMAIN, in which the address is not found */
 	bool erases;			/* what is only this person's: messages sent, recipients, logins */
 };
 
@@ -23,6 +24,7 @@ struct store_forgotten {
 	uint64_t texts;			/* other texts that had it inside */
 	uint64_t rows;			/* erased, of all levels */
 	uint64_t left;			/* texts in which it still is */
+	uint64_t words;			/* texts that have a login name as a word, which stays */
 };
 
 /* Adds to the counts. */

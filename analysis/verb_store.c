@@ -23,8 +23,8 @@
 
 extern const struct verb verb_store;
 
-enum { OPTION_STORE = 256, OPTION_CONFIG, OPTION_JSON, OPTION_KEEP, OPTION_ERASE, OPTION_REDIS, OPTION_JOURNAL, JOURNALS_MAX = 16,
-       PSEUDONYM_SIZE = 64 };
+enum { OPTION_STORE = 256, OPTION_CONFIG, OPTION_JSON, OPTION_KEEP, OPTION_ERASE, OPTION_REDIS, OPTION_JOURNAL, OPTION_LOGIN, JOURNALS_MAX = 16,
+       LOGINS_MAX = 16, PSEUDONYM_SIZE = 64 };
 
 struct options {
 	struct config config;
@@ -33,6 +33,8 @@ struct options {
 	uint64_t keep_us;
 	const char *journals[JOURNALS_MAX];
 	unsigned journal_count;
+	struct text logins[LOGINS_MAX];
+	unsigned login_count;
 };
 
 static uint64_t now_us(void)
@@ -288,16 +290,16 @@ static int forget_days(const struct options *options, const struct store_forget 
 }
 
 /* Its further partitions too. */
-static int forget_journal(const char *directory, struct text address, struct journal_masked *counts, struct problem *problem)
+static int forget_journal(const char *directory, const struct person *person, struct journal_masked *counts, struct problem *problem)
 {
 	char path[STORE_PATH_SIZE];
-	int error = journal_mask(directory, address, counts, problem);
+	int error = journal_mask(directory, person, counts, problem);
 
 	for (unsigned i = 1; !error; i++) {
 		(void)snprintf(path, sizeof path, JOURNAL_PARTITION_DIRECTORY, directory, i);
 		if (access(path, F_OK) != 0)
 			break;
-		error = journal_mask(path, address, counts, problem);
+		error = journal_mask(path, person, counts, problem);
 	}
 	return error;
 }
@@ -315,18 +317,47 @@ static int forget_all(const struct options *options, const struct store_forget *
 	if (!error)
 		error = forget_days(options, what, counts, problem);
 	if (!error && options->in_redis)
-		error = forget_redis(&options->config, store, what->address, &counts->redis, problem);
+		error = forget_redis(&options->config, store, &what->person, &counts->redis, problem);
 	for (unsigned i = 0; i < options->journal_count && !error; i++)
-		error = forget_journal(options->journals[i], what->address, &counts->journal, problem);
+		error = forget_journal(options->journals[i], &what->person, &counts->journal, problem);
 	store_close(store);
 	source_table_free(sources);
 	return error;
 }
 
-static void print_forgotten(const struct options *options, const char *pseudonym, const struct forgotten *counts)
+static void print_name(struct text name)
+{
+	escape_terminal(name, stdout);
+}
+
+/* What an address and a name can not tell of the person. */
+static void print_names_left(const struct store_forget *what, const struct forgotten *counts)
+{
+	const struct person *person = &what->person;
+	size_t local = (size_t)((const char *)memchr(person->address.start, '@', person->address.length) - person->address.start);
+
+	if (counts->store.words)
+		printf("  the store: %" PRIu64 " texts with a login name as a word in them, which need not mean the person\n",
+		       counts->store.words);
+	if (!person->login_count) {
+		fputs("  the name alone, as a login or an address without its domain: not looked at, for a name is no proof; --login ", stdout);
+		print_name((struct text){ person->address.start, local });
+		puts(" does");
+	}
+	for (size_t i = 0; i < local; i++)
+		if (i > 0 && memchr(person->delimiters.start, person->address.start[i], person->delimiters.length)) {
+			fputs("  the address without its tag: not looked for; forget ", stdout);
+			print_name((struct text){ person->address.start, i });
+			print_name((struct text){ person->address.start + local, person->address.length - local });
+			puts(" does");
+			break;
+		}
+}
+
+static void print_forgotten(const struct options *options, const struct store_forget *what, const struct forgotten *counts)
 {
 	printf("the store: %" PRIu64 " senders, recipients and logins and %" PRIu64 " other texts say %s now; %" PRIu64 " rows are erased\n",
-	       counts->store.values, counts->store.texts, pseudonym, counts->store.rows);
+	       counts->store.values, counts->store.texts, what->pseudonym, counts->store.rows);
 	if (options->in_redis)
 		printf("Redis: %" PRIu64 " records are deleted\n", counts->redis.deleted);
 	if (options->journal_count)
@@ -334,6 +365,7 @@ static void print_forgotten(const struct options *options, const char *pseudonym
 	puts("what remains:");
 	if (counts->store.left)
 		printf("  the store: %" PRIu64 " texts that still have the address\n", counts->store.left);
+	print_names_left(what, counts);
 	if (counts->redis.left)
 		printf("  Redis: %" PRIu64 " records that the store has not read yet: run smtptrail ingest, then this again\n",
 		       counts->redis.left);
@@ -344,38 +376,42 @@ static void print_forgotten(const struct options *options, const char *pseudonym
 	if (!options->journal_count)
 		puts("  the milter's journal: not looked at; --journal DIRECTORY does (its front and its spool), while the milter is stopped;\n"
 		     "    what was shipped goes by itself after keep_time and keep_size");
-	puts("  names of the person that are no part of the address, client addresses, Message-IDs and subjects\n"
+	puts("  names of the person that are no part of the address, client addresses, Message-IDs and subjects; the address as\n"
+	     "    other systems rewrite it (SRS) or encode it\n"
 	     "  the mail logs, rotated ones too; backups; whatever else reads the streams");
 }
 
 static int run_forget(struct options *options)
 {
-	static const char *const names[] = { "values", "texts", "rows_erased", "left_in_store", "deleted_in_redis", "left_in_redis",
-					     "masked_in_journal", "left_in_journal" };
+	static const char *const names[] = { "values", "texts", "rows_erased", "left_in_store", "words_in_store", "deleted_in_redis",
+					     "left_in_redis", "masked_in_journal", "left_in_journal" };
 	char pseudonym[PSEUDONYM_SIZE];
 	uint64_t random;
-	struct store_forget what = { .address = text_of(options->address), .pseudonym = pseudonym, .erases = options->erases };
+	struct store_forget what = {
+		.person = { text_of(options->address), text_of(options->config.recipient_delimiter), options->logins, options->login_count },
+		.pseudonym = pseudonym, .erases = options->erases,
+	};
 	struct forgotten counts = { .store = { .values = 0 } };
 	struct problem problem = { "" };
 	int error;
 
-	if (!options->address || !strchr(options->address, '@') || what.address.length < 3)
+	if (!person_is_address(what.person.address))
 		return verb_usage_error(&verb_store, "forget wants the address of a person, with its @");
 	if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
 		random = now_us();
 	(void)snprintf(pseudonym, sizeof pseudonym, "forgotten-%016" PRIx64 "@forgotten.invalid", random);
-	if (text_find_nocase(text_of(pseudonym), what.address))
+	if (person_find(&what.person, text_of(pseudonym)).start)
 		return verb_usage_error(&verb_store, "'%s' is like the pseudonym", options->address);
 	error = forget_all(options, &what, &counts, &problem);
 	if (error)
 		return fail(error, &problem);
 	if (options->as_json)
 		print_object(names, (const uint64_t[]){ counts.store.values, counts.store.texts, counts.store.rows, counts.store.left,
-							counts.redis.deleted, counts.redis.left,
+							counts.store.words, counts.redis.deleted, counts.redis.left,
 							counts.journal.entries - counts.journal.left, counts.journal.left },
 			     sizeof names / sizeof names[0]);
 	else
-		print_forgotten(options, pseudonym, &counts);
+		print_forgotten(options, &what, &counts);
 	return counts.store.left || counts.redis.left || counts.journal.left ? EXIT_NOTHING : EXIT_FOUND;
 }
 
@@ -404,6 +440,11 @@ static int read_option(struct options *options, int option, const char *value)
 			return verb_usage_error(&verb_store, "--keep wants a duration as 30d, got '%s'", value);
 		options->keep_us = when.us;
 		options->has_keep = true;
+		return 0;
+	case OPTION_LOGIN:
+		if (options->login_count == LOGINS_MAX || !value[0])
+			return verb_usage_error(&verb_store, "--login wants a name, and comes at most %d times", LOGINS_MAX);
+		options->logins[options->login_count++] = text_of(value);
 		return 0;
 	case OPTION_JOURNAL:
 		if (options->journal_count == JOURNALS_MAX)
@@ -438,7 +479,8 @@ static int run_store(int argc, char **argv)
 		{ "store", required_argument, NULL, OPTION_STORE }, { "config", required_argument, NULL, OPTION_CONFIG },
 		{ "json", no_argument, NULL, OPTION_JSON }, { "keep", required_argument, NULL, OPTION_KEEP },
 		{ "erase", no_argument, NULL, OPTION_ERASE }, { "redis", no_argument, NULL, OPTION_REDIS },
-		{ "journal", required_argument, NULL, OPTION_JOURNAL }, { NULL, 0, NULL, 0 },
+		{ "journal", required_argument, NULL, OPTION_JOURNAL }, { "login", required_argument, NULL, OPTION_LOGIN },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct options options = { .as_json = false };
 	int option, status = 0;
@@ -468,12 +510,14 @@ const struct verb verb_store = {
 		"  check            SQLite's own check of each file, rows that belong together, and every row's evidence\n"
 		"  prune            deletes the days that store_keep and store_size of smtptrail.conf do not keep; smtptrail ingest does\n"
 		"                   the same by itself, at its start and each hour\n"
-		"  forget ADDRESS   one person's address, in any letter case, becomes a pseudonym; says what remains, and where\n\n"
+		"  forget ADDRESS   one person's address, in any letter case and with any tag (recipient_delimiter of smtptrail.conf: joe is\n"
+		"                   joe+shop, too), becomes a pseudonym; says what remains, and where\n\n"
 		"options:\n"
 		"  --store DIR      instead of that of smtptrail.conf\n"
 		"  --keep DURATION  prune: instead of store_keep, as 30d\n"
 		"  --erase          forget: what is that person's alone is deleted: messages sent, recipients with their attempts,\n"
 		"                   messages without another recipient, logins; the pseudonym stands where others' rows have the address\n"
+		"  --login NAME     forget: a login, or an address without a domain, that is NAME is that person; may be given several times\n"
 		"  --redis          forget: the records that name the address are deleted from the streams, too, as far as the store has\n"
 		"                   read them\n"
 		"  --journal DIR    forget: in the entries of a front or spool of the milter, which must be stopped, the address is masked;\n"
@@ -485,7 +529,7 @@ const struct verb verb_store = {
 		"exit status: 0 done, or whole; 1 check found something, or forget left something; 2 the store cannot be used, or usage\n\n"
 		"examples:\n"
 		"  smtptrail store stat\n"
-		"  smtptrail store forget joe@example.com --erase --redis\n"
+		"  smtptrail store forget joe@example.com --login joe --erase --redis\n"
 		"  sqlite3 /var/lib/smtptrail/store/2026-11-21.db \"SELECT start, [from], subject FROM messages LIMIT 10\"\n",
 	.run = run_store,
 };

@@ -1,4 +1,4 @@
-/* journal_mask.c - entries that have the words are found by a scan, and written again where they lie. */
+/* journal_mask.c - entries that name the person are found by a scan, and written again where they lie. */
 #include "journal_mask.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 
 #include "crc32c.h"
 #include "journal_segment.h"
+#include "record.h"
 
 /* A directory that is held. */
 static int take(const char *directory, int *ret_fd, struct problem *problem)
@@ -30,17 +31,40 @@ static int take(const char *directory, int *ret_fd, struct problem *problem)
 	return 0;
 }
 
-static void mask(unsigned char *payload, size_t length, struct text words)
+/* Where a text of the entry stands in its copy. */
+static void mask(unsigned char *copy, struct text payload, struct text found)
 {
-	const char *found;
+	unsigned char *bytes = copy + (found.start - payload.start);
 
-	while ((found = text_find_nocase((struct text){ (const char *)payload, length }, words)))
-		for (size_t i = 0; i < words.length; i++) {
-			unsigned char *byte = payload + (found - (const char *)payload) + i;
+	for (size_t i = 0; i < found.length; i++)
+		if (bytes[i] != '@' && bytes[i] != '.')
+			bytes[i] = 'x';
+}
 
-			if (*byte != '@' && *byte != '.')
-				*byte = 'x';
-		}
+/* Whether the payload names the person; masks it in the copy, where there is one. */
+static bool look_at(struct text payload, const struct person *person, unsigned char *copy)
+{
+	struct text rest = payload, found;
+	struct record_view view;
+	struct record_value value;
+	bool is_named = false;
+
+	while ((found = person_find(person, rest)).start) {
+		is_named = true;
+		if (copy)
+			mask(copy, payload, found);
+		rest = (struct text){ found.start + found.length, (size_t)(rest.start + rest.length - found.start) - found.length };
+	}
+	if (!person->login_count || record_view_open(&view, payload) != 0)
+		return is_named;
+	while (record_view_next(&view, &value)) {
+		if (!person_is_named_by(value.number) || !person_is_login(person, value.text))
+			continue;
+		is_named = true;
+		if (copy)
+			mask(copy, payload, value.text);
+	}
+	return is_named;
 }
 
 static bool write_entry(int file, const struct journal_scan_entry *entry, const unsigned char *payload)
@@ -59,7 +83,7 @@ static bool write_entry(int file, const struct journal_scan_entry *entry, const 
 	       pwrite(file, &head, sizeof head, at) == (ssize_t)sizeof head && fdatasync(file) == 0;
 }
 
-static bool mask_entry(int directory, const struct journal_scan_entry *entry, struct text words)
+static bool mask_entry(int directory, const struct journal_scan_entry *entry, const struct person *person)
 {
 	int file = openat(directory, entry->file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	unsigned char *payload = malloc(entry->payload.length + 1);
@@ -67,7 +91,7 @@ static bool mask_entry(int directory, const struct journal_scan_entry *entry, st
 
 	if (file >= 0 && payload) {
 		memcpy(payload, entry->payload.start, entry->payload.length);
-		mask(payload, entry->payload.length, words);
+		(void)look_at(entry->payload, person, payload);
 		done = write_entry(file, entry, payload);
 	}
 	free(payload);
@@ -76,23 +100,23 @@ static bool mask_entry(int directory, const struct journal_scan_entry *entry, st
 	return done;
 }
 
-/* Words of '@' and '.' alone would be found for ever. */
-static bool can_be_masked(struct text words)
+/* Of '@', '.' and 'x' alone it would be found again after it. */
+static bool can_be_masked(struct text name)
 {
-	for (size_t i = 0; i < words.length; i++)
-		if (words.start[i] != '@' && words.start[i] != '.' && words.start[i] != 'x' && words.start[i] != 'X')
+	for (size_t i = 0; i < name.length; i++)
+		if (name.start[i] != '@' && name.start[i] != '.' && name.start[i] != 'x' && name.start[i] != 'X')
 			return true;
 	return false;
 }
 
-int journal_mask(const char *directory, struct text words, struct journal_masked *counts, struct problem *problem)
+int journal_mask(const char *directory, const struct person *person, struct journal_masked *counts, struct problem *problem)
 {
 	struct journal_scan *scan;
 	struct journal_scan_entry entry;
 	int fd = -1, error;
 
-	if (!can_be_masked(words)) {
-		problem_set(problem, "'%.*s' cannot be masked: it is like its mask", TEXT_ARGS(words));
+	if (!can_be_masked(person->address)) {
+		problem_set(problem, "'%.*s' cannot be masked: it is like its mask", TEXT_ARGS(person->address));
 		return -EINVAL;
 	}
 	error = take(directory, &fd, problem);
@@ -100,10 +124,10 @@ int journal_mask(const char *directory, struct text words, struct journal_masked
 		return error;
 	error = journal_scan_open(&scan, directory, problem);
 	while (!error && journal_scan_next(scan, &entry) > 0) {
-		if (!text_find_nocase(entry.payload, words))
+		if (!look_at(entry.payload, person, NULL))
 			continue;
 		counts->entries++;
-		counts->left += !mask_entry(fd, &entry, words);
+		counts->left += !mask_entry(fd, &entry, person);
 	}
 	if (!error)
 		journal_scan_close(scan);

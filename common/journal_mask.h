@@ -1,5 +1,5 @@
 /*
- * journal_mask.h - words that leave the entries of a journal: each of their bytes but '@' and '.' becomes an 'x', so
+ * journal_mask.h - a person leaves the entries of a journal: each byte of the name but '@' and '.' becomes an 'x', so
  * that no entry changes its length, its number or its place.
  *
  * Threads: any; no state. The directory is locked as a milter locks it.
@@ -11,15 +11,15 @@
 
 #include <stdint.h>
 
+#include "person.h"
 #include "problem.h"
-#include "text.h"
 
 struct journal_masked {
-	uint64_t entries;		/* that had the words */
+	uint64_t entries;		/* that named the person */
 	uint64_t left;			/* of these: could not be rewritten */
 };
 
-/* A front or a spool; adds to the counts. words in any letter case. 0 or -errno. */
-int journal_mask(const char *directory, struct text words, struct journal_masked *counts, struct problem *problem);
+/* A front or a spool; adds to the counts. A login name counts where it is the value of a field that holds names. 0 or -errno. */
+int journal_mask(const char *directory, const struct person *person, struct journal_masked *counts, struct problem *problem);
 
 #endif

@@ -3,7 +3,7 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; top_builddir='$(top_builddir)'; expor
 
 UNIT_TESTS = tests/unit/test_record
 UNIT_TESTS += tests/unit/test_address tests/unit/test_mime tests/unit/test_message tests/unit/test_session
-UNIT_TESTS += tests/unit/test_escape
+UNIT_TESTS += tests/unit/test_escape tests/unit/test_person
 UNIT_TESTS += tests/unit/test_journal
 UNIT_TESTS += tests/unit/test_redis_link
 check_PROGRAMS += $(UNIT_TESTS)
@@ -21,6 +21,8 @@ tests_unit_test_mime_SOURCES = tests/unit/test_mime.c tests/unit/unit.h
 tests_unit_test_mime_LDADD = $(DAEMON_LIBS)
 tests_unit_test_escape_SOURCES = tests/unit/test_escape.c tests/unit/unit.h
 tests_unit_test_escape_LDADD = $(UNIT_LIBS)
+tests_unit_test_person_SOURCES = tests/unit/test_person.c tests/unit/unit.h
+tests_unit_test_person_LDADD = $(UNIT_LIBS)
 tests_unit_test_journal_SOURCES = tests/unit/test_journal.c tests/unit/journal_rooms.h tests/unit/unit.h
 tests_unit_test_journal_LDADD = $(UNIT_LIBS)
 tests_unit_test_redis_link_SOURCES = tests/unit/test_redis_link.c tests/unit/unit.h

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "analysis/format.h"
-#include "analysis/format_postfix.h"
 #include "shown.h"
 
 /* With no line before it. */
@@ -24,9 +23,9 @@ static void must_be_of_table(const struct event *event, struct text message)
 	struct event by_table = { .frame = event->frame, .fields = fields };
 
 	by_table.frame.message = message;
-	format_postfix_only_table(true);
+	format_only_tables = true;
 	read_alone(&by_table);
-	format_postfix_only_table(false);
+	format_only_tables = false;
 	FUZZ_MUST(by_table.format == event->format && by_table.is_cut == event->is_cut);
 	FUZZ_MUST(text_equal(text_of(by_table.kind), text_of(event->kind)));
 	FUZZ_MUST(by_table.field_count == event->field_count);

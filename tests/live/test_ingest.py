@@ -312,6 +312,27 @@ class Ingest(unittest.TestCase):
         self.assertEqual((said["records"], said["went_back"], said["doubled"]), (0, 0, 0))
         self.assertNotIn("s6@example.com", str(LAB.redis("XRANGE", STREAM_KEY, "-", "+")))
 
+    def test_a_person_is_forgotten_with_tags_and_by_a_login_name(self):
+        forms = ("s9+shop@EXAMPLE.com", "list+s9=example.com@lists.example", "bigs9@example.com", "s9")
+        for number, sender in enumerate(forms):
+            records = session_records(number, number * 3000)
+            self.send([record[:-1] + (sender,) if "from" in record else record for record in records])
+        # The same words where no person stands.
+        self.send([("stage", "helo", "time", stamp(20000), "host", "mx.example.org", "instance", "in", "producer", "p1",
+                    "session", "lab-000009", "helo", "s9")])
+        self.ingest()
+        words = [os.path.join(LAB.build, "smtptrail"), "store", "forget", "--json", "--redis", "--config", self.path("conf"),
+                 "--store", self.store, "s9@example.com"]
+        said = json.loads(subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout)
+        self.assertEqual((said["values"], said["deleted_in_redis"]), (2, 2))
+        said = json.loads(subprocess.run(words + ["--login", "S9"], stdout=subprocess.PIPE, check=True).stdout)
+        self.assertEqual((said["values"], said["deleted_in_redis"]), (1, 1))
+        left = str(LAB.redis("XRANGE", STREAM_KEY, "-", "+"))
+        self.assertIn("bigs9@example.com", left)
+        self.assertNotIn("s9+shop", left)
+        self.assertNotIn("s9=example.com", left)
+        self.assertEqual(self.ingest()["went_back"], 0)
+
     def test_logs_wait_for_a_redis_that_does_not_answer(self):
         with open(self.log, "w", encoding="utf-8") as file:
             file.write("%s mx.example.org postfix/qmgr[8]: 0000000001: removed\n" % stamp(5))

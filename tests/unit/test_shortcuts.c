@@ -5,7 +5,6 @@
  * The lines: fixtures, the kinds of the public logs, a log by genlog, and the folder that SMTPTRAIL_SAMPLE_LOGS names.
  * SMTPTRAIL_SEED, a number, makes other damage and another log, for a longer search.
  */
-#include "analysis/format_postfix.h"
 #include "analysis/log_reader.h"
 #include "log_cases.h"
 
@@ -26,9 +25,9 @@ static void compare_file(const char *path)
 	while (fast_more > 0 && slow_more > 0) {
 		enum format_result fast_result, slow_result;
 
-		format_postfix_only_table(true);
+		format_only_tables = true;
 		slow_more = log_reader_next(slow, &slow_event, &slow_result);
-		format_postfix_only_table(false);
+		format_only_tables = false;
 		fast_more = log_reader_next(fast, &fast_event, &fast_result);
 		if (fast_more != slow_more || fast_more <= 0)
 			break;

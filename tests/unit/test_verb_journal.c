@@ -226,26 +226,45 @@ TEST(what_cannot_be_read_or_understood_ends_with_2)
 	}
 }
 
-TEST(words_are_masked_in_their_entries_and_the_journal_stays_whole)
+TEST(a_person_is_masked_in_the_entries_and_the_journal_stays_whole)
 {
 	struct rooms rooms;
 	struct journal_masked masked = { 0, 0 };
+	struct text logins[] = { TEXT_LITERAL("joe") };
+	struct person joe = { TEXT_LITERAL("joe@example.com"), TEXT_LITERAL("+"), NULL, 0 };
+	struct person like_a_mask = { TEXT_LITERAL("x@x.x"), TEXT_LITERAL("+"), NULL, 0 };
 	struct problem problem = { "" };
+	struct record mail;
 	int status;
 
 	rooms_init(&rooms);
 	struct journal *journal = rooms_open(&rooms);
 
-	append_record(journal, TEXT_LITERAL("Joe@Example.com, joe@example.com"));
-	append_record(journal, TEXT_LITERAL("ann@example.com"));
-	CHECK_NUMBER(journal_mask(rooms.spool, TEXT_LITERAL("joe@example.com"), &masked, &problem), -EBUSY);
+	append_record(journal, TEXT_LITERAL("Joe@Example.com, joe+shop@example.com"));
+	append_record(journal, TEXT_LITERAL("ann@example.com, bigjoe@example.com"));
+	append_record(journal, TEXT_LITERAL("joe"));
+	record_init(&mail, STAGE_MAIL, 1);
+	record_set_string(&mail, FIELD_AUTH_AUTHEN, "Joe");
+	record_set_string(&mail, FIELD_MAIL_MAILER, "joe");
+	CHECK_NUMBER(journal_append(journal, record_finish(&mail)), 0);
+	record_done(&mail);
+	CHECK_NUMBER(journal_mask(rooms.spool, &joe, &masked, &problem), -EBUSY);
 	journal_close(journal);
-	CHECK_NUMBER(journal_mask(rooms.spool, TEXT_LITERAL("joe@example.com"), &masked, &problem), 0);
+	CHECK_NUMBER(journal_mask(rooms.spool, &joe, &masked, &problem), 0);
 	CHECK(masked.entries == 1 && masked.left == 0);
-	CHECK(strstr(run_on("dump", &rooms, &status), "helo=\"xxx@xxxxxxx.xxx, xxx@xxxxxxx.xxx\"") != NULL);
-	CHECK(strstr(run_on("dump", &rooms, &status), "helo=\"ann@example.com\"") != NULL);
+	CHECK(strstr(run_on("dump", &rooms, &status), "helo=\"xxx@xxxxxxx.xxx, xxxxxxxx@xxxxxxx.xxx\"") != NULL);
+	CHECK(strstr(run_on("dump", &rooms, &status), "helo=\"ann@example.com, bigjoe@example.com\"") != NULL);
+	CHECK(strstr(run_on("dump", &rooms, &status), "auth_authen=\"Joe\"") != NULL);
+	joe.logins = logins;
+	joe.login_count = 1;
+	CHECK_NUMBER(journal_mask(rooms.spool, &joe, &masked, &problem), 0);
+	CHECK(masked.entries == 2 && masked.left == 0);
+	CHECK(strstr(run_on("dump", &rooms, &status), "auth_authen=\"xxx\"") != NULL);
+	/* A name is the person's where it is a name. */
+	CHECK(strstr(run_on("dump", &rooms, &status), "mail_mailer=\"joe\"") != NULL);
+	CHECK(strstr(run_on("dump", &rooms, &status), "helo=\"joe\"") != NULL);
 	CHECK(strstr(run_on("verify", &rooms, &status), "0 missing  0 torn  whole") != NULL);
-	CHECK_NUMBER(journal_mask(rooms.spool, TEXT_LITERAL("x@x.x"), &masked, &problem), -EINVAL);
+	CHECK_NUMBER(journal_mask(rooms.spool, &like_a_mask, &masked, &problem), -EINVAL);
 	rooms_done(&rooms);
 }
 
@@ -256,7 +275,7 @@ int main(int argc, char **argv)
 		UNIT_TEST(verify_and_stat_say_whether_a_journal_is_whole),
 		UNIT_TEST(verify_counts_the_entry_that_a_flipped_byte_costs),
 		UNIT_TEST(verify_counts_a_cut_in_an_entry_and_an_append_that_was_not_finished_as_torn),
-		UNIT_TEST(words_are_masked_in_their_entries_and_the_journal_stays_whole),
+		UNIT_TEST(a_person_is_masked_in_the_entries_and_the_journal_stays_whole),
 		UNIT_TEST(what_cannot_be_read_or_understood_ends_with_2),
 		{ NULL, NULL },
 	};
