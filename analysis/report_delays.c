@@ -53,7 +53,7 @@ struct figures {
 
 static void add_figures(struct figures *figures, const struct tally *tally, size_t row, unsigned phase)
 {
-	uint64_t longest = tally_row(tally, row).numbers[LONGEST + phase];
+	uint64_t longest = tally_number(tally, row, LONGEST + phase);
 
 	tally_sum_steps(tally, row, SPREAD + phase, figures->counts);
 	figures->longest = longest > figures->longest ? longest : figures->longest;
@@ -136,7 +136,7 @@ static struct table *domain_table(const struct tally *tally, const struct report
 		columns[FIRST + i] = (struct table_column){ phases[i].mean, phases[i].title, CELL_DURATION, false };
 	table = table_new("delay_domains", "Delays of deliveries, by destination", columns, FIRST + OWN_PHASES);
 	for (size_t row = 0; table && row < tally_count(tally); row++)
-		if (tally_row(tally, row).parts[0].length && tally_row(tally, row).numbers[SPREAD + ALL])
+		if (tally_row(tally, row).parts[0].length && tally_number(tally, row, SPREAD + ALL))
 			put_domain(table, tally, row);
 	if (!table)
 		return NULL;
@@ -153,7 +153,7 @@ static void put_domain_phases(struct table *table, const struct tally *tally, st
 	for (unsigned phase = 0; row != SIZE_MAX && phase < OWN_PHASES; phase++) {
 		struct figures figures = { .longest = 0 };
 
-		if (!tally_row(tally, row).numbers[SPREAD + phase])
+		if (!tally_number(tally, row, SPREAD + phase))
 			continue;
 		add_figures(&figures, tally, row, phase);
 		table_begin_row(table);
