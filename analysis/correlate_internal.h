@@ -538,6 +538,8 @@ struct open_message *join_by_queue_id(struct clue *clue, struct open_message *re
 struct open_message *join_waiting(struct clue *clue, struct open_message *log);
 /* The milter's message that a refusal of the log is of; NULL: there is none, or it was told already. */
 struct open_message *join_refused(const struct correlate *correlate, const struct open_session *session, uint64_t from, uint64_t given);
+/* What the log told of a message before it had a queue identifier is part of it. */
+void join_begun(struct correlate *correlate, struct open_message *message, struct open_message *begun);
 /* A message of a dialogue is another that its host's log told of. */
 void join_transcript(struct clue *clue, struct open_message *log, struct open_message *transcript);
 /* The line of a message names the dialogue in which it was sent on: what was said there of it is part of it. */

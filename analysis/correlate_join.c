@@ -183,6 +183,11 @@ static void merge_messages(struct correlate *correlate, struct open_message *int
 	message_vanish(correlate, from, into);
 }
 
+void join_begun(struct correlate *correlate, struct open_message *message, struct open_message *begun)
+{
+	merge_messages(correlate, message, begun);
+}
+
 void join_transcript(struct clue *clue, struct open_message *log, struct open_message *transcript)
 {
 	struct open_session *session = (struct open_session *)transcript->message.session;

@@ -110,7 +110,7 @@ static struct table *domain_table(const struct tally *tally, const struct report
 		columns[FIRST + i] = (struct table_column){ phases[i].mean, phases[i].title, CELL_DURATION, false };
 	table = table_new("delay_domains", "Delays of deliveries, by destination", columns, FIRST + OWN_PHASES);
 	for (size_t row = 0; table && row < tally_count(tally); row++)
-		if (tally_row(tally, row).parts[0].length && tally_row(tally, row).numbers[SPREAD + ALL])
+		if (tally_row(tally, row).parts[0].length && tally_number(tally, row, SPREAD + ALL))
 			put_domain(table, tally, row);
 	if (!table)
 		return NULL;
@@ -127,7 +127,7 @@ static void put_domain_phases(struct table *table, const struct tally *tally, st
 	for (unsigned phase = 0; row != SIZE_MAX && phase < OWN_PHASES; phase++) {
 		struct report_times times = { .count = 0 };
 
-		if (!tally_row(tally, row).numbers[SPREAD + phase])
+		if (!tally_number(tally, row, SPREAD + phase))
 			continue;
 		report_add_times(&times, tally, row, SPREAD + phase, LONGEST + phase);
 		table_begin_row(table);
