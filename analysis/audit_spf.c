@@ -65,9 +65,9 @@ static void collect(struct tally **tally, const struct report_row *row)
 
 static uint64_t all_of(const struct tally *sums, const struct tally_row *row)
 {
-	const uint64_t *found = sums ? tally_find(sums, &row->parts[DOMAIN_PART]) : NULL;
+	uint64_t found[TALLY_NUMBERS_MAX];
 
-	return found ? found[COUNT] : 0;
+	return sums && tally_find(sums, &row->parts[DOMAIN_PART], found) ? found[COUNT] : 0;
 }
 
 static void judge_record(struct table *table, const struct tally_row *row, uint64_t all)
