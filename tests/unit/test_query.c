@@ -340,6 +340,9 @@ TEST(a_row_without_a_part_answers_no_to_what_is_asked_of_it)
 		struct problem problem = { "" };
 		struct query *query = NULL;
 
+		/* It asks nothing of a row. */
+		if (strcmp(field->name, "is") == 0)
+			continue;
 		(void)snprintf(text, sizeof text, "%s:*", field->name);
 		CHECK_SAYING(query_parse(&query, text, now_us, NULL, NULL, &problem) == 0, "%s: %s", text, problem.text);
 		if (strcmp(field->type, "time") != 0 || strcmp(field->name, "queued") == 0)
