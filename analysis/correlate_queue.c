@@ -15,7 +15,7 @@ static struct clue clue_of(struct correlate *correlate, struct text host, uint64
 {
 	struct clue clue = { .correlate = correlate, .time_us = time_us, .evidence = evidence, .at = no_places };
 
-	clue.origin = origin_find(correlate->origins, host, TEXT_LITERAL("postfix/qmgr"));
+	clue.origin = origin_find(correlate->origin_cache, host, TEXT_LITERAL("postfix/qmgr"));
 	clue.host = clue.origin->host;
 	return clue;
 }
