@@ -9,6 +9,7 @@
 
 #include "analysis/hosts.h"
 #include "analysis/ingest_queue.h"
+#include "analysis/input_queue.h"
 #include "analysis/ingest_redis.h"
 #include "analysis/store_join.h"
 #include "analysis/store_rollup.h"
@@ -46,7 +47,7 @@ struct ingest {
 	unsigned next_counted;
 	uint64_t gaps;
 	unsigned days_deleted;
-	char host_name[256];
+	char host_name[INPUT_QUEUE_NAME_SIZE];
 	struct ingest_queue queue;
 };
 
@@ -191,7 +192,7 @@ static int open_queue(struct ingest *ingest, struct problem *problem)
 	const struct ingest_options *options = &ingest->options;
 
 	if (!options->queue_host)
-		(void)gethostname(ingest->host_name, sizeof ingest->host_name - 1);
+		input_queue_name(ingest->host_name);
 	ingest->queue = (struct ingest_queue){
 		.file = options->queue_file, .host = options->queue_host ? options->queue_host : ingest->host_name,
 		.correlate = ingest->correlate, .sources = ingest->sources, .store = ingest->store, .notice = options->notice,

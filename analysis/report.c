@@ -249,6 +249,28 @@ void report_show_listing(const struct listing *listing, const struct tally *tall
 	emit(context, table);
 }
 
+void report_add_times(struct report_times *times, const struct tally *tally, size_t row, unsigned spread, unsigned longest)
+{
+	uint64_t most = tally_number(tally, row, longest);
+
+	times->count += tally_number(tally, row, spread);
+	times->longest = most > times->longest ? most : times->longest;
+	tally_sum_steps(tally, row, spread, times->steps);
+}
+
+void report_put_times(struct table *table, const struct report_times *times)
+{
+	static const double shares[] = { 0.5, 0.9, 0.99 };
+
+	for (unsigned i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+		uint64_t percentile = tally_percentile(times->steps, shares[i]);
+
+		/* A step's end may lie behind the longest of all. */
+		table_put_number(table, percentile < times->longest ? percentile : times->longest);
+	}
+	table_put_number(table, times->longest);
+}
+
 void report_keep(void *context, struct table *table)
 {
 	*(struct table **)context = table;

@@ -57,8 +57,11 @@ static const struct {
 };
 enum { INDEX_COUNT = sizeof indexes / sizeof indexes[0] };
 
-/* How a database of version N becomes one of N + 1, at [N - 1][role]. New facts need no row here. */
-static const char *const steps[STORE_VERSION][2] = { { NULL, NULL } };
+/*
+ * How a database of version N becomes one of N + 1, at [N - 1][role]. New facts need no row here.
+ * 1 to 2: rows are written with shorter evidence (store_evidence.h), and those that are there stay.
+ */
+static const char *const steps[STORE_VERSION][2] = { { NULL, NULL }, { NULL, NULL } };
 
 /* ---- columns ---- */
 
