@@ -79,7 +79,8 @@ static void judge_networks(struct table *table, const struct tally *networks)
 
 	for (size_t i = 0; domains && i < tally_count(networks); i++) {
 		struct tally_row row = tally_row(networks, i);
-		const uint64_t *domain = tally_find(domains, row.parts);
+		uint64_t domain[TALLY_NUMBERS_MAX];
+		bool is_known = tally_find(domains, row.parts, domain);
 		struct audit_finding finding = {
 			.severity = SEVERITY_NOTICE, .what = "its mail comes from a network that is new for it", .subject = row.parts[DOMAIN_PART],
 			.source = row.parts[SOURCE_PART], .count = row.numbers[MESSAGES],
@@ -87,7 +88,7 @@ static void judge_networks(struct table *table, const struct tally *networks)
 			.query = "", .subject_field = "from_domain", .source_field = "client",
 		};
 
-		if (!domain || row.numbers[SINCE] == domain[SINCE] || domain[MESSAGES] - row.numbers[MESSAGES] < USUAL_MESSAGES)
+		if (!is_known || row.numbers[SINCE] == domain[SINCE] || domain[MESSAGES] - row.numbers[MESSAGES] < USUAL_MESSAGES)
 			continue;
 		finding.all = domain[MESSAGES];
 		audit_put(table, &finding);
@@ -116,8 +117,10 @@ static void show(struct tally *const *tally, const struct report_options *option
 
 	for (size_t i = 0; table && i < tally_count(tally[1]); i++) {
 		struct tally_row row = tally_row(tally[1], i);
+		uint64_t domain[TALLY_NUMBERS_MAX] = { 0 };
 
-		judge(table, &row, tally_find(tally[0], row.parts), report_is_own_domain(options, row.parts[DOMAIN_PART]));
+		(void)tally_find(tally[0], row.parts, domain);
+		judge(table, &row, domain, report_is_own_domain(options, row.parts[DOMAIN_PART]));
 	}
 	if (table) {
 		judge_networks(table, tally[2]);
@@ -126,7 +129,12 @@ static void show(struct tally *const *tally, const struct report_options *option
 	audit_emit(table, options, emit, context);
 }
 
+static const enum fact asked_for[] = {
+	FACT_MESSAGE_CLAIMED, FACT_MESSAGE_DISPOSITION, FACT_MESSAGE_DMARC, FACT_MESSAGE_FROM_DOMAIN, FACT_MESSAGE_WHY,
+	FACT_SESSION_CLIENT_ADDR, FACT_COUNT,
+};
+
 const struct report audit_dmarc = {
 	.name = "dmarc", .summary = "who fails DMARC, from where and why; forgers of our own domains; mail that p=reject would lose",
-	.moments = REPORT_MESSAGE, .tally_count = 4, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_MESSAGE, .tally_count = 4, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

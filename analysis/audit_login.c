@@ -233,18 +233,18 @@ static void judge_hours(struct table *table, const struct tally *hours)
 
 	for (size_t i = 0; sums && i < tally_count(hours); i++) {
 		struct tally_row row = tally_row(hours, i);
-		const uint64_t *all = tally_find(sums, row.parts);
+		uint64_t all = 0;
 		char words[40];
 		struct audit_finding finding = {
 			.severity = SEVERITY_NOTICE, .what = "logged in at an hour that is odd for it", .subject = row.parts[0], .count = row.numbers[0],
 			.query = "", .subject_field = "account",
 		};
 
-		if (!all || *all < USUAL_LOGINS || row.numbers[0] * ODD_SHARE >= *all)
+		if (!tally_find(sums, row.parts, &all) || all < USUAL_LOGINS || row.numbers[0] * ODD_SHARE >= all)
 			continue;
 		(void)snprintf(words, sizeof words, "between %.*s:00 and %.*s:59 UTC", TEXT_ARGS(row.parts[1]), TEXT_ARGS(row.parts[1]));
 		finding.detail = text_of(words);
-		finding.all = *all;
+		finding.all = all;
 		audit_put(table, &finding);
 	}
 	tally_free(sums);
@@ -257,13 +257,13 @@ static void judge_networks(struct table *table, const struct tally *networks)
 
 	for (size_t i = 0; first && i < tally_count(networks); i++) {
 		struct tally_row row = tally_row(networks, i);
-		const uint64_t *since = tally_find(first, row.parts);
+		uint64_t since[2];
 		struct audit_finding finding = {
 			.severity = SEVERITY_NOTICE, .what = "logged in from a network that is new for it", .subject = row.parts[0], .source = row.parts[1],
 			.count = row.numbers[1], .query = "", .subject_field = "account", .source_field = "client",
 		};
 
-		if (!since || row.numbers[0] == since[0] || since[1] - row.numbers[1] < USUAL_LOGINS)
+		if (!tally_find(first, row.parts, since) || row.numbers[0] == since[0] || since[1] - row.numbers[1] < USUAL_LOGINS)
 			continue;
 		finding.all = since[1];
 		audit_put(table, &finding);
@@ -352,7 +352,12 @@ static void show(struct tally *const *tally, const struct report_options *option
 	audit_emit(table, options, emit, context);
 }
 
+static const enum fact asked_for[] = {
+	FACT_LOGIN_ATTEMPTS, FACT_LOGIN_AUTH_AUTHEN, FACT_LOGIN_AUTH_TYPE, FACT_LOGIN_BYTES_OUT, FACT_LOGIN_CLIENT_ADDR,
+	FACT_LOGIN_OUTCOME, FACT_SESSION_AUTH_AUTHEN, FACT_SESSION_CLIENT_ADDR, FACT_COUNT,
+};
+
 const struct report audit_login = {
 	.name = "login", .summary = "who guesses passwords, success after failures, odd hours and networks, accounts that send or read too much",
-	.moments = REPORT_LOGIN | REPORT_LOGOUT | REPORT_MESSAGE, .tally_count = 5, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_LOGIN | REPORT_LOGOUT | REPORT_MESSAGE, .tally_count = 5, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

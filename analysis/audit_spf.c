@@ -65,9 +65,9 @@ static void collect(struct tally **tally, const struct report_row *row)
 
 static uint64_t all_of(const struct tally *sums, const struct tally_row *row)
 {
-	const uint64_t *found = sums ? tally_find(sums, &row->parts[DOMAIN_PART]) : NULL;
+	uint64_t found[TALLY_NUMBERS_MAX];
 
-	return found ? found[COUNT] : 0;
+	return sums && tally_find(sums, &row->parts[DOMAIN_PART], found) ? found[COUNT] : 0;
 }
 
 static void judge_record(struct table *table, const struct tally_row *row, uint64_t all)
@@ -138,7 +138,12 @@ static void show(struct tally *const *tally, const struct report_options *option
 	audit_emit(table, options, emit, context);
 }
 
+static const enum fact asked_for[] = {
+	FACT_CHECK_CHECK, FACT_CHECK_DOMAIN, FACT_CHECK_ENGINE, FACT_CHECK_ERROR, FACT_CHECK_IDENTITY, FACT_CHECK_LOOKUPS,
+	FACT_CHECK_RESULT, FACT_SESSION_CLIENT_ADDR, FACT_COUNT,
+};
+
 const struct report audit_spf = {
 	.name = "spf", .summary = "SPF: broken records, too many look-ups, failing sources, engines that disagree",
-	.moments = REPORT_CHECK, .tally_count = 3, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_CHECK, .tally_count = 3, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

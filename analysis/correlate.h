@@ -76,11 +76,12 @@ void correlate_events(struct correlate *correlate, const struct event *events, s
 void correlate_record(struct correlate *correlate, const struct input_record *record, uint16_t source);
 /* The session that a record is of, with its messages that are under way: lent until the next call. NULL: none is known. */
 const struct session *correlate_session_of(const struct correlate *correlate, const struct input_record *record);
-/* One message of the queue as postqueue -j tells it; and that these were all that the host had then. To be given when all
+/* One message of the queue as postqueue -j tells it; and that these were all that the instance had then. To be given when all
  * lines from before were. */
 struct queue_entry;
 void correlate_queue_entry(struct correlate *correlate, const struct queue_entry *entry, uint16_t source);
-void correlate_queue_end(struct correlate *correlate, struct text host, uint64_t seen_us, uint16_t source);
+void correlate_queue_end(struct correlate *correlate, struct text host, struct text syslog_name, uint64_t seen_us,
+			 uint16_t source);
 
 /* There is no more: all that is under way is shown, as it stands. */
 void correlate_finish(struct correlate *correlate);

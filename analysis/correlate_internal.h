@@ -61,6 +61,7 @@ struct open_message {
 	uint64_t front_hash;		/* of the client and port that the proxy before the queue told; 0: none */
 	uint64_t waits_hash;		/* of a record's: it waits for the log's lines, in that table; 0: it does not */
 	uint64_t named_us;		/* when a record named its queue identifier first */
+	uint64_t stage_us;		/* of records: when it reached its stage; 0: none yet */
 	uint32_t turn;			/* among the messages of its session */
 	uint32_t generation;
 	uint32_t msg;			/* the milter's number; 0: none of its records */
@@ -80,6 +81,7 @@ struct open_message {
 	bool is_behind_proxy;		/* that one */
 	bool by_log, by_records;
 	bool has_eom, has_verdict;	/* of its records */
+	uint8_t stage;			/* that number, of MAIL, DATA, HEADER, EOM and VERDICT */
 };
 
 /* What one process of a host serves, or what else the log names sessions by. */
@@ -109,6 +111,7 @@ struct open_session {
 	uint64_t client;		/* hash of the client's address; 0: not known */
 	uint64_t passed_us;		/* when postscreen let it pass */
 	uint64_t connect_us;		/* when smtpd, or the milter, saw it come */
+	uint64_t stage_us;		/* of records: when it came, until its first greeting; 0: not known, or greeted */
 	uint32_t client_port;		/* 0: not known */
 	uint32_t mails, passed, refused_count;	/* of records: messages, recipients that passed, and that did not */
 	uint32_t refusals;		/* messages without a queue identifier */
@@ -540,6 +543,8 @@ struct open_message *join_by_queue_id(struct clue *clue, struct open_message *re
 struct open_message *join_waiting(struct clue *clue, struct open_message *log);
 /* The milter's message that a refusal of the log is of; NULL: there is none, or it was told already. */
 struct open_message *join_refused(const struct correlate *correlate, const struct open_session *session, uint64_t from, uint64_t given);
+/* What the log told of a message before it had a queue identifier is part of it. */
+void join_begun(struct correlate *correlate, struct open_message *message, struct open_message *begun);
 /* A message of a dialogue is another that its host's log told of. */
 void join_transcript(struct clue *clue, struct open_message *log, struct open_message *transcript);
 /* The line of a message names the dialogue in which it was sent on: what was said there of it is part of it. */

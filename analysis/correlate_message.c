@@ -254,6 +254,12 @@ void message_put_origin(struct clue *clue, struct open_message *message, const s
 		 is_loopback(facts_text(&session->session.facts, FACT_SESSION_CLIENT_ADDR)) ? TEXT_LITERAL("local") : TEXT_LITERAL("inbound"));
 }
 
+/* A rule put it on hold, or threw it away, at a recipient that was not refused: that one made the queue identifier. */
+static bool is_set_apart(const struct open_message *message)
+{
+	return (message->is_held || message->is_discarded) && message->message.recipients;
+}
+
 void correlate_client(struct clue *clue)
 {
 	struct open_session *session = session_of(clue);
@@ -288,6 +294,8 @@ void correlate_client(struct clue *clue)
 		return;
 	session_take(session, message);
 	session->begun++;
+	if (session->refused && is_set_apart(session->refused))
+		join_begun(clue->correlate, message, session->refused);
 	session->refused = NULL;
 	if (clue_has(clue, NAME_AUTH_TYPE)) {
 		login_passed(clue, session);
@@ -295,7 +303,9 @@ void correlate_client(struct clue *clue)
 			FACT_COPY(clue, &session->session.facts, login_rows);
 	}
 	message_put_origin(clue, message, session, JOIN_QUEUE_ID);
-	(void)join_waiting(clue, message);
+	message = join_waiting(clue, message);
+	if (message->is_discarded)
+		message_end(clue, message);
 }
 
 void correlate_pickup(struct clue *clue)

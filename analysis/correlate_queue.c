@@ -5,17 +5,24 @@
  * more than the words of the queue. What the log never told of is under way from its arrival on. What the log has
  * under way, and the queue has not, has left it unseen.
  */
+#include <stdio.h>
+
 #include "analysis/correlate_internal.h"
 #include "analysis/input_queue.h"
 
 /* A message that moved so recently may have done so since the queue was looked at. */
 enum { QUEUE_SLACK_US = 60 * 1000000 };
 
-static struct clue clue_of(struct correlate *correlate, struct text host, uint64_t time_us, struct evidence evidence)
+static struct clue clue_of(struct correlate *correlate, struct text host, struct text syslog_name, uint64_t time_us,
+			   struct evidence evidence)
 {
 	struct clue clue = { .correlate = correlate, .time_us = time_us, .evidence = evidence, .at = no_places };
+	char manager[ORIGIN_PROCESS_MAX];
 
-	clue.origin = origin_find(correlate->origin_cache, host, TEXT_LITERAL("postfix/qmgr"));
+	if (!syslog_name.length)
+		syslog_name = TEXT_LITERAL("postfix");
+	(void)snprintf(manager, sizeof manager, "%.*s/qmgr", (int)(syslog_name.length < 80 ? syslog_name.length : 80), syslog_name.start);
+	clue.origin = origin_find(correlate->origin_cache, host, text_of(manager));
 	clue.host = clue.origin->host;
 	return clue;
 }
@@ -97,7 +104,7 @@ static void keep_recipient(struct clue *clue, struct open_message *message, cons
 
 void correlate_queue_entry(struct correlate *correlate, const struct queue_entry *entry, uint16_t source)
 {
-	struct clue clue = clue_of(correlate, entry->host, entry->arrival_us,
+	struct clue clue = clue_of(correlate, entry->host, entry->syslog_name, entry->arrival_us,
 				   (struct evidence){ .source = source, .major = entry->line });
 	struct open_message *message = find_queued(&clue, entry);
 
@@ -128,9 +135,10 @@ static bool has_left(const struct clue *clue, struct open_item *item)
 	return !facts_find(&message->message.facts, FACT_MESSAGE_QUEUE_SEEN, &seen) || seen.number != clue->time_us;
 }
 
-void correlate_queue_end(struct correlate *correlate, struct text host, uint64_t seen_us, uint16_t source)
+void correlate_queue_end(struct correlate *correlate, struct text host, struct text syslog_name, uint64_t seen_us,
+			 uint16_t source)
 {
-	struct clue clue = clue_of(correlate, host, seen_us, (struct evidence){ .source = source });
+	struct clue clue = clue_of(correlate, host, syslog_name, seen_us, (struct evidence){ .source = source });
 	struct open_item *next;
 
 	for (struct open_item *item = correlate->open.first; item; item = next) {

@@ -116,6 +116,14 @@ static struct open_message *new_refused(struct clue *clue, struct open_session *
 	return message;
 }
 
+/* What goes on in the session is put aside or thrown away: whoever was refused before may be of another message. */
+static bool goes_on(const struct clue *clue, const struct open_session *session)
+{
+	const struct action *action = action_of(clue);
+
+	return !action || action->fate == FATE_REJECTED || !session->refused->is_refused;
+}
+
 /* The message of a session that has no queue identifier yet. */
 static struct open_message *refused_of(struct clue *clue, struct open_session *session)
 {
@@ -131,7 +139,7 @@ static struct open_message *refused_of(struct clue *clue, struct open_session *s
 		return known;
 	}
 
-	if (session->refused && session->refused->from == hash) {
+	if (session->refused && session->refused->from == hash && goes_on(clue, session)) {
 		message_touch(clue, session->refused);
 		return session->refused;
 	}

@@ -9,6 +9,7 @@
 
 #include "analysis/hosts.h"
 #include "analysis/ingest_queue.h"
+#include "analysis/input_queue.h"
 #include "analysis/ingest_redis.h"
 #include "analysis/store_join.h"
 #include "analysis/store_rollup.h"
@@ -46,7 +47,7 @@ struct ingest {
 	unsigned next_counted;
 	uint64_t gaps;
 	unsigned days_deleted;
-	char host_name[256];
+	char host_name[INPUT_QUEUE_NAME_SIZE];
 	struct ingest_queue queue;
 };
 
@@ -191,7 +192,7 @@ static int open_queue(struct ingest *ingest, struct problem *problem)
 	const struct ingest_options *options = &ingest->options;
 
 	if (!options->queue_host)
-		(void)gethostname(ingest->host_name, sizeof ingest->host_name - 1);
+		input_queue_name(ingest->host_name);
 	ingest->queue = (struct ingest_queue){
 		.file = options->queue_file, .host = options->queue_host ? options->queue_host : ingest->host_name,
 		.correlate = ingest->correlate, .sources = ingest->sources, .store = ingest->store, .notice = options->notice,
@@ -304,6 +305,21 @@ static void count_a_day(struct ingest *ingest, uint64_t now_us)
 	free(days);
 }
 
+/* Of what was read to its end, the days before the newest are over: those that have changed are counted. */
+static void count_days(const struct ingest *ingest)
+{
+	const char *directory = ingest->options.config->store;
+	store_day *days = NULL;
+	struct problem ignored;
+	size_t count = 0;
+
+	(void)store_days_list(directory, &days, &count, &ignored);
+	for (size_t i = 1; i < count && !is_stopping(ingest); i++)
+		if (!store_rollup_is_made(directory, days[i]))
+			(void)store_rollup_make(directory, days[i], &ignored);
+	free(days);
+}
+
 static int keep_up(struct ingest *ingest, struct problem *problem)
 {
 	int error = is_commit_due(ingest) ? commit(ingest, problem) : 0;
@@ -390,6 +406,8 @@ static int finish(struct ingest *ingest, int error, struct problem *problem)
 		failed = store_finish(ingest->store, &later);
 	if (failed)
 		*problem = later;
+	else if (!ingest->options.follows)
+		count_days(ingest);
 	return failed ? failed : error;
 }
 

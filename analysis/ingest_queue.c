@@ -58,7 +58,9 @@ bool ingest_queue_is_due(const struct ingest_queue *queue)
 /* Closes it. */
 static int give(struct ingest_queue *queue, struct input_queue *list)
 {
-	const struct text host = text_of(queue->host);
+	const size_t length = strcspn(queue->host, "/");
+	const struct text host = { queue->host, length };
+	const struct text syslog_name = queue->host[length] ? text_of(queue->host + length + 1) : TEXT_NONE;
 	uint16_t source = source_number(queue->sources, SOURCE_QUEUE, text_of(queue->file ? queue->file : program_name));
 	struct queue_entry entry;
 	int more, failed;
@@ -66,13 +68,14 @@ static int give(struct ingest_queue *queue, struct input_queue *list)
 	queue->seen_us = input_queue_time(list);
 	while ((more = input_queue_next(list, &entry)) > 0) {
 		entry.host = host;
+		entry.syslog_name = syslog_name;
 		correlate_queue_entry(queue->correlate, &entry, source);
 		queue->entries++;
 	}
 	queue->bad += input_queue_bad(list);
 	failed = input_queue_close(list);
 	if (!more && !failed)
-		correlate_queue_end(queue->correlate, host, queue->seen_us, source);
+		correlate_queue_end(queue->correlate, host, syslog_name, queue->seen_us, source);
 	return more ? more : failed;
 }
 

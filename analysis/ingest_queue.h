@@ -12,7 +12,7 @@
 
 struct ingest_queue {
 	const char *file;		/* NULL: postqueue -j is run */
-	const char *host;		/* whose queue it is */
+	const char *host;		/* whose queue it is: HOST, or HOST/SYSLOG_NAME for that of one instance */
 	struct correlate *correlate;
 	struct source_table *sources;
 	struct store *store;

@@ -7,8 +7,13 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
-static const char command[] = "postqueue -j";
+static const char program[] = "postqueue -j";
+/* Services and cron have a shorter path than root. */
+#define WITH_PATH "PATH=\"$PATH:/usr/sbin:/usr/local/sbin\" exec "
+static const char command[] = WITH_PATH "postqueue -j";
+static const char names_command[] = WITH_PATH "postconf -xh maillog_file myhostname syslog_name 2>/dev/null";
 
 struct input_queue {
 	FILE *file;
@@ -50,7 +55,7 @@ int input_queue_open(struct input_queue **ret_queue, const char *path, struct pr
 	queue->file = path ? fopen(path, "re") : popen(command, "re");
 	if (!queue->file) {
 		error = -errno;
-		problem_set(problem, "cannot read the queue from '%s': %s", path ? path : command, strerror(-error));
+		problem_set(problem, "cannot read the queue from '%s': %s", path ? path : program, strerror(-error));
 		free(queue);
 		return error;
 	}
@@ -58,6 +63,31 @@ int input_queue_open(struct input_queue **ret_queue, const char *path, struct pr
 		queue->seen_us = time_of_file(queue->file);
 	*ret_queue = queue;
 	return 0;
+}
+
+static bool read_word(FILE *file, char ret_word[INPUT_QUEUE_NAME_SIZE])
+{
+	if (!fgets(ret_word, INPUT_QUEUE_NAME_SIZE, file))
+		ret_word[0] = '\0';
+	ret_word[strcspn(ret_word, "\n")] = '\0';
+	return ret_word[0] != '\0';
+}
+
+void input_queue_name(char ret_name[INPUT_QUEUE_NAME_SIZE])
+{
+	char log[INPUT_QUEUE_NAME_SIZE], host[INPUT_QUEUE_NAME_SIZE] = "", syslog_name[INPUT_QUEUE_NAME_SIZE] = "";
+	FILE *file = popen(names_command, "re");
+	/* A log that Postfix writes itself has its own name for the host; one of syslog or the journal has the machine's. */
+	bool has_log = file && read_word(file, log), has_names = file && read_word(file, host) && read_word(file, syslog_name);
+
+	if (file)
+		(void)pclose(file);
+	if (!has_names)
+		syslog_name[0] = '\0';
+	if (!has_names || !has_log)
+		(void)gethostname(host, sizeof host - 1);
+	host[sizeof host - 1] = '\0';
+	(void)snprintf(ret_name, INPUT_QUEUE_NAME_SIZE, "%.150s%s%.90s", host, syslog_name[0] ? "/" : "", syslog_name);
 }
 
 int input_queue_close(struct input_queue *queue)

@@ -13,7 +13,7 @@
 #include "common/problem.h"
 #include "common/text.h"
 
-enum { INPUT_QUEUE_LINE_MAX = 64 * 1024 * 1024 };
+enum { INPUT_QUEUE_LINE_MAX = 64 * 1024 * 1024, INPUT_QUEUE_NAME_SIZE = 256 };
 
 struct queue_recipient {
 	struct text address;
@@ -21,7 +21,8 @@ struct queue_recipient {
 };
 
 struct queue_entry {
-	struct text host;		/* whoever reads it knows */
+	/* Whoever reads it knows: the host, and what its instance calls itself in the log (absent: postfix). */
+	struct text host, syslog_name;
 	struct text queue_name;		/* active, incoming, deferred, hold, ... */
 	struct text queue_id, sender;
 	uint64_t arrival_us, size;
@@ -35,6 +36,9 @@ struct input_queue;
 
 /* path NULL: runs postqueue -j. 0 or -errno with the problem in words. */
 int input_queue_open(struct input_queue **ret_queue, const char *path, struct problem *problem);
+/* Whose queue it is that postqueue -j tells of, as the log calls it: HOST/SYSLOG_NAME. Postfix says so itself (postconf); where it does
+ * not, it is the host that we are on. */
+void input_queue_name(char ret_name[INPUT_QUEUE_NAME_SIZE]);
 /* 0; -EIO: postqueue failed, and the list may not be whole. */
 int input_queue_close(struct input_queue *queue);
 /* When it was looked at: now, or when the file was written. */

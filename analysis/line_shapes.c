@@ -23,7 +23,7 @@ void line_shapes_add(struct tally **tallies, const struct event *event)
 		[SAMPLE] = event->frame.message, [PLACE] = TEXT_NONE,
 	};
 
-	if (!tally_find(tallies[0], parts)) {
+	if (tally_index(tallies[0], parts) == SIZE_MAX) {
 		int length = snprintf(place, sizeof place, "%s:%" PRIu64, event->file ? event->file : "", event->line);
 
 		parts[PLACE] = (struct text){ place, length < PLACE_MAX ? (size_t)length : PLACE_MAX - 1 };
@@ -40,7 +40,7 @@ static struct tally_row sample_of(const struct tally *samples, const struct tabl
 		if (text_equal(sample.parts[PROGRAM], row->cells[0].text) && text_equal(sample.parts[SHAPE], row->cells[2].text))
 			return sample;
 	}
-	return (struct tally_row){ .numbers = NULL };
+	return (struct tally_row){ .numbers = { 0 } };
 }
 
 void line_shapes_show(struct tally *const *tallies, const char *name, const char *title, const struct report_options *options,

@@ -5,9 +5,15 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
-enum { BATCHES_MAX = 2 * LOG_PIPELINE_THREADS_MAX };
+/* A step takes some 40 us. To sleep and be woken costs as much, so a thread first looks about for half of that, and for
+ * less where that was in vain: where the cores are busy, or the consumer is slow. */
+enum { BATCHES_MAX = 2 * LOG_PIPELINE_THREADS_MAX, LOOKS_MAX = 1024, LOOKS_MIN = 16 };
 
 enum step { STEP_NONE, STEP_FILL, STEP_READ, STEP_TAKE };
 
@@ -15,6 +21,8 @@ struct log_pipeline {
 	struct log_reader *reader;	/* of the thread that fills */
 	unsigned thread_count, batch_count;
 	pthread_t threads[LOG_PIPELINE_THREADS_MAX];	/* but for the owner's, the last */
+
+	atomic_uint turn;		/* another one when something may be to be done */
 
 	pthread_mutex_t lock;		/* guards all that follows */
 	pthread_cond_t changed;
@@ -60,6 +68,14 @@ static enum step begin_step(struct log_pipeline *pipeline, uint64_t *ret_number)
 	return STEP_NONE;
 }
 
+/* Under the lock: there may be a step for those who found none. */
+static void tell_all(struct log_pipeline *pipeline)
+{
+	atomic_fetch_add_explicit(&pipeline->turn, 1, memory_order_relaxed);
+	if (pipeline->waiting)
+		pthread_cond_broadcast(&pipeline->changed);
+}
+
 static void end_step(struct log_pipeline *pipeline, enum step step, uint64_t number, int result)
 {
 	switch (step) {
@@ -85,8 +101,7 @@ static void end_step(struct log_pipeline *pipeline, enum step step, uint64_t num
 	case STEP_NONE:
 		break;
 	}
-	if (pipeline->waiting)
-		pthread_cond_broadcast(&pipeline->changed);
+	tell_all(pipeline);
 }
 
 static bool is_done(const struct log_pipeline *pipeline)
@@ -117,14 +132,43 @@ static int do_step(struct log_pipeline *pipeline, enum step step, uint64_t numbe
 	return 0;
 }
 
+/* Whether something comes to be done in a while, which is of so many looks, and is adapted. */
+static bool look_about(struct log_pipeline *pipeline, unsigned *limit)
+{
+	unsigned turn = atomic_load_explicit(&pipeline->turn, memory_order_relaxed), looks = 0;
+	bool is_changed = false;
+
+	pthread_mutex_unlock(&pipeline->lock);
+	for (; looks < *limit && !is_changed; looks++) {
+#ifdef __SSE2__
+		_mm_pause();
+#endif
+		is_changed = atomic_load_explicit(&pipeline->turn, memory_order_relaxed) != turn;
+	}
+	pthread_mutex_lock(&pipeline->lock);
+	if (is_changed)
+		*limit = LOOKS_MAX;
+	else if (*limit > LOOKS_MIN)
+		*limit -= *limit / 4;
+	return is_changed;
+}
+
 /* Works until the file is done, or for good. */
 static void work(struct log_pipeline *pipeline, bool is_owner)
 {
+	unsigned limit = LOOKS_MAX;
+	bool has_looked = false;
+
 	pthread_mutex_lock(&pipeline->lock);
 	while (!pipeline->is_quitting && !(is_owner && is_done(pipeline))) {
 		uint64_t number;
 		enum step step = begin_step(pipeline, &number);
 
+		if (step == STEP_NONE && !has_looked) {
+			has_looked = !look_about(pipeline, &limit);
+			continue;
+		}
+		has_looked = false;
 		if (step == STEP_NONE) {
 			pipeline->waiting++;
 			pthread_cond_wait(&pipeline->changed, &pipeline->lock);
@@ -174,7 +218,7 @@ static void stop_threads(struct log_pipeline *pipeline)
 {
 	pthread_mutex_lock(&pipeline->lock);
 	pipeline->is_quitting = true;
-	pthread_cond_broadcast(&pipeline->changed);
+	tell_all(pipeline);
 	pthread_mutex_unlock(&pipeline->lock);
 	for (unsigned i = 0; i < pipeline->thread_count; i++)
 		pthread_join(pipeline->threads[i], NULL);
@@ -243,8 +287,7 @@ static int read_batches(struct log_pipeline *pipeline, const struct log_consumer
 	pipeline->consumer = consumer;
 	pipeline->error = pipeline->stop = 0;
 	pipeline->has_ended = pipeline->has_paused = false;
-	if (pipeline->waiting)
-		pthread_cond_broadcast(&pipeline->changed);
+	tell_all(pipeline);
 	pthread_mutex_unlock(&pipeline->lock);
 	work(pipeline, true);
 	*ret_stop = pipeline->stop;

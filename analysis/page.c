@@ -98,7 +98,7 @@ static void add_result(struct page *page, struct text hour, struct text domain, 
 
 	if (!result.start || length >= (int)sizeof words)
 		return;
-	if (tally_count(page->auth) >= PAGE_AUTH_MAX && !tally_find(page->auth, parts))
+	if (tally_count(page->auth) >= PAGE_AUTH_MAX && tally_index(page->auth, parts) == SIZE_MAX)
 		parts[1] = text_of(TALLY_OTHERS);
 	tally_add(page->auth, parts, (uint64_t[]){ 1 });
 }
@@ -227,15 +227,14 @@ static void keep(struct page *page, const struct report_row *row, const struct t
 static void add_recipient(struct page *page, const struct report_row *row, struct text hour)
 {
 	struct text texts[PAGE_TEXTS], bar[] = { hour, text_of(fate_name(row->fate)) };
-	const uint64_t *had;
+	uint64_t had = 0;
 	struct fact_value code;
 	char code_words[24];
 	bool is_sample;
 
 	if (row->is_hop)
 		return;
-	had = tally_find(page->outcomes, bar);
-	is_sample = !had || *had < PAGE_SAMPLES;
+	is_sample = !tally_find(page->outcomes, bar, &had) || had < PAGE_SAMPLES;
 	tally_add(page->outcomes, bar, (uint64_t[]){ 1 });
 	find_texts(row, texts);
 	texts[PAGE_CODE] = TEXT_NONE;

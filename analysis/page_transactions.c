@@ -108,12 +108,11 @@ static const char DOMAIN_HERE[] = "\\t";
 static uint64_t add_text(struct writer *writer, enum table_id table, struct text before, bool has_domain, struct text after)
 {
 	struct text parts[] = { before, has_domain ? after : TEXT_NONE };
-	const uint64_t *number = tally_find(writer->numbers[table], parts);
-	uint64_t next = tally_count(writer->numbers[table]);
+	uint64_t next = tally_count(writer->numbers[table]), number;
 	FILE *out = writer->tables[table].out;
 
-	if (number)
-		return *number;
+	if (tally_find(writer->numbers[table], parts, &number))
+		return number;
 	(void)tally_add(writer->numbers[table], parts, &next);
 	if (next)
 		writer->written += (size_t)fprintf(out, "\\n");
@@ -183,10 +182,10 @@ static uint64_t outcome_number(struct writer *writer, uint8_t fate, const struct
 	for (int i = 0; i < OUTCOME_TEXTS; i++)
 		length += snprintf(words + length, sizeof words - (size_t)length, ",%" PRIu64, text_number(writer, WORDS, texts[outcome_texts[i]]));
 	struct text key = { words, (size_t)length };
-	const uint64_t *number = tally_find(writer->outcome_numbers, &key);
+	uint64_t number;
 
-	if (number)
-		return *number;
+	if (tally_find(writer->outcome_numbers, &key, &number))
+		return number;
 	(void)tally_add(writer->outcome_numbers, &key, &next);
 	writer->written += (size_t)fprintf(writer->outcomes.out, "%s[%s]", next ? "," : "", words);
 	return next;

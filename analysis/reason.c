@@ -68,22 +68,34 @@ static size_t piece_length(const char *pattern)
 	return strcspn(pattern, "*");
 }
 
+/* The text is in lower case. */
+static bool is_piece(const char *text, const char *piece, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] != lowered(piece[i]))
+			return false;
+	return true;
+}
+
 static bool contains(struct text *text, const char *piece, size_t length)
 {
-	for (size_t i = 0; i + length <= text->length; i++)
-		if (strncasecmp(text->start + i, piece, length) == 0) {
-			text->start += i + length;
-			text->length -= i + length;
+	const char *end = text->start + text->length;
+
+	for (const char *at = text->start; (size_t)(end - at) >= length; at++) {
+		at = memchr(at, (int)lowered(piece[0]), (size_t)(end - at) - length + 1);
+		if (!at)
+			return false;
+		if (is_piece(at, piece, length)) {
+			*text = (struct text){ at + length, (size_t)(end - at) - length };
 			return true;
 		}
+	}
 	return false;
 }
 
 /* Pieces in their order, anywhere. */
 static bool fits_text(const char *pattern, struct text text)
 {
-	if (text.length > TEXT_MAX)
-		text.length = TEXT_MAX;
 	while (*pattern) {
 		size_t length = piece_length(pattern);
 
@@ -133,14 +145,15 @@ static void find_pairs(void)
 		reason_pairs[i] = pairs_of(reasons[i].pattern);
 }
 
-static bool fits(const char *pattern, const struct reply *reply)
+/* text: the reply's, in lower case. */
+static bool fits(const char *pattern, const struct reply *reply, struct text text)
 {
 	struct text status = reply->status_text;
 
 	if (pattern[0] == '=')
 		return reply->code_text.start && fits_start(pattern + 1, reply->code_text);
 	if (is_text_pattern(pattern))
-		return fits_text(pattern, reply->text);
+		return fits_text(pattern, text);
 	if (!status.start || (pattern[0] != 'X' && pattern[0] != status.start[0]))
 		return false;
 	return fits_start(pattern + 1, (struct text){ status.start + 1, status.length - 1 });
@@ -152,14 +165,18 @@ const char *reason_of(const struct reply *reply)
 	if (reply->code / 100 == 2 || reply->status.class == 2)
 		return NULL;
 	struct letter_pairs pairs = { { 0 } };
+	char lower[TEXT_MAX];
+	struct text text = { lower, reply->text.length < TEXT_MAX ? reply->text.length : TEXT_MAX };
 
 	(void)pthread_once(&pairs_once, find_pairs);
-	add_pairs(&pairs, (struct text){ reply->text.start, reply->text.length < TEXT_MAX ? reply->text.length : TEXT_MAX });
+	for (size_t i = 0; i < text.length; i++)
+		lower[i] = (char)lowered(reply->text.start[i]);
+	add_pairs(&pairs, text);
 	for (size_t i = 0; i < own_count; i++)
-		if (has_pairs(&pairs, &own_pairs[i]) && fits(own[i].pattern, reply))
+		if (has_pairs(&pairs, &own_pairs[i]) && fits(own[i].pattern, reply, text))
 			return own[i].class;
 	for (size_t i = 0; i < REASON_COUNT; i++)
-		if (has_pairs(&pairs, &reason_pairs[i]) && fits(reasons[i].pattern, reply))
+		if (has_pairs(&pairs, &reason_pairs[i]) && fits(reasons[i].pattern, reply, text))
 			return reasons[i].class;
 	return NULL;
 }

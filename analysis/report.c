@@ -218,7 +218,7 @@ static struct table *list(const struct listing *listing, const struct tally *tal
 
 	for (size_t i = 0; i < tally_count(tally); i++)
 		for (unsigned j = 0; j < tally_info(tally)->numbers; j++)
-			all[j] += tally_row(tally, i).numbers[j];
+			all[j] += tally_number(tally, i, j);
 	for (size_t i = 0; table && i < tally_count(tally); i++) {
 		struct tally_row row = tally_row(tally, i);
 
@@ -249,6 +249,28 @@ void report_show_listing(const struct listing *listing, const struct tally *tall
 	emit(context, table);
 }
 
+void report_add_times(struct report_times *times, const struct tally *tally, size_t row, unsigned spread, unsigned longest)
+{
+	uint64_t most = tally_number(tally, row, longest);
+
+	times->count += tally_number(tally, row, spread);
+	times->longest = most > times->longest ? most : times->longest;
+	tally_sum_steps(tally, row, spread, times->steps);
+}
+
+void report_put_times(struct table *table, const struct report_times *times)
+{
+	static const double shares[] = { 0.5, 0.9, 0.99 };
+
+	for (unsigned i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+		uint64_t percentile = tally_percentile(times->steps, shares[i]);
+
+		/* A step's end may lie behind the longest of all. */
+		table_put_number(table, percentile < times->longest ? percentile : times->longest);
+	}
+	table_put_number(table, times->longest);
+}
+
 void report_keep(void *context, struct table *table)
 {
 	*(struct table **)context = table;
@@ -256,8 +278,12 @@ void report_keep(void *context, struct table *table)
 
 /* ---- runs ---- */
 
+enum { MOMENTS = 8 };
+
 struct report_run {
 	unsigned count, moments;
+	unsigned *called[MOMENTS];	/* numbers of the parts that are called then; of one memory */
+	unsigned call_counts[MOMENTS];
 	bool asks_anything;
 	struct fact_set facts;
 	struct {
@@ -271,6 +297,22 @@ static void ask_facts(struct report_run *run, const struct report *report)
 	run->asks_anything |= !report->facts;
 	for (const enum fact *fact = report->facts; fact && *fact != FACT_COUNT; fact++)
 		fact_set_add(&run->facts, *fact);
+}
+
+/* false: no memory. */
+static bool order_calls(struct report_run *run)
+{
+	unsigned *parts = calloc(MOMENTS, (run->count + 1) * sizeof *parts);
+
+	if (!parts)
+		return false;
+	for (unsigned moment = 0; moment < MOMENTS; moment++) {
+		run->called[moment] = parts + (size_t)moment * (run->count + 1);
+		for (unsigned i = 0; i < run->count; i++)
+			if (run->parts[i].report->moments >> moment & 1)
+				run->called[moment][run->call_counts[moment]++] = i;
+	}
+	return true;
 }
 
 struct report_run *report_run_new(const struct report *const *reports, unsigned count)
@@ -292,6 +334,10 @@ struct report_run *report_run_new(const struct report *const *reports, unsigned 
 			}
 		}
 	}
+	if (!order_calls(run)) {
+		report_run_free(run);
+		return NULL;
+	}
 	return run;
 }
 
@@ -302,6 +348,7 @@ void report_run_free(struct report_run *run)
 	for (unsigned i = 0; i < run->count; i++)
 		for (unsigned j = 0; j < REPORT_TALLIES_MAX; j++)
 			tally_free(run->parts[i].tallies[j]);
+	free(run->called[0]);
 	free(run);
 }
 
@@ -317,9 +364,13 @@ const struct fact_set *report_run_facts(const struct report_run *run)
 
 void report_run_add(struct report_run *run, const struct report_row *row)
 {
-	for (unsigned i = 0; i < run->count; i++)
-		if (run->parts[i].report->moments & row->moment)
-			run->parts[i].report->collect(run->parts[i].tallies, row);
+	unsigned moment = (unsigned)__builtin_ctz(row->moment);
+
+	for (unsigned i = 0; i < run->call_counts[moment]; i++) {
+		unsigned part = run->called[moment][i];
+
+		run->parts[part].report->collect(run->parts[part].tallies, row);
+	}
 }
 
 void report_run_show(const struct report_run *run, const struct report_options *options, report_emit *emit, void *context)

@@ -124,6 +124,19 @@ void report_keep(void *context, struct table *table);
 void report_show_listing(const struct listing *listing, const struct tally *tally, const struct report_options *options,
 			 report_emit *emit, void *context);
 
+/* How long something took: columns of a table, and what stands in them, from distributions of a tally. */
+#define REPORT_TIMES_COLUMNS \
+	{ "p50", "p50", CELL_DURATION, false }, { "p90", "p90", CELL_DURATION, false }, { "p99", "p99", CELL_DURATION, false }, \
+	{ "longest", "Longest", CELL_DURATION, false }
+
+struct report_times {
+	uint64_t count, longest, steps[TALLY_STEPS];
+};
+
+/* The number of the row that is a distribution, and that with the longest of it. */
+void report_add_times(struct report_times *times, const struct tally *tally, size_t row, unsigned spread, unsigned longest);
+void report_put_times(struct table *table, const struct report_times *times);
+
 /* A run of some reports over the same rows. */
 struct report_run;
 
@@ -139,6 +152,9 @@ void report_run_show(const struct report_run *run, const struct report_options *
 const struct report *report_run_report(const struct report_run *run, unsigned index);
 /* The tallies, to be kept and added to: of report number index. */
 struct tally **report_run_tallies(const struct report_run *run, unsigned index);
+
+/* Below a table that has nothing, since logs tell nothing of it. */
+#define REPORT_NEEDS_RECORDS "logs do not tell this: the records of smtptrail-milter do, joined in a store"
 
 /* For a key: what is not known has a word. */
 #define REPORT_UNKNOWN "unknown"

@@ -35,12 +35,12 @@ static void collect(struct tally **tally, const struct report_row *row)
 /* The reply of a domain that came last. */
 static struct tally_row last_reply(const struct tally *tally, struct text domain)
 {
-	struct tally_row last = { .numbers = NULL };
+	struct tally_row last = { .numbers = { 0 } };
 
 	for (size_t i = 0; i < tally_count(tally); i++) {
 		struct tally_row row = tally_row(tally, i);
 
-		if (text_equal(row.parts[0], domain) && (!last.numbers || row.numbers[LAST] > last.numbers[LAST]))
+		if (text_equal(row.parts[0], domain) && (!last.parts[0].start || row.numbers[LAST] > last.numbers[LAST]))
 			last = row;
 	}
 	return last;

@@ -94,18 +94,19 @@ static void collect(struct tally **tally, const struct report_row *row)
 
 static void put_row(struct table *table, const struct tally *tally, const char *name, const char *words, bool has_bytes, uint64_t recipients)
 {
-	const uint64_t *numbers = tally_find(tally, &(struct text){ name, strlen(name) });
+	uint64_t numbers[NUMBERS] = { 0 };
 
+	(void)tally_find(tally, &(struct text){ name, strlen(name) }, numbers);
 	table_begin_row(table);
 	table_put_text(table, text_of(name));
 	table_put_text(table, text_of(words));
-	table_put_number(table, numbers ? numbers[COUNT] : 0);
+	table_put_number(table, numbers[COUNT]);
 	if (recipients)
-		table_put_share(table, numbers ? numbers[COUNT] : 0, recipients);
+		table_put_share(table, numbers[COUNT], recipients);
 	else
 		table_put_unknown(table);
 	if (has_bytes)
-		table_put_number(table, numbers ? numbers[BYTES] : 0);
+		table_put_number(table, numbers[BYTES]);
 }
 
 static void show(struct tally *const *tally, const struct report_options *options, report_emit *emit, void *context)
@@ -115,9 +116,10 @@ static void show(struct tally *const *tally, const struct report_options *option
 		{ "share", "Of recipients", CELL_SHARE, false }, { "bytes", "Bytes", CELL_SIZE, false },
 	};
 	struct table *table = table_new("summary", "Summary", columns, sizeof columns / sizeof columns[0]);
-	const uint64_t *all = tally_find(tally[0], &TEXT_LITERAL("recipients"));
+	uint64_t all[NUMBERS] = { 0 };
 
 	(void)options;
+	(void)tally_find(tally[0], &TEXT_LITERAL("recipients"), all);
 	for (unsigned i = 0; table && i < LINES; i++) {
 		put_row(table, tally[0], lines[i].name, lines[i].words, lines[i].has_bytes, 0);
 		if (lines[i].query)
@@ -127,9 +129,9 @@ static void show(struct tally *const *tally, const struct report_options *option
 		for (int fate = 0; fate < FATE_COUNT; fate++) {
 			const char *name = fate_name((enum fate)fate);
 
-			if (!tally_find(tally[0], &(struct text){ name, strlen(name) }))
+			if (tally_index(tally[0], &(struct text){ name, strlen(name) }) == SIZE_MAX)
 				continue;
-			put_row(table, tally[0], name, fate_meaning((enum fate)fate), fate == FATE_DELIVERED, all ? all[COUNT] : 0);
+			put_row(table, tally[0], name, fate_meaning((enum fate)fate), fate == FATE_DELIVERED, all[COUNT]);
 			table_put_query(table, "fate:%s -hop:yes", name);
 		}
 	}

@@ -1,33 +1,38 @@
-/* tally.c - counting by keys: open addressing over rows that stand in the order in which they came. */
+/* tally.c - counting by keys: open addressing over rows that lie in the order in which they came. */
 #include "analysis/tally.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "analysis/spread.h"
 
-enum { FIRST_SLOTS = 256, BLOCK = 64 * 1024 };
+enum { FIRST_SLOTS = 64, BLOCK = 64 * 1024, UNIT = 8 };
 
+/*
+ * A row: what it is called and its numbers lie together, so that adding to it fetches a line or two of memory. Numbers are of
+ * 32 bits, until one of them becomes larger: then all of that row stand elsewhere.
+ */
 struct row {
-	const char *key;		/* each part: two bytes of length, then the text */
-	uint32_t length;
 	uint32_t hash;
+	bool is_wide;			/* the first number is an index, and theirs are there */
+	uint32_t numbers[];		/* info->numbers; the key is behind them. Each part of it: two bytes of length, then the text */
 };
 
-struct block {
-	struct block *next;
-	size_t used;
-	char bytes[BLOCK];
-};
+/* A slot says which row, and has some bits of the hash beside it: most rows that are not meant need no look at. */
+enum { ROW_BITS = 18 };
+_Static_assert((int)TALLY_KEYS_MAX + 2 < 1 << ROW_BITS, "a row's number + 1 has its bits");
 
 struct tally {
 	const struct tally_info *info;
-	struct row *rows;
-	uint64_t *numbers;		/* info->numbers for each row */
+	uint32_t *rows;			/* where each lies: units of all blocks */
 	size_t count, size;
-	uint32_t *slots;		/* index of the row + 1; 0: free */
+	uint32_t *slots;		/* ROW_BITS: the row's number + 1, and bits of the hash; 0: free */
 	size_t slot_count;		/* a power of two */
-	struct block *blocks;
+	char **blocks;
+	size_t block_count, block_size, used;	/* used: of the newest block */
+	uint64_t *wide;			/* info->numbers for each row that is so */
+	size_t wide_count, wide_size;
 	struct spreads *spreads;	/* info->numbers for each row; NULL: no number is a distribution */
 	size_t limit;			/* of keys */
 	uint64_t others;
@@ -63,15 +68,12 @@ void tally_free(struct tally *tally)
 {
 	if (!tally)
 		return;
-	while (tally->blocks) {
-		struct block *block = tally->blocks;
-
-		tally->blocks = block->next;
-		free(block);
-	}
+	for (size_t i = 0; i < tally->block_count; i++)
+		free(tally->blocks[i]);
+	free(tally->blocks);
 	spreads_free(tally->spreads);
+	free(tally->wide);
 	free(tally->slots);
-	free(tally->numbers);
 	free(tally->rows);
 	free(tally);
 }
@@ -83,14 +85,24 @@ const struct tally_info *tally_info(const struct tally *tally)
 
 /* ---- keys ---- */
 
-enum { KEY_MAX = TALLY_PARTS_MAX * (TALLY_TEXT_MAX + 2) };
-
-static uint32_t write_key(const struct text *parts, unsigned count, char *ret_key)
+static size_t cut(struct text part)
 {
-	char *at = ret_key;
+	return part.length < TALLY_TEXT_MAX ? part.length : TALLY_TEXT_MAX;
+}
 
+static size_t key_length(const struct text *parts, unsigned count)
+{
+	size_t length = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		length += cut(parts[i]) + 2;
+	return length;
+}
+
+static void write_key(const struct text *parts, unsigned count, char *at)
+{
 	for (unsigned i = 0; i < count; i++) {
-		size_t length = parts[i].length < TALLY_TEXT_MAX ? parts[i].length : TALLY_TEXT_MAX;
+		size_t length = cut(parts[i]);
 
 		*at++ = (char)(length & 0xff);
 		*at++ = (char)(length >> 8);
@@ -98,56 +110,98 @@ static uint32_t write_key(const struct text *parts, unsigned count, char *ret_ke
 			memcpy(at, parts[i].start, length);
 		at += length;
 	}
-	return (uint32_t)(at - ret_key);
 }
 
-/* Eight bytes at a time; multiplied so that each bit reaches the upper half. */
-static uint32_t hash_of(const char *key, uint32_t length)
+static bool is_key(const char *at, const struct text *parts, unsigned count)
 {
-	uint64_t hash = length * UINT64_C(0x9e3779b97f4a7c15), word;
+	for (unsigned i = 0; i < count; i++) {
+		size_t length = cut(parts[i]);
 
-	while (length >= sizeof word) {
-		memcpy(&word, key, sizeof word);
-		hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
-		hash ^= hash >> 32;
-		key += sizeof word;
-		length -= (uint32_t)sizeof word;
+		if ((unsigned char)at[0] != (length & 0xff) || (unsigned char)at[1] != length >> 8 ||
+		    (length && memcmp(at + 2, parts[i].start, length) != 0))
+			return false;
+		at += 2 + length;
 	}
-	word = 0;
-	memcpy(&word, key, length);
-	hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
-	return (uint32_t)(hash >> 32);
+	return true;
 }
 
-static const char *keep_key(struct tally *tally, const char *key, uint32_t length)
+/* Eight bytes at a time, the last of them perhaps twice; multiplied so that each bit reaches the upper half. */
+static uint64_t hash_text(uint64_t hash, const char *text, size_t length)
 {
-	struct block *block = tally->blocks;
+	const uint64_t factor = UINT64_C(0xff51afd7ed558ccd);
+	uint64_t word = 0;
+	uint32_t first, last;
 
-	if (!block || BLOCK - block->used < length) {
-		block = malloc(sizeof *block);
-		if (!block)
-			return NULL;
-		block->next = tally->blocks;
-		block->used = 0;
-		tally->blocks = block;
+	hash ^= length * UINT64_C(0x9e3779b97f4a7c15);
+	if (length >= sizeof word) {
+		for (size_t i = 0; i + sizeof word < length; i += sizeof word) {
+			memcpy(&word, text + i, sizeof word);
+			hash = (hash ^ word) * factor;
+			hash ^= hash >> 32;
+		}
+		memcpy(&word, text + length - sizeof word, sizeof word);
+	} else if (length >= sizeof first) {
+		memcpy(&first, text, sizeof first);
+		memcpy(&last, text + length - sizeof last, sizeof last);
+		word = first | (uint64_t)last << 32;
+	} else {
+		for (size_t i = 0; i < length; i++)
+			word = word << 8 | (unsigned char)text[i];
 	}
-	char *copy = block->bytes + block->used;
-
-	memcpy(copy, key, length);
-	block->used += length;
-	return copy;
+	hash = (hash ^ word) * factor;
+	return hash ^ hash >> 32;
 }
 
-static size_t find_slot(const struct tally *tally, const char *key, uint32_t length, uint32_t hash)
+static uint32_t hash_of(const struct text *parts, unsigned count)
 {
-	size_t slot = hash & (tally->slot_count - 1);
+	uint64_t hash = 0;
 
-	while (tally->slots[slot]) {
-		const struct row *row = &tally->rows[tally->slots[slot] - 1];
+	for (unsigned i = 0; i < count; i++)
+		hash = hash_text(hash, parts[i].start, cut(parts[i]));
+	return (uint32_t)hash;
+}
 
-		if (row->hash == hash && row->length == length && memcmp(row->key, key, length) == 0)
+/* ---- rows ---- */
+
+static struct row *row_at(const struct tally *tally, size_t index)
+{
+	uint32_t place = tally->rows[index];
+
+	return (struct row *)(void *)(tally->blocks[place / (BLOCK / UNIT)] + (size_t)(place % (BLOCK / UNIT)) * UNIT);
+}
+
+static char *key_of(const struct tally *tally, const struct row *row)
+{
+	return (char *)(uintptr_t)(row->numbers + tally->info->numbers);
+}
+
+static uint32_t tag_of(uint32_t hash)
+{
+	return hash & ~((UINT32_C(1) << ROW_BITS) - 1);
+}
+
+static size_t index_in(uint32_t slot)
+{
+	return (slot & ((UINT32_C(1) << ROW_BITS) - 1)) - 1;
+}
+
+static size_t first_slot(const struct tally *tally, uint32_t hash)
+{
+	return hash & (tally->slot_count - 1);
+}
+
+static size_t find_slot(const struct tally *tally, const struct text *parts, uint32_t hash)
+{
+	size_t slot = first_slot(tally, hash);
+
+	for (; tally->slots[slot]; slot = (slot + 1) & (tally->slot_count - 1)) {
+		const struct row *row;
+
+		if (tag_of(tally->slots[slot]) != tag_of(hash))
+			continue;
+		row = row_at(tally, index_in(tally->slots[slot]));
+		if (row->hash == hash && is_key(key_of(tally, row), parts, tally->info->parts))
 			break;
-		slot = (slot + 1) & (tally->slot_count - 1);
 	}
 	return slot;
 }
@@ -161,95 +215,165 @@ static bool grow_slots(struct tally *tally)
 
 	if (!slots)
 		return false;
-	for (size_t i = 0; i < tally->count; i++) {
-		size_t slot = tally->rows[i].hash & (count - 1);
-
-		while (slots[slot])
-			slot = (slot + 1) & (count - 1);
-		slots[slot] = (uint32_t)i + 1;
-	}
 	free(tally->slots);
 	tally->slots = slots;
 	tally->slot_count = count;
+	for (size_t i = 0; i < tally->count; i++) {
+		uint32_t hash = row_at(tally, i)->hash;
+		size_t slot = first_slot(tally, hash);
+
+		while (slots[slot])
+			slot = (slot + 1) & (count - 1);
+		slots[slot] = tag_of(hash) | (uint32_t)(i + 1);
+	}
 	return true;
 }
 
-static bool grow_rows(struct tally *tally)
+/* Of an array: the same, or a larger one in its place. NULL: no memory. */
+static void *grown(void *array, size_t count, size_t *size, size_t item)
 {
-	size_t size = tally->size ? tally->size * 2 : 64;
-	struct row *rows = realloc(tally->rows, size * sizeof *rows);
+	size_t larger = *size ? *size + *size / 2 : 16;
+	void *bytes;
+
+	if (count < *size)
+		return array;
+	bytes = reallocarray(array, larger, item);
+	if (bytes)
+		*size = larger;
+	return bytes;
+}
+
+static bool has_block(struct tally *tally, size_t room)
+{
+	char **blocks;
+
+	if (tally->block_count && BLOCK - tally->used >= room)
+		return true;
+	blocks = grown(tally->blocks, tally->block_count, &tally->block_size, sizeof *blocks);
+	if (!blocks)
+		return false;
+	tally->blocks = blocks;
+	blocks[tally->block_count] = malloc(BLOCK);
+	if (!blocks[tally->block_count])
+		return false;
+	tally->block_count++;
+	tally->used = 0;
+	return true;
+}
+
+static bool make_room(struct tally *tally, size_t room)
+{
+	uint32_t *rows = grown(tally->rows, tally->count, &tally->size, sizeof *rows);
 
 	if (!rows)
 		return false;
 	tally->rows = rows;
-	uint64_t *numbers = realloc(tally->numbers, size * tally->info->numbers * sizeof *numbers);
+	return has_block(tally, room) && ((tally->count + 1) * 5 <= tally->slot_count * 4 || grow_slots(tally));
+}
 
-	if (!numbers)
+/* ---- numbers ---- */
+
+static uint64_t *wide_of(const struct tally *tally, const struct row *row)
+{
+	return tally->wide + (size_t)row->numbers[0] * tally->info->numbers;
+}
+
+static uint64_t number_of(const struct tally *tally, const struct row *row, unsigned number)
+{
+	return row->is_wide ? wide_of(tally, row)[number] : row->numbers[number];
+}
+
+/* false: no memory. */
+static bool widen(struct tally *tally, struct row *row)
+{
+	uint64_t *wide = grown(tally->wide, tally->wide_count, &tally->wide_size, tally->info->numbers * sizeof *wide);
+
+	if (!wide)
 		return false;
-	tally->numbers = numbers;
-	tally->size = size;
+	tally->wide = wide;
+	for (unsigned i = 0; i < tally->info->numbers; i++)
+		wide[tally->wide_count * tally->info->numbers + i] = row->numbers[i];
+	row->numbers[0] = (uint32_t)tally->wide_count++;
+	row->is_wide = true;
 	return true;
 }
 
-static bool make_room(struct tally *tally)
+static void set_number(struct tally *tally, struct row *row, unsigned number, uint64_t value)
 {
-	if (tally->count == tally->size && !grow_rows(tally))
-		return false;
-	return (tally->count + 1) * 2 <= tally->slot_count || grow_slots(tally);
+	if (!row->is_wide && value <= UINT32_MAX)
+		row->numbers[number] = (uint32_t)value;
+	else if (row->is_wide || widen(tally, row))
+		wide_of(tally, row)[number] = value;
+	else
+		row->numbers[number] = UINT32_MAX;
 }
 
 /* ---- adding ---- */
 
-static uint64_t *numbers_of(const struct tally *tally, size_t row)
+/* Its place; what it begins with is not set. SIZE_MAX: no memory. */
+static size_t new_row(struct tally *tally, const struct text *parts, uint32_t hash)
 {
-	return tally->numbers + row * tally->info->numbers;
+	size_t numbers = tally->info->numbers * sizeof(uint32_t);
+	size_t room = (sizeof(struct row) + numbers + key_length(parts, tally->info->parts) + UNIT - 1) / UNIT * UNIT;
+	struct row *row;
+
+	if (!make_room(tally, room))
+		return SIZE_MAX;
+	tally->rows[tally->count] = (uint32_t)(((tally->block_count - 1) * BLOCK + tally->used) / UNIT);
+	tally->used += room;
+	tally->slots[find_slot(tally, parts, hash)] = tag_of(hash) | (uint32_t)(tally->count + 1);
+	row = row_at(tally, tally->count);
+	row->hash = hash;
+	row->is_wide = false;
+	memset(row->numbers, 0, numbers);
+	write_key(parts, tally->info->parts, key_of(tally, row));
+	return tally->count++;
 }
 
-static uint64_t *new_row(struct tally *tally, const char *key, uint32_t length, uint32_t hash)
+/* What a number is before the first comes. */
+static void begin_numbers(struct tally *tally, size_t index, const uint64_t *numbers)
 {
-	const char *kept;
-
-	if (!make_room(tally) || !(kept = keep_key(tally, key, length)))
-		return NULL;
-	uint64_t *numbers = numbers_of(tally, tally->count);
-
-	tally->rows[tally->count] = (struct row){ kept, length, hash };
-	tally->slots[find_slot(tally, key, length, hash)] = (uint32_t)++tally->count;
-	for (unsigned i = 0; i < tally->info->numbers; i++)
-		numbers[i] = tally->info->rules[i] == TALLY_LEAST ? UINT64_MAX : 0;
-	return numbers;
+	for (unsigned i = 0; index != SIZE_MAX && i < tally->info->numbers; i++)
+		if (tally->info->rules[i] == TALLY_LEAST)
+			set_number(tally, row_at(tally, index), i, numbers[i]);
 }
 
-static uint64_t *row_of(struct tally *tally, const struct text *parts, bool is_limited)
+/* numbers: the first that come there. */
+static size_t row_of(struct tally *tally, const struct text *parts, const uint64_t *numbers, bool is_limited)
 {
-	char key[KEY_MAX];
-	uint32_t length = write_key(parts, tally->info->parts, key), hash = hash_of(key, length);
-	uint32_t index = tally->slots[find_slot(tally, key, length, hash)];
+	uint32_t hash = hash_of(parts, tally->info->parts), slot = tally->slots[find_slot(tally, parts, hash)];
+	size_t index;
 
-	if (index)
-		return numbers_of(tally, index - 1);
+	if (slot)
+		return index_in(slot);
 	if (is_limited && tally->count >= tally->limit)
-		return NULL;
-	return new_row(tally, key, length, hash);
+		return SIZE_MAX;
+	index = new_row(tally, parts, hash);
+	begin_numbers(tally, index, numbers);
+	return index;
 }
 
-static void add_number(struct tally *tally, size_t row, unsigned number, uint64_t added)
+static void add_number(struct tally *tally, size_t index, unsigned number, uint64_t added)
 {
-	uint64_t *sum = &numbers_of(tally, row)[number];
+	struct row *row = row_at(tally, index);
+	uint64_t sum = number_of(tally, row, number);
 
 	switch (tally->info->rules[number]) {
 	case TALLY_SUM:
-		*sum += added;
+		if (added)
+			set_number(tally, row, number, sum + added);
 		return;
 	case TALLY_LEAST:
-		*sum = added < *sum ? added : *sum;
+		if (added < sum)
+			set_number(tally, row, number, added);
 		return;
 	case TALLY_MOST:
-		*sum = added > *sum ? added : *sum;
+		if (added > sum)
+			set_number(tally, row, number, added);
 		return;
 	case TALLY_SPREAD:
 		if (added != TALLY_NONE)
-			tally_add_steps(tally, row, number, tally_step(added), 1);
+			tally_add_steps(tally, index, number, tally_step(added), 1);
 		return;
 	}
 }
@@ -257,17 +381,13 @@ static void add_number(struct tally *tally, size_t row, unsigned number, uint64_
 size_t tally_add(struct tally *tally, const struct text *parts, const uint64_t *numbers)
 {
 	static const struct text others[TALLY_PARTS_MAX] = { { TALLY_OTHERS, sizeof TALLY_OTHERS - 1 }, { "", 0 }, { "", 0 }, { "", 0 } };
-	uint64_t *sums = row_of(tally, parts, true);
-	size_t row;
+	size_t row = row_of(tally, parts, numbers, true);
 
-	if (!sums) {
+	if (row == SIZE_MAX) {
 		tally->others++;
-		sums = row_of(tally, others, false);
-		if (!sums)
-			return SIZE_MAX;
+		row = row_of(tally, others, numbers, false);
 	}
-	row = (size_t)(sums - tally->numbers) / tally->info->numbers;
-	for (unsigned i = 0; i < tally->info->numbers; i++)
+	for (unsigned i = 0; row != SIZE_MAX && i < tally->info->numbers; i++)
 		add_number(tally, row, i, numbers[i]);
 	return row;
 }
@@ -281,7 +401,7 @@ void tally_add_steps(struct tally *tally, size_t row, unsigned number, unsigned 
 {
 	if (row >= tally->count || number >= tally->info->numbers || tally->info->rules[number] != TALLY_SPREAD || step >= TALLY_STEPS)
 		return;
-	numbers_of(tally, row)[number] += count;
+	set_number(tally, row_at(tally, row), number, number_of(tally, row_at(tally, row), number) + count);
 	spreads_add(tally->spreads, spread_of(tally, row, number), step, count);
 }
 
@@ -326,10 +446,18 @@ size_t tally_count(const struct tally *tally)
 	return tally->count;
 }
 
+static void read_numbers(const struct tally *tally, size_t index, uint64_t *ret_numbers)
+{
+	const struct row *row = row_at(tally, index);
+
+	for (unsigned i = 0; i < tally->info->numbers; i++)
+		ret_numbers[i] = number_of(tally, row, i);
+}
+
 struct tally_row tally_row(const struct tally *tally, size_t index)
 {
-	struct tally_row row = { .numbers = numbers_of(tally, index) };
-	const unsigned char *at = (const unsigned char *)tally->rows[index].key;
+	const unsigned char *at = (const unsigned char *)key_of(tally, row_at(tally, index));
+	struct tally_row row;
 
 	for (unsigned i = 0; i < tally->info->parts; i++) {
 		size_t length = at[0] | (size_t)at[1] << 8;
@@ -337,23 +465,33 @@ struct tally_row tally_row(const struct tally *tally, size_t index)
 		row.parts[i] = (struct text){ (const char *)at + 2, length };
 		at += 2 + length;
 	}
+	for (unsigned i = tally->info->parts; i < TALLY_PARTS_MAX; i++)
+		row.parts[i] = TEXT_NONE;
+	read_numbers(tally, index, row.numbers);
+	for (unsigned i = tally->info->numbers; i < TALLY_NUMBERS_MAX; i++)
+		row.numbers[i] = 0;
 	return row;
+}
+
+uint64_t tally_number(const struct tally *tally, size_t index, unsigned number)
+{
+	return number_of(tally, row_at(tally, index), number);
 }
 
 size_t tally_index(const struct tally *tally, const struct text *parts)
 {
-	char key[KEY_MAX];
-	uint32_t length = write_key(parts, tally->info->parts, key);
-	uint32_t index = tally->slots[find_slot(tally, key, length, hash_of(key, length))];
+	uint32_t slot = tally->slots[find_slot(tally, parts, hash_of(parts, tally->info->parts))];
 
-	return index ? index - 1 : SIZE_MAX;
+	return slot ? index_in(slot) : SIZE_MAX;
 }
 
-const uint64_t *tally_find(const struct tally *tally, const struct text *parts)
+bool tally_find(const struct tally *tally, const struct text *parts, uint64_t *ret_numbers)
 {
 	size_t index = tally_index(tally, parts);
 
-	return index == SIZE_MAX ? NULL : numbers_of(tally, index);
+	if (index != SIZE_MAX)
+		read_numbers(tally, index, ret_numbers);
+	return index != SIZE_MAX;
 }
 
 void tally_sum_steps(const struct tally *tally, size_t row, unsigned number, uint64_t *counts)
@@ -387,7 +525,7 @@ struct tally *tally_fold(const struct tally *tally, const struct tally_info *inf
 /* The first millisecond is one step; each further one is 5 % longer: 599 of them reach beyond what is ever waited. */
 static const double first_us = 1000, ratio = 1.05;
 
-unsigned tally_step(uint64_t duration_us)
+static unsigned reckon_step(uint64_t duration_us)
 {
 	double step;
 
@@ -395,6 +533,47 @@ unsigned tally_step(uint64_t duration_us)
 		return 0;
 	step = ceil(log((double)duration_us / first_us) / log(ratio) - 1e-9);
 	return step < TALLY_STEPS - 1 ? (unsigned)step : TALLY_STEPS - 1;
+}
+
+/* Logarithms take longer than all else that is done for a duration: the longest of each step, and where to begin for each
+ * number of bits. */
+static uint64_t longest[TALLY_STEPS];
+static uint16_t first_steps[65];
+static pthread_once_t steps_once = PTHREAD_ONCE_INIT;
+
+/* By halves, from about where it must be. */
+static uint64_t find_longest(unsigned step)
+{
+	uint64_t end = tally_step_end(step), slack = end / 100000000 + 2, from = end - slack, until = end + slack;
+
+	while (from + 1 < until) {
+		uint64_t middle = from + (until - from) / 2;
+
+		if (reckon_step(middle) <= step)
+			from = middle;
+		else
+			until = middle;
+	}
+	return from;
+}
+
+static void find_steps(void)
+{
+	for (unsigned step = 0; step < TALLY_STEPS; step++)
+		longest[step] = step < TALLY_STEPS - 1 ? find_longest(step) : UINT64_MAX;
+	for (unsigned bits = 0; bits <= 64; bits++)
+		first_steps[bits] = (uint16_t)reckon_step(bits ? UINT64_C(1) << (bits - 1) : 0);
+}
+
+unsigned tally_step(uint64_t duration_us)
+{
+	unsigned step;
+
+	(void)pthread_once(&steps_once, find_steps);
+	step = first_steps[duration_us ? 64 - (unsigned)__builtin_clzll(duration_us) : 0];
+	while (longest[step] < duration_us)
+		step++;
+	return step;
 }
 
 uint64_t tally_step_end(unsigned step)

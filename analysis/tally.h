@@ -56,14 +56,16 @@ void tally_add_two(struct tally *tally, struct text first, struct text second, c
 
 struct tally_row {
 	struct text parts[TALLY_PARTS_MAX];
-	const uint64_t *numbers;
+	uint64_t numbers[TALLY_NUMBERS_MAX];
 };
 
 size_t tally_count(const struct tally *tally);
-/* From 0 to tally_count - 1, in the order in which the keys came. */
+/* From 0 to tally_count - 1, in the order in which the keys came. The texts stay as long as the tally. */
 struct tally_row tally_row(const struct tally *tally, size_t index);
-/* The numbers of a key; NULL: it never came. */
-const uint64_t *tally_find(const struct tally *tally, const struct text *parts);
+/* One of its numbers. */
+uint64_t tally_number(const struct tally *tally, size_t index, unsigned number);
+/* The numbers of a key, as many as the tally has; false: it never came. */
+bool tally_find(const struct tally *tally, const struct text *parts, uint64_t *ret_numbers);
 /* The index of a key's row; SIZE_MAX: it never came. */
 size_t tally_index(const struct tally *tally, const struct text *parts);
 /* Adds the counts of all steps of a distribution, TALLY_STEPS of them. */

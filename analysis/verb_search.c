@@ -17,14 +17,30 @@ struct options {
 	const char *columns;
 };
 
+/* What is found; and of it what has the word for its name, which alone is shown where there is any. */
+struct found {
+	struct search *all, *named;
+	const struct query *name;	/* NULL: the word may not be a name */
+};
+
 static void take(void *context, const struct report_row *row)
 {
-	search_add(context, row);
+	const struct found *found = context;
+
+	search_add(found->all, row);
+	if (found->name && row->message && query_matches(found->name, &(struct query_row){
+		.session = row->session, .message = row->message, .recipient = row->recipient }))
+		search_add(found->named, row);
 }
 
 static bool is_enough(void *context, uint64_t before_us)
 {
-	return search_has_enough(context, before_us);
+	return search_has_enough(((const struct found *)context)->all, before_us);
+}
+
+static bool has_named(const struct found *found)
+{
+	return found->name && search_count(found->named);
 }
 
 static int show(const struct options *options, const struct rows *rows, struct search *search)
@@ -47,25 +63,29 @@ static int show(const struct options *options, const struct rows *rows, struct s
 
 static int search(const struct options *options)
 {
+	struct found found = { .name = options->ask.quick };
 	struct problem problem = { "" };
-	struct search *search = NULL;
 	struct rows rows;
-	int status, error = search_new(&search, options->columns, options->limit, &problem);
+	int status = 0, error = search_new(&found.all, options->columns, options->limit, &problem);
 
+	if (!error)
+		error = search_new(&found.named, options->columns, options->limit, &problem);
 	if (error)
-		return verb_usage_error(&verb_search, "%s", error == -ENOMEM ? strerror(ENOMEM) : problem.text);
+		status = verb_usage_error(&verb_search, "%s", error == -ENOMEM ? strerror(ENOMEM) : problem.text);
 	ask_rows(&options->ask, &rows);
 	rows.moments = SEARCH_MOMENTS;
 	/* What was tried last may be asked for. */
 	rows.keeps_attempts = true;
 	rows.take = take;
 	rows.is_enough = is_enough;
-	rows.context = search;
-	status = ask_read(&options->ask, &rows);
+	rows.context = &found;
 	if (!status)
-		status = show(options, &rows, search);
+		status = ask_read(&options->ask, &rows);
+	if (!status)
+		status = show(options, &rows, has_named(&found) ? found.named : found.all);
 	rows_done(&rows);
-	search_free(search);
+	search_free(found.all);
+	search_free(found.named);
 	return status;
 }
 
@@ -79,7 +99,7 @@ static int run_search(int argc, char **argv)
 	int option, status = 0;
 
 	ask_init(&options.ask, &verb_search, argc, argv);
-	options.ask.keys = ASK_NAMES;
+	options.ask.keys = ASK_NAMES_FIRST;
 	opterr = 0;
 	while (!status && (option = getopt_long(argc, argv, "", words, NULL)) != -1) {
 		if (option == OPTION_LIMIT)
@@ -102,8 +122,8 @@ const struct verb verb_search = {
 	.summary = "a table of transactions: who, to whom, what became of it",
 	.arguments = "[options] [QUERY] [FILE... | -]",
 	.help = "A row for each recipient that the QUERY (smtptrail-query(7)) finds, for each message that has none, each session\n"
-		"without messages, and each login. A word alone is a mail address, a Message-ID or the address of a client, or else a\n"
-		"piece of anything. The newest comes last. Without a FILE the store is asked; - is standard input.\n\n"
+		"without messages, and each login. A word alone is a mail address, a Message-ID or the address of a client; or a queue\n"
+		"id, where there is one; or else a piece of anything. The newest comes last. Without a FILE the store is asked; - is standard input.\n\n"
 		"options:\n"
 		"  --limit N        the newest rows (default 100; 0: all)\n"
 		"  --columns LIST   " COLUMNS_USUAL " (default), tries, number and\n"

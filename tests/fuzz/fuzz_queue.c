@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	FUZZ_MUST(correlate_new(&correlate, &options, &sink) == 0);
 	give(correlate, path);
 	give(correlate, path);
-	correlate_queue_end(correlate, TEXT_LITERAL("mx"), UINT64_C(1) << 60, 0);
+	correlate_queue_end(correlate, TEXT_LITERAL("mx"), TEXT_NONE, UINT64_C(1) << 60, 0);
 	correlate_finish(correlate);
 	correlate_free(correlate);
 	return 0;

@@ -1,6 +1,6 @@
 # tests/live/local.mk - against a private Postfix, Redis and the milter (lab.py); part of make check-live.
 LIVE_TEST_FILES += tests/live/test_lab.py tests/live/test_postfix.py tests/live/test_sendmail.py \
-	tests/live/test_outage.py tests/live/test_ingest.py tests/live/test_joins.py tests/live/test_truth.py \
+	tests/live/test_outage.py tests/live/test_ingest.py tests/live/test_joins.py tests/live/test_queue.py tests/live/test_truth.py \
 	tests/live/test_kill.py tests/live/test_callbacks.py \
 	tests/live/test_memory.py tests/live/test_load.py tests/live/test_partitions.py tests/live/test_routes.py \
 	tests/live/test_redis_access.py tests/live/test_doctor.py tests/live/test_valgrind.py \

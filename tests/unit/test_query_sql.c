@@ -477,9 +477,11 @@ static void compare_runs(const struct report_run *got, const struct report_run *
 			CHECK_SAYING(tally_count(a) == tally_count(b), "%s of %s: %zu keys, wanted %zu", report_run_report(got, i)->name, text,
 				     tally_count(a), tally_count(b));
 			for (size_t row = 0; row < tally_count(b); row++) {
-				const uint64_t *found = tally_find(a, tally_row(b, row).parts);
+				struct tally_row wanted_row = tally_row(b, row);
+				uint64_t found[TALLY_NUMBERS_MAX];
 
-				CHECK_SAYING(found && memcmp(found, tally_row(b, row).numbers, tally_info(b)->numbers * sizeof *found) == 0,
+				CHECK_SAYING(tally_find(a, wanted_row.parts, found) &&
+					     memcmp(found, wanted_row.numbers, tally_info(b)->numbers * sizeof *found) == 0,
 					     "%s of %s", report_run_report(got, i)->name, text);
 			}
 		}

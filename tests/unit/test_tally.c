@@ -17,13 +17,13 @@ TEST(numbers_of_a_key_become_one_by_their_rules)
 	tally_add_two(tally, TEXT_LITERAL("ab"), TEXT_LITERAL("c"), (uint64_t[]){ 2, 3, 9 });
 	tally_add_two(tally, TEXT_LITERAL("ab"), TEXT_LITERAL("c"), (uint64_t[]){ 4, 4, 4 });
 	CHECK_NUMBER(tally_count(tally), 2);
-	const uint64_t *numbers = tally_find(tally, key);
+	uint64_t numbers[3];
 
-	CHECK(numbers && numbers[0] == 7 && numbers[1] == 3 && numbers[2] == 9);
+	CHECK(tally_find(tally, key, numbers) && numbers[0] == 7 && numbers[1] == 3 && numbers[2] == 9);
 	CHECK_TEXT(tally_row(tally, 1).parts[0], "a");
 	CHECK_TEXT(tally_row(tally, 1).parts[1], "bc");
 	key[1] = TEXT_LITERAL("d");
-	CHECK(!tally_find(tally, key));
+	CHECK(!tally_find(tally, key, numbers));
 	tally_free(tally);
 }
 
@@ -41,11 +41,37 @@ TEST(every_key_is_found_again_whatever_their_number)
 	CHECK_NUMBER(tally_count(tally), 50000);
 	for (unsigned i = 0; i < 50000; i++) {
 		length = snprintf(name, sizeof name, "%u@a-longer-name.example", i);
-		const uint64_t *numbers = tally_find(tally, &(struct text){ name, (size_t)length });
+		uint64_t number;
 
-		CHECK_SAYING(numbers && *numbers == 2 * i, "%u", i);
+		CHECK_SAYING(tally_find(tally, &(struct text){ name, (size_t)length }, &number) && number == 2 * i, "%u", i);
 	}
 	CHECK_NUMBER(tally_others(tally), 0);
+	tally_free(tally);
+}
+
+TEST(numbers_may_become_large_at_any_time_and_no_other_row_changes)
+{
+	static const uint64_t large = UINT64_C(1) << 40;
+	struct tally *tally = tally_new(&two);
+	char name[40];
+
+	for (unsigned round = 0; round < 3; round++)
+		for (unsigned i = 0; i < 1000; i++) {
+			int length = snprintf(name, sizeof name, "%u", i);
+			bool is_large = round == 1 && i % 3 == 0;
+
+			tally_add_two(tally, (struct text){ name, (size_t)length }, TEXT_LITERAL("x"),
+				      (uint64_t[]){ is_large ? large : i, is_large ? UINT64_MAX : i % 2 ? large : 7, UINT32_MAX + (uint64_t)(i % 5 == 0) });
+		}
+	CHECK_NUMBER(tally_count(tally), 1000);
+	for (unsigned i = 0; i < 1000; i++) {
+		struct tally_row row = tally_row(tally, i);
+
+		CHECK_NUMBER(row.numbers[0], i % 3 == 0 ? large + 2 * i : 3 * i);
+		CHECK_NUMBER(row.numbers[1], i % 2 ? large : 7);
+		CHECK_NUMBER(row.numbers[2], UINT32_MAX + (uint64_t)(i % 5 == 0));
+		CHECK_TEXT(row.parts[1], "x");
+	}
 	tally_free(tally);
 }
 
@@ -62,7 +88,7 @@ TEST(beyond_the_limit_nothing_is_lost_but_its_name)
 	}
 	CHECK_NUMBER(tally_count(tally), TALLY_KEYS_MAX + 1);
 	CHECK_NUMBER(tally_others(tally), 100);
-	CHECK_NUMBER(*tally_find(tally, &TEXT_LITERAL(TALLY_OTHERS)), 100);
+	CHECK_NUMBER(tally_number(tally, tally_index(tally, &TEXT_LITERAL(TALLY_OTHERS)), 0), 100);
 	for (size_t i = 0; i < tally_count(tally); i++)
 		sum += tally_row(tally, i).numbers[0];
 	CHECK_NUMBER(sum, TALLY_KEYS_MAX + 100);
@@ -116,9 +142,9 @@ TEST(a_distribution_counts_steps_and_another_tallys_are_added)
 	for (unsigned round = 0; round < 2; round++)
 		for (size_t row = 0; row < tally_count(day); row++)
 			tally_add_row(all, day, row);
-	const uint64_t *numbers = tally_row(all, 0).numbers;
+	struct tally_row first = tally_row(all, 0);
 
-	CHECK(numbers[0] == 2000 && numbers[1] == 2000 && numbers[2] == 1000);
+	CHECK(first.numbers[0] == 2000 && first.numbers[1] == 2000 && first.numbers[2] == 1000);
 	tally_sum_steps(all, 0, 1, counts);
 	CHECK(tally_percentile(counts, 0.9) >= 9000000 && tally_percentile(counts, 0.9) <= 9450000);
 	CHECK_NUMBER(counts[tally_step(10000)], 2);
@@ -157,6 +183,7 @@ int main(int argc, char **argv)
 	static const struct unit_test tests[] = {
 		UNIT_TEST(numbers_of_a_key_become_one_by_their_rules),
 		UNIT_TEST(every_key_is_found_again_whatever_their_number),
+		UNIT_TEST(numbers_may_become_large_at_any_time_and_no_other_row_changes),
 		UNIT_TEST(beyond_the_limit_nothing_is_lost_but_its_name),
 		UNIT_TEST(a_long_key_is_cut_and_any_byte_may_be_in_it),
 		UNIT_TEST(a_step_holds_the_duration_and_percentiles_are_of_steps),
