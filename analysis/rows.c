@@ -269,8 +269,7 @@ static void take_line(void *context, const struct event *event, enum format_resu
 		give(rows, &row, REPORT_LINE);
 }
 
-/* What the join has to keep: of a query that is not known. */
-static const struct fact_set *choose_facts(struct rows *rows, struct fact_set *set)
+const struct fact_set *rows_facts(const struct rows *rows, struct fact_set *set)
 {
 	if (rows->query || !rows->facts)
 		return NULL;
@@ -302,7 +301,7 @@ int rows_read_files(struct rows *rows, char **paths, size_t path_count)
 	options.hosts = &hosts;
 	options.keeps_attempts = reading.keeps_attempts;
 	options.keeps_reasons = true;
-	options.facts = choose_facts(rows, &facts);
+	options.facts = rows_facts(rows, &facts);
 	rows->sources = source_table_new();
 	if (rows->sources && correlate_new(&files.correlate, &options, &sink) == 0) {
 		files.sources = rows->sources;

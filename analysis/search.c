@@ -206,6 +206,11 @@ bool search_has_enough(struct search *search, uint64_t before_us)
 	return search->has_stopped;
 }
 
+size_t search_count(const struct search *search)
+{
+	return search->count;
+}
+
 struct table *search_table(struct search *search)
 {
 	bool is_lines = search->kind == QUERY_KIND_LINE;

@@ -22,6 +22,8 @@ unsigned search_moments(const struct search *search);
 void search_add(struct search *search, const struct report_row *row);
 /* Whether none of what began before that time would be shown; then it need not be added. */
 bool search_has_enough(struct search *search, uint64_t before_us);
+/* Rows so far. */
+size_t search_count(const struct search *search);
 /* The newest last, to free; NULL: no memory. */
 struct table *search_table(struct search *search);
 
