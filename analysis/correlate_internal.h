@@ -61,6 +61,7 @@ struct open_message {
 	uint64_t front_hash;		/* of the client and port that the proxy before the queue told; 0: none */
 	uint64_t waits_hash;		/* of a record's: it waits for the log's lines, in that table; 0: it does not */
 	uint64_t named_us;		/* when a record named its queue identifier first */
+	uint64_t stage_us;		/* of records: when it reached its stage; 0: none yet */
 	uint32_t turn;			/* among the messages of its session */
 	uint32_t generation;
 	uint32_t msg;			/* the milter's number; 0: none of its records */
@@ -80,6 +81,7 @@ struct open_message {
 	bool is_behind_proxy;		/* that one */
 	bool by_log, by_records;
 	bool has_eom, has_verdict;	/* of its records */
+	uint8_t stage;			/* that number, of MAIL, DATA, HEADER, EOM and VERDICT */
 };
 
 /* What one process of a host serves, or what else the log names sessions by. */
@@ -109,6 +111,7 @@ struct open_session {
 	uint64_t client;		/* hash of the client's address; 0: not known */
 	uint64_t passed_us;		/* when postscreen let it pass */
 	uint64_t connect_us;		/* when smtpd, or the milter, saw it come */
+	uint64_t stage_us;		/* of records: when it came, until its first greeting; 0: not known, or greeted */
 	uint32_t client_port;		/* 0: not known */
 	uint32_t mails, passed, refused_count;	/* of records: messages, recipients that passed, and that did not */
 	uint32_t refusals;		/* messages without a queue identifier */
@@ -209,10 +212,13 @@ struct correlate {
 	uint64_t seed;
 	struct pool *pool;
 	struct origins *origins;
+	struct origin_cache *origin_cache;
 	bool keeps_facts, keeps_evidence, keeps_checks;
 	struct fact_set facts;		/* that are kept: those that are asked for, and those that the join asks for itself */
 	uint64_t swept_us;		/* when silence was last looked for, */
-	uint64_t sweep_pause_us;	/* and how often it is */
+	uint64_t sweep_pause_us;	/* and how often it is; */
+	uint64_t oldest_us;		/* nothing that is under way was silent for longer than since then, */
+	bool may_go_quiet;		/* nor tells its end by a shorter silence */
 	struct places places[PLACES];
 
 	struct open_list open;		/* what is under way, from the oldest on */
@@ -231,6 +237,8 @@ struct correlate {
 	struct open_table ids;		/* messages by their Message-ID, */
 	bool finds_ids;			/* once two formats tell of messages */
 	uint32_t formats;		/* a bit for each of those */
+	const struct format *last_format;	/* and the last one's number */
+	uint8_t last_format_number;
 	struct open_table waiting;	/* messages of records, by queue identifier, until the log has it */
 	bool has_records, has_verdicts;
 	struct known_client known_clients[KNOWN_CLIENTS];
@@ -553,6 +561,7 @@ bool join_in_gap(const struct correlate *correlate, const struct host *host, uin
 
 /* ---- correlate_screen.c ---- */
 
+void screen_expect(struct correlate *correlate, const struct event *event);
 /* The session that postscreen tells of; NULL: the line names none. */
 struct open_session *screen_of(struct clue *clue);
 /* Whether the client that passed may have come to smtpd, or its milter, at that time. */

@@ -147,6 +147,10 @@ static void merge_flags(struct open_message *into, const struct open_message *fr
 	into->is_filtered |= from->is_filtered;
 	into->is_discarded |= from->is_discarded;
 	into->is_proxied |= from->is_proxied;
+	if (from->stage_us > into->stage_us) {
+		into->stage_us = from->stage_us;
+		into->stage = from->stage;
+	}
 	into->has_eom |= from->has_eom;
 	into->has_verdict |= from->has_verdict;
 	into->by_log |= from->by_log;
@@ -236,6 +240,8 @@ static void merge_session_flags(struct open_session *into, const struct open_ses
 		into->accepted = from->accepted;
 	if (!into->connect_us)
 		into->connect_us = from->connect_us;
+	if (!into->stage_us)
+		into->stage_us = from->stage_us;
 	into->is_screen |= from->is_screen;
 	into->has_passed |= from->has_passed;
 	into->is_tacit |= from->is_tacit;

@@ -148,6 +148,17 @@ static struct open_session *session_of_record(struct clue *clue)
 	return session;
 }
 
+/* How long it took since the stage before, where no record of that is missing. */
+static void reach_stage(struct clue *clue, struct open_message *message, enum stage before, enum fact fact)
+{
+	if (!message)
+		return;
+	if (message->stage == before && clue->time_us >= message->stage_us && fact_begin(clue, &message->message.facts, JOIN_SESSION))
+		fact_put_number(clue, &message->message.facts, fact, clue->time_us - message->stage_us);
+	message->stage = (uint8_t)clue->record->stage->number;
+	message->stage_us = clue->time_us;
+}
+
 static void follow_connect(struct clue *clue)
 {
 	uint64_t hash = milter_hash(clue), client = client_hash(clue->correlate, field_text(clue, FIELD_CLIENT_ADDR));
@@ -170,6 +181,7 @@ static void follow_connect(struct clue *clue)
 	session->has_first_record = true;
 	if (!session->connect_us)
 		session->connect_us = clue->time_us;
+	session->stage_us = clue->time_us;
 	session_know_client(clue->correlate, session, client, port);
 	if (fact_begin(clue, &session->session.facts, JOIN_SESSION))
 		copy_fields(clue, &session->session.facts, session_facts);
@@ -179,8 +191,12 @@ static void follow_helo(struct clue *clue)
 {
 	struct open_session *session = session_of_record(clue);
 
-	if (session && fact_begin(clue, &session->session.facts, JOIN_SESSION))
-		copy_fields(clue, &session->session.facts, session_facts);
+	if (!session || !fact_begin(clue, &session->session.facts, JOIN_SESSION))
+		return;
+	if (session->stage_us && clue->time_us >= session->stage_us)
+		fact_put_number(clue, &session->session.facts, FACT_SESSION_TIME_HELO, clue->time_us - session->stage_us);
+	session->stage_us = 0;
+	copy_fields(clue, &session->session.facts, session_facts);
 }
 
 /* ---- messages ---- */
@@ -260,15 +276,21 @@ static void follow_mail(struct clue *clue)
 	copy_message(clue, message, NULL);
 	if (session)
 		session->mails++;
-	if (message)
+	if (message) {
 		message->from = hash_text(clue->correlate->seed, field_text(clue, FIELD_FROM));
+		message->stage = STAGE_MAIL;
+		message->stage_us = clue->time_us;
+	}
 	if (session && field_text(clue, FIELD_AUTH_TYPE).length && fact_begin(clue, &session->session.facts, JOIN_SESSION))
 		copy_fields(clue, &session->session.facts, session_facts);
 }
 
 static void follow_data(struct clue *clue)
 {
-	copy_message(clue, current_message(clue), NULL);
+	struct open_message *message = current_message(clue);
+
+	copy_message(clue, message, NULL);
+	reach_stage(clue, message, STAGE_MAIL, FACT_MESSAGE_TIME_ENVELOPE);
 }
 
 static void follow_header(struct clue *clue)
@@ -277,6 +299,7 @@ static void follow_header(struct clue *clue)
 	struct text id = field_text(clue, FIELD_MESSAGE_ID);
 
 	copy_message(clue, message, NULL);
+	reach_stage(clue, message, STAGE_DATA, FACT_MESSAGE_TIME_HEADER);
 	if (message && !message->id_hash && id.length)
 		message_know_id(clue->correlate, message, message_id_hash(clue->correlate, id));
 }
@@ -286,8 +309,10 @@ static void follow_eom(struct clue *clue)
 	struct open_message *message = current_message(clue);
 
 	copy_message(clue, message, NULL);
-	if (message)
-		message->has_eom = true;
+	if (!message)
+		return;
+	reach_stage(clue, message, STAGE_HEADER, FACT_MESSAGE_TIME_BODY);
+	message->has_eom = true;
 }
 
 static void follow_verdict(struct clue *clue)
@@ -300,6 +325,7 @@ static void follow_verdict(struct clue *clue)
 	if (!message)
 		return;
 	message->has_verdict = true;
+	reach_stage(clue, message, STAGE_EOM, FACT_MESSAGE_TIME_CHECKS);
 	/* The queue's own size counts its Received field too, and is what others reckon with. */
 	if (size && fact_begin(clue, &message->message.facts, JOIN_SESSION))
 		fact_put_number(clue, &message->message.facts, FACT_MESSAGE_SIZE, size);

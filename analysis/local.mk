@@ -121,6 +121,7 @@ libanalysis_a_SOURCES = \
 	analysis/report_destinations.c \
 	analysis/report_domains.c \
 	analysis/report_logins.c \
+	analysis/report_milter.c \
 	analysis/report_queue.c \
 	analysis/report_recipients.c \
 	analysis/report_rejects.c \

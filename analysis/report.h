@@ -90,9 +90,20 @@ void report_sort(struct table *table, const struct report_options *options, cons
 /* Adds " field:value" to the query of the newest row, in quotes where the value needs them. A field may be the begin of a
  * pattern, "from:*@". */
 void report_put_query(struct table *table, const char *field, struct text value);
+/* For one number of the newest row: the begin of a query, and a field as above. */
+void report_put_number_query(struct table *table, unsigned column, const char *begin, const char *field, struct text value);
 
 /* In the place of a field: an hour as report_hour writes it, asked for by its begin and end. */
 #define REPORT_FIELD_HOUR "hour"
+/* A reply code, or else an enhanced one, of a recipient. */
+#define REPORT_FIELD_CODE "code or status"
+/* A class of reasons for a bounce, or "expired". */
+#define REPORT_FIELD_FAILURE "bounce or expiry"
+
+/* What counts messages, once where they go on as others. */
+#define REPORT_MESSAGES "is:message -parent:hop -parent:next_host"
+#define REPORT_ACCEPTED REPORT_MESSAGES " accepted:yes"
+#define REPORT_RECIPIENTS "is:recipient -hop:yes"
 
 /* A table that shows a tally row by row: most reports are one. */
 enum listing_value {
@@ -107,7 +118,7 @@ struct listing_column {
 	struct table_column column;
 	enum listing_value value;
 	unsigned a, b;
-	const char *query_field;	/* of a part: what finds it in a query; NULL: none */
+	const char *query_field;	/* of a part: what finds it in a query; of a number: with the parts what finds just that; NULL: none */
 };
 
 struct listing {
@@ -124,6 +135,19 @@ void report_keep(void *context, struct table *table);
 void report_show_listing(const struct listing *listing, const struct tally *tally, const struct report_options *options,
 			 report_emit *emit, void *context);
 
+/* How long something took: columns of a table, and what stands in them, from distributions of a tally. */
+#define REPORT_TIMES_COLUMNS \
+	{ "p50", "p50", CELL_DURATION, false }, { "p90", "p90", CELL_DURATION, false }, { "p99", "p99", CELL_DURATION, false }, \
+	{ "longest", "Longest", CELL_DURATION, false }
+
+struct report_times {
+	uint64_t count, longest, steps[TALLY_STEPS];
+};
+
+/* The number of the row that is a distribution, and that with the longest of it. */
+void report_add_times(struct report_times *times, const struct tally *tally, size_t row, unsigned spread, unsigned longest);
+void report_put_times(struct table *table, const struct report_times *times);
+
 /* A run of some reports over the same rows. */
 struct report_run;
 
@@ -139,6 +163,9 @@ void report_run_show(const struct report_run *run, const struct report_options *
 const struct report *report_run_report(const struct report_run *run, unsigned index);
 /* The tallies, to be kept and added to: of report number index. */
 struct tally **report_run_tallies(const struct report_run *run, unsigned index);
+
+/* Below a table that has nothing, since logs tell nothing of it. */
+#define REPORT_NEEDS_RECORDS "logs do not tell this: the records of smtptrail-milter do, joined in a store"
 
 /* For a key: what is not known has a word. */
 #define REPORT_UNKNOWN "unknown"

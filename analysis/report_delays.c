@@ -46,44 +46,18 @@ static void collect(struct tally **tally, const struct report_row *row)
 
 /* ---- tables ---- */
 
-/* What a row shows of a distribution. */
-struct figures {
-	uint64_t counts[TALLY_STEPS], longest;
-};
+#define FIGURE_COLUMNS { "count", "Deliveries", CELL_NUMBER, false }, REPORT_TIMES_COLUMNS
 
-static void add_figures(struct figures *figures, const struct tally *tally, size_t row, unsigned phase)
+static void put_figures(struct table *table, const struct report_times *times)
 {
-	uint64_t longest = tally_number(tally, row, LONGEST + phase);
-
-	tally_sum_steps(tally, row, SPREAD + phase, figures->counts);
-	figures->longest = longest > figures->longest ? longest : figures->longest;
-}
-
-#define FIGURE_COLUMNS \
-	{ "count", "Deliveries", CELL_NUMBER, false }, { "p50", "p50", CELL_DURATION, false }, { "p90", "p90", CELL_DURATION, false }, \
-	{ "p99", "p99", CELL_DURATION, false }, { "longest", "Longest", CELL_DURATION, false }
-
-static void put_figures(struct table *table, const struct figures *figures)
-{
-	static const double shares[] = { 0.5, 0.9, 0.99 };
-	uint64_t all = 0;
-
-	for (unsigned step = 0; step < TALLY_STEPS; step++)
-		all += figures->counts[step];
-	table_put_number(table, all);
-	for (unsigned i = 0; i < sizeof shares / sizeof shares[0]; i++) {
-		uint64_t percentile = tally_percentile(figures->counts, shares[i]);
-
-		/* A step's end may lie behind the longest of all. */
-		table_put_number(table, percentile < figures->longest ? percentile : figures->longest);
-	}
-	table_put_number(table, figures->longest);
+	table_put_number(table, times->count);
+	report_put_times(table, times);
 }
 
 /* Deliveries whose phase is known: of a domain, or (absent) all. */
 static void put_query(struct table *table, unsigned phase, struct text domain)
 {
-	table_put_query(table, "status:sent -hop:yes %s:*", fact_table[phases[phase].fact].name);
+	table_put_query(table, "is:attempt status:sent -hop:yes attempt.%s:*", fact_table[phases[phase].fact].name);
 	if (domain.length)
 		report_put_query(table, "to:*@", domain);
 }
@@ -94,13 +68,13 @@ static void show_phases(const struct tally *tally, report_emit *emit, void *cont
 	struct table *table = table_new("delays", "Delays of deliveries, by phase", columns, sizeof columns / sizeof columns[0]);
 
 	for (unsigned phase = 0; table && phase < PHASES; phase++) {
-		struct figures figures = { .longest = 0 };
+		struct report_times times = { .count = 0 };
 
 		for (size_t row = 0; row < tally_count(tally); row++)
-			add_figures(&figures, tally, row, phase);
+			report_add_times(&times, tally, row, SPREAD + phase, LONGEST + phase);
 		table_begin_row(table);
 		table_put_text(table, text_of(phases[phase].name));
-		put_figures(table, &figures);
+		put_figures(table, &times);
 		put_query(table, phase, TEXT_NONE);
 	}
 	emit(context, table);
@@ -109,12 +83,12 @@ static void show_phases(const struct tally *tally, report_emit *emit, void *cont
 static void put_domain(struct table *table, const struct tally *tally, size_t row)
 {
 	struct tally_row numbers = tally_row(tally, row);
-	struct figures figures = { .longest = 0 };
+	struct report_times times = { .count = 0 };
 
-	add_figures(&figures, tally, row, ALL);
+	report_add_times(&times, tally, row, SPREAD + ALL, LONGEST + ALL);
 	table_begin_row(table);
 	table_put_text(table, numbers.parts[0]);
-	put_figures(table, &figures);
+	put_figures(table, &times);
 	for (unsigned i = 0; i < OWN_PHASES; i++)
 		if (numbers.numbers[SPREAD + i])
 			table_put_number(table, numbers.numbers[SUM + i] / numbers.numbers[SPREAD + i]);
@@ -151,15 +125,15 @@ static void put_domain_phases(struct table *table, const struct tally *tally, st
 	size_t row = tally_index(tally, &domain);
 
 	for (unsigned phase = 0; row != SIZE_MAX && phase < OWN_PHASES; phase++) {
-		struct figures figures = { .longest = 0 };
+		struct report_times times = { .count = 0 };
 
 		if (!tally_number(tally, row, SPREAD + phase))
 			continue;
-		add_figures(&figures, tally, row, phase);
+		report_add_times(&times, tally, row, SPREAD + phase, LONGEST + phase);
 		table_begin_row(table);
 		table_put_text(table, domain);
 		table_put_text(table, text_of(phases[phase].name));
-		put_figures(table, &figures);
+		put_figures(table, &times);
 		put_query(table, phase, domain);
 	}
 }

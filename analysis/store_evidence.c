@@ -4,7 +4,13 @@
 #include <errno.h>
 #include <string.h>
 
-enum { FLAG_CUT = 1, FLAG_CUT_FACTS = 2, RUN = 0x80, RUN_MAX = 0xff - RUN + 1 };
+/* SHORT: what can be left out is; in the same byte the number of pieces, where it is from 1 to FEW_MAX. */
+enum { FLAG_CUT = 1, FLAG_CUT_FACTS = 2, FLAG_SHORT = 4, FEW_SHIFT = 3, FEW_MAX = 31 };
+/* Beside the word of a piece. */
+enum { PIECE_UNSURE = 1, PIECE_MINOR = 2, PIECE_SOURCE = 4, WORD_SHIFT = 3 };
+/* The first source of a database, which most have only. */
+enum { SOURCE_FIRST = 1 };
+enum { RUN = 0x80, RUN_MAX = 0xff - RUN + 1 };
 
 _Static_assert((int)STORE_PIECES_MAX == (int)RUN, "an index of a piece and the length of a run share a byte");
 _Static_assert((int)STORE_PIECES_MAX < (int)STORE_NO_FACT, "an index is none that says there is no fact");
@@ -97,17 +103,23 @@ static uint64_t unfolded(uint64_t number)
 
 static unsigned char *put_pieces(unsigned char *at, const struct stored_evidence *evidence)
 {
-	uint64_t before = 0;
+	uint64_t before = 0, source = SOURCE_FIRST;
 
-	at = put_number(at, evidence->piece_count);
+	if (evidence->piece_count == 0 || evidence->piece_count > FEW_MAX)
+		at = put_number(at, evidence->piece_count);
 	for (unsigned i = 0; i < evidence->piece_count; i++) {
 		const struct stored_piece *piece = &evidence->pieces[i];
+		unsigned flags = (piece->is_unsure ? PIECE_UNSURE : 0) | (piece->minor ? PIECE_MINOR : 0) |
+				 (piece->source != source ? PIECE_SOURCE : 0);
 
-		at = put_number(at, piece->word << 1 | piece->is_unsure);
-		at = put_number(at, piece->source);
+		at = put_number(at, piece->word << WORD_SHIFT | flags);
+		if (flags & PIECE_SOURCE)
+			at = put_number(at, piece->source);
 		at = put_number(at, folded(piece->major - before));
-		at = put_number(at, piece->minor);
+		if (flags & PIECE_MINOR)
+			at = put_number(at, piece->minor);
 		before = piece->major;
+		source = piece->source;
 	}
 	return at;
 }
@@ -157,9 +169,11 @@ size_t store_evidence_encode(struct stored_evidence *evidence, unsigned char *re
 	sort_pieces(evidence);
 	for (unsigned i = 0; i < evidence->fact_count; i++)
 		cut += evidence->facts[i] != STORE_NO_FACT && evidence->facts[i] & STORE_CUT_FACT;
-	*at++ = (unsigned char)((evidence->is_cut ? FLAG_CUT : 0) | (cut ? FLAG_CUT_FACTS : 0));
+	*at++ = (unsigned char)((evidence->is_cut ? FLAG_CUT : 0) | (cut ? FLAG_CUT_FACTS : 0) | FLAG_SHORT |
+				(evidence->piece_count <= FEW_MAX ? evidence->piece_count << FEW_SHIFT : 0));
 	at = put_pieces(at, evidence);
-	at = put_indexes(at, evidence);
+	if (evidence->piece_count > 1)
+		at = put_indexes(at, evidence);
 	if (cut)
 		at = put_cut(at, evidence, cut);
 	return (size_t)(at - ret_bytes);
@@ -195,7 +209,8 @@ static uint64_t take_number(struct reader *reader)
 	return 0;
 }
 
-static void take_pieces(struct reader *reader, struct stored_evidence *evidence)
+/* With their number. As version 1 of the store wrote them. */
+static void take_long_pieces(struct reader *reader, struct stored_evidence *evidence)
 {
 	uint64_t count = take_number(reader), before = 0;
 
@@ -209,6 +224,38 @@ static void take_pieces(struct reader *reader, struct stored_evidence *evidence)
 			.minor = (uint32_t)take_number(reader),
 		};
 		before = major;
+	}
+}
+
+static void take_pieces(struct reader *reader, struct stored_evidence *evidence, uint64_t count)
+{
+	uint64_t before = 0, source = SOURCE_FIRST;
+
+	if (count == 0)
+		count = take_number(reader);
+	if (count > STORE_PIECES_MAX)
+		reader->is_damaged = true;
+	for (evidence->piece_count = 0; evidence->piece_count < count && !reader->is_damaged; evidence->piece_count++) {
+		uint64_t word = take_number(reader);
+
+		if (word & PIECE_SOURCE)
+			source = take_number(reader);
+		before += unfolded(take_number(reader));
+		evidence->pieces[evidence->piece_count] = (struct stored_piece){
+			.word = word >> WORD_SHIFT, .is_unsure = word & PIECE_UNSURE, .source = source, .major = before,
+			.minor = word & PIECE_MINOR ? (uint32_t)take_number(reader) : 0,
+		};
+	}
+}
+
+/* All facts rest on the one piece there is. */
+static void take_the_piece(struct reader *reader, struct stored_evidence *evidence)
+{
+	for (unsigned i = 0; i < evidence->fact_count; i++) {
+		if (evidence->facts[i] == STORE_NO_FACT)
+			continue;
+		reader->is_damaged = reader->is_damaged || evidence->piece_count == 0;
+		evidence->facts[i] = 0;
 	}
 }
 
@@ -261,8 +308,14 @@ int store_evidence_decode(struct stored_evidence *evidence, struct text bytes)
 	unsigned flags = take_byte(&reader);
 
 	evidence->is_cut = flags & FLAG_CUT;
-	take_pieces(&reader, evidence);
-	take_indexes(&reader, evidence);
+	if (flags & FLAG_SHORT)
+		take_pieces(&reader, evidence, flags >> FEW_SHIFT);
+	else
+		take_long_pieces(&reader, evidence);
+	if (flags & FLAG_SHORT && evidence->piece_count < 2)
+		take_the_piece(&reader, evidence);
+	else
+		take_indexes(&reader, evidence);
 	if (flags & FLAG_CUT_FACTS)
 		take_cut(&reader, evidence);
 	return reader.is_damaged || reader.at != reader.end ? -EBADMSG : 0;

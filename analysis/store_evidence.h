@@ -1,9 +1,11 @@
 /*
  * store_evidence.h - the evidence of a row's facts as a few bytes: a column of each table.
  *
- * Flags; the number of pieces; of each piece the word of its join key (and whether another reading was possible), its
- * source, how far it lies behind the piece before, and its minor number. Then for each fact that the row has, in the
- * order of columns, which piece it rests on: a run of the same one is two bytes. At last those facts that were cut.
+ * Flags and the number of pieces; of each piece the word of its join key (and whether another reading was possible), its
+ * source where that is another than that of the piece before, how far it lies behind that, and its minor number where it
+ * has one. Then, where there are several pieces, for each fact that the row has, in the order of columns, which one it rests
+ * on: a run of the same one is two bytes. At last those facts that were cut. Rows of version 1 of the store have all of it,
+ * and are read as they are.
  * Numbers are of seven bits a byte, the lowest first. Words and sources are rows of the same database, so that these bytes
  * mean the same in every version; pieces are sorted, so that the same facts give the same bytes.
  *

@@ -13,15 +13,26 @@ def numbers(blob):
             value = shift = 0
 
 
+SHORT = 4			# of the flags: as version 2 of the store writes it
+
+
 def pieces(blob):
     """The pieces of evidence, and the bytes behind them."""
     reader = iter(blob[1:])
     each = numbers(reader)
-    found, before = [], 0
-    for _ in range(next(each)):
-        word, source, step, minor = next(each), next(each), next(each), next(each)
+    found, before, source = [], 0, 1
+    for _ in range(blob[0] & SHORT and blob[0] >> 3 or next(each)):
+        word, minor = next(each), 0
+        if blob[0] & SHORT:
+            source = next(each) if word & 4 else source
+            step = next(each)
+            minor = next(each) if word & 2 else 0
+            unsure, word = word & 1, word >> 3
+        else:
+            source, step, minor = next(each), next(each), next(each)
+            unsure, word = word & 1, word >> 1
         before = (before + ((step >> 1) ^ -(step & 1))) % 2**64
-        found.append((word >> 1, word & 1, source, before, minor))
+        found.append((word, unsure, source, before, minor))
     return found, list(reader)
 
 
@@ -29,6 +40,8 @@ def evidence(blob, fact_count, words, sources):
     """Of each fact that the row has: join key, sureness, source, place."""
     found, rest = pieces(blob)
     indexes, last = [], None
+    if blob[0] & SHORT and len(found) == 1:
+        indexes = [0] * fact_count
     for byte in rest:
         if len(indexes) >= fact_count:
             break
@@ -37,6 +50,7 @@ def evidence(blob, fact_count, words, sources):
             indexes.append(last)
         else:
             indexes += [last] * (byte - 0x7f)
+    assert len(indexes) == fact_count
     return tuple((words[found[i][0]], found[i][1], sources[found[i][2]]) + found[i][3:] for i in indexes)
 
 

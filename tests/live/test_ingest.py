@@ -190,6 +190,20 @@ class Ingest(unittest.TestCase):
         self.end(child)
         self.assertEqual(len(self.ask("search", "--limit", "0", "subject:number*")["tables"]["transactions"]["rows"]), 191)
 
+    def test_times_of_stages_and_checks_are_in_the_store_as_records_tell_them(self):
+        records = os.path.join(JOINS, "..", "reports", "logs", "slow.records")
+        with open(records, encoding="ascii") as file:
+            for record in map(json.loads, file):
+                LAB.redis("XADD", STREAM_KEY, "*", *(word for field in record.items() for word in field))
+        self.ingest()
+        wanted = subprocess.run([os.path.join(LAB.build, "smtptrail"), "report", "milter", "checks", "--json", records], check=True,
+                                capture_output=True, timeout=WAIT_SECONDS).stdout
+        wanted = json.loads(wanted)["tables"]
+        self.assertEqual([row["count"] for row in wanted["milter"]["rows"]], [6] * 5)
+        # Of days that are over what was counted of them is added up; a query looks at each transaction.
+        self.assertEqual(self.ask("report", "milter", "checks")["tables"], wanted)
+        self.assertEqual(self.ask("report", "milter", "checks", "from:*")["tables"], wanted)
+
     def test_records_and_lines_become_one_and_the_group_follows(self):
         self.send_sessions(0, 20, with_log=True)
         said = self.ingest("--log", self.log)

@@ -372,8 +372,11 @@ def damaged_journal(lab):
     """Bytes of the spool and a whole head are turned while the milter is down: it starts, says so, and goes on."""
     lab.end("redis")
     ids = send(lab, "damaged", 3)
-    wait_until("all is on the disk", lambda: lab.status()["synced_seq"] == lab.status()["last_seq"] and
-               lab.status()["backlog_records"] >= 20)
+
+    def is_on_disk():
+        status = lab.status()			# one, since the next may tell of records that this one does not
+        return status["synced_seq"] == status["last_seq"] and status["backlog_records"] >= 20
+    wait_until("all is on the disk", is_on_disk)
     lab.end("milter", signal.SIGKILL)
     front = lab.state["front"]
     for name in os.listdir(front):		# what is not there comes from the spool

@@ -7,6 +7,7 @@
 #include "analysis/key_set.h"
 #include "analysis/store.h"
 #include "analysis/store_dictionary.h"
+#include "analysis/store_evidence.h"
 #include "analysis/store_rows.h"
 #include "tests/unit/unit.h"
 
@@ -27,7 +28,7 @@ static struct store_rows *open_rows(const char *name)
 	struct problem problem = { "" };
 	struct store_rows *rows = NULL;
 
-	CHECK_SAYING(store_rows_open(&rows, path_of(name), DATABASE_CREATE, sources, &problem) == 0, "%s", problem.text);
+	CHECK_SAYING(store_rows_open(&rows, path_of(name), DATABASE_CREATE, sources, NULL, &problem) == 0, "%s", problem.text);
 	return rows;
 }
 
@@ -564,8 +565,70 @@ TEST(a_newer_store_is_refused)
 	(void)snprintf(sql, sizeof sql, "PRAGMA user_version=%d", STORE_VERSION + 1);
 	CHECK_NUMBER(database_run(store_rows_database(rows), sql, &problem), 0);
 	store_rows_close(rows);
-	CHECK_NUMBER(store_rows_open(&rows, path_of("newer.db"), DATABASE_READ, sources, &problem), -EPROTONOSUPPORT);
+	CHECK_NUMBER(store_rows_open(&rows, path_of("newer.db"), DATABASE_READ, sources, NULL, &problem), -EPROTONOSUPPORT);
 	CHECK_SAYING(strstr(problem.text, "made by a newer smtptrail"), "%s", problem.text);
+}
+
+/* What is the same in both. */
+static void check_evidence(const struct stored_evidence *evidence)
+{
+	static const uint64_t majors[] = { 40135, 40137, 40138, 40146 };
+	static const unsigned facts[] = { 5, 4, 2, 10 };
+	unsigned at = 0;
+
+	CHECK_NUMBER(evidence->piece_count, 4);
+	for (unsigned i = 0; i < evidence->piece_count; i++) {
+		CHECK_NUMBER(evidence->pieces[i].word, 9);
+		CHECK_NUMBER(evidence->pieces[i].source, i == 3 ? 7 : 1);
+		CHECK_NUMBER(evidence->pieces[i].major, majors[i]);
+		CHECK_NUMBER(evidence->pieces[i].minor, i == 3 ? 2 : 0);
+		CHECK_NUMBER(evidence->pieces[i].is_unsure, i == 3);
+		for (unsigned j = 0; j < facts[i]; j++)
+			CHECK_NUMBER(evidence->facts[at++], i | (i == 1 && j == 0 ? STORE_CUT_FACT : 0));
+	}
+}
+
+/* Bytes of a session; then the same with less. */
+TEST(evidence_that_version_1_wrote_is_read)
+{
+	static const char older[] = "\x02\x04" "\x12\x01\x8e\xf3\x04\x00" "\x12\x01\x04\x00" "\x12\x01\x02\x00" "\x13\x07\x10\x02"
+		"\x00\x83\x01\x82\x02\x80\x03\x88" "\x01\x05";
+	static const char newer[] = "\x26" "\x48\x8e\xf3\x04" "\x48\x04" "\x48\x02" "\x4f\x07\x10\x02"
+		"\x00\x83\x01\x82\x02\x80\x03\x88" "\x01\x05";
+	unsigned char bytes[STORE_EVIDENCE_SIZE];
+	struct stored_evidence evidence;
+
+	store_evidence_start(&evidence, 21);
+	memset(evidence.facts, 0, sizeof evidence.facts);
+	CHECK_NUMBER(store_evidence_decode(&evidence, (struct text){ older, sizeof older - 1 }), 0);
+	check_evidence(&evidence);
+	CHECK(text_equal((struct text){ (const char *)bytes, store_evidence_encode(&evidence, bytes) }, (struct text){ newer, sizeof newer - 1 }));
+	memset(evidence.facts, 0, sizeof evidence.facts);
+	CHECK_NUMBER(store_evidence_decode(&evidence, (struct text){ newer, sizeof newer - 1 }), 0);
+	check_evidence(&evidence);
+	for (size_t length = 0; length < sizeof newer - 1; length++) {
+		memset(evidence.facts, 0, sizeof evidence.facts);
+		CHECK_NUMBER(store_evidence_decode(&evidence, (struct text){ newer, length }), -EBADMSG);
+	}
+}
+
+TEST(evidence_of_one_piece_names_no_fact)
+{
+	static const char wanted[] = "\x0c" "\x10\x14";
+	const struct stored_piece piece = { .word = 2, .source = 1, .major = 10 };
+	unsigned char bytes[STORE_EVIDENCE_SIZE];
+	struct stored_evidence evidence;
+
+	store_evidence_start(&evidence, 3);
+	store_evidence_add(&evidence, 0, &piece, false);
+	store_evidence_add(&evidence, 2, &piece, false);
+	CHECK(text_equal((struct text){ (const char *)bytes, store_evidence_encode(&evidence, bytes) }, (struct text){ wanted, sizeof wanted - 1 }));
+	evidence.facts[0] = evidence.facts[2] = 5;
+	CHECK_NUMBER(store_evidence_decode(&evidence, (struct text){ wanted, sizeof wanted - 1 }), 0);
+	CHECK_NUMBER(evidence.facts[0], 0);
+	CHECK_NUMBER(evidence.facts[1], STORE_NO_FACT);
+	CHECK_NUMBER(evidence.facts[2], 0);
+	CHECK_NUMBER(evidence.pieces[0].major, 10);
 }
 
 /* A day as a smtptrail made it that knew fewer facts. */
@@ -594,7 +657,7 @@ TEST(an_older_day_is_read_as_it_is)
 	struct problem problem = { "" };
 
 	make_older("older.db");
-	CHECK_SAYING(store_rows_open(&rows, path_of("older.db"), DATABASE_READ, sources, &problem) == 0, "%s", problem.text);
+	CHECK_SAYING(store_rows_open(&rows, path_of("older.db"), DATABASE_READ, sources, NULL, &problem) == 0, "%s", problem.text);
 	check_message(rows);
 	store_rows_close(rows);
 }
@@ -703,6 +766,8 @@ int main(int argc, char **argv)
 		UNIT_TEST(files_of_other_programs_are_refused),
 		UNIT_TEST(a_damaged_day_is_told_and_ends_nothing_else),
 		UNIT_TEST(a_newer_store_is_refused),
+		UNIT_TEST(evidence_that_version_1_wrote_is_read),
+		UNIT_TEST(evidence_of_one_piece_names_no_fact),
 		UNIT_TEST(an_older_day_is_read_as_it_is),
 		UNIT_TEST(an_older_day_is_upgraded_where_it_is_written),
 		UNIT_TEST(views_show_texts_times_and_seconds),
