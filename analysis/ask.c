@@ -271,6 +271,8 @@ int ask_words(struct ask *ask, int argc, char **argv, bool (*is_name)(const char
 	status = read_span(ask);
 	if (!status)
 		status = parse_query(ask, words, word_count);
+	if (!status && ask->query && query_kind(ask->query) != QUERY_KIND_ANY && !ask->takes_kinds)
+		status = verb_usage_error(ask->verb, "'is' says what a row of smtptrail search is: only that verb takes it");
 	free(words);
 	return status;
 }
