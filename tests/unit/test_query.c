@@ -238,7 +238,7 @@ static const struct {
 	{ "subject:\"abc", "query, column 9: a quote is not closed" },
 	{ "\"\"", NULL },
 	{ "@nobody", "query, column 1: no saved query '@nobody' in the configuration; smtptrail fields --saved lists them" },
-	{ "@loop", "query, column 1: more than 20 within each other: does a saved query name itself?" },
+	{ "@loop", "query, column 11: more than 20 within each other: does a saved query name itself?" },
 	{ "@open", NULL },
 	{ "((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))", NULL },
 };
