@@ -93,7 +93,7 @@ static size_t put_term(char *text, size_t length, const char *field, const char 
 	return length + (size_t)sprintf(text + length, "%s%s\"%s\"", length ? " " : "", field, value);
 }
 
-enum { KEY_DIGITS = 16 };
+enum { KEY_DIGITS = 16, QUEUE_ID_MIN = 6, QUEUE_ID_MAX = 64 };
 
 /* field:"<word>" */
 static void put_exactly(FILE *out, const char *field, const char *word, bool in_brackets)
@@ -218,13 +218,24 @@ static int parse_words(struct ask *ask, char **words, size_t count, struct query
 	return ask_problem(ask, -EINVAL, &problem);
 }
 
+/* Letters and digits of both kinds, as MTAs make them; words of people have no digits, most of them. */
+static bool may_be_queue_id(const char *word)
+{
+	size_t length = strlen(word);
+
+	return length >= QUEUE_ID_MIN && length <= QUEUE_ID_MAX && strpbrk(word, "0123456789") &&
+	       strspn(word, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-") == length && *word != '-';
+}
+
 static int parse_query(struct ask *ask, char **words, size_t count)
 {
 	char *key = count == 1 ? ask_key_query(ask->keys, words[0], false) : NULL;
 	char *quick = key ? ask_key_query(ask->keys, words[0], true) : NULL;
 	int status = 0;
 
-	if (quick && strcmp(quick, key) != 0)
+	if (!key && count == 1 && ask->keys == ASK_NAMES_FIRST && may_be_queue_id(words[0]) && asprintf(&quick, "queue_id:\"%s\"", words[0]) < 0)
+		quick = NULL;
+	if (quick && (!key || strcmp(quick, key) != 0))
 		status = parse_words(ask, &quick, 1, &ask->quick);
 	if (!status)
 		status = parse_words(ask, key ? &key : words, count, &ask->query);
@@ -260,6 +271,8 @@ int ask_words(struct ask *ask, int argc, char **argv, bool (*is_name)(const char
 	status = read_span(ask);
 	if (!status)
 		status = parse_query(ask, words, word_count);
+	if (!status && ask->query && query_kind(ask->query) != QUERY_KIND_ANY && !ask->takes_kinds)
+		status = verb_usage_error(ask->verb, "'is' says what a row of smtptrail search is: only that verb takes it");
 	free(words);
 	return status;
 }

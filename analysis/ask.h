@@ -23,6 +23,7 @@ enum { ASK_NAMES_MAX = 64, ASK_FIRST_OPTION = 1000 };
 enum ask_keys {
 	ASK_ANYWHERE,			/* a piece of anything */
 	ASK_NAMES,			/* an address, a Message-ID or a client, whole; else a piece of anything */
+	ASK_NAMES_FIRST,		/* the same, but for a queue id that there is */
 	ASK_KEYS,			/* one of these, a queue id, a session or a key */
 };
 
@@ -35,6 +36,7 @@ struct ask {
 	const char *since, *until;
 	bool spans_apart;		/* set by the verb: --since and --until are no part of the query */
 	enum ask_keys keys;		/* set by the verb */
+	bool takes_kinds;		/* set by the verb: the query may say what a row is */
 	uint64_t since_us, until_us;	/* 0, and now, where they were not given */
 	const struct output *output;	/* text, JSON or CSV */
 	const char *html;		/* a file; NULL: standard output gets the answer */
@@ -49,7 +51,7 @@ struct ask {
 	size_t file_count;
 	char **negated;			/* query_take_negations; argv has them */
 	struct query *query;		/* NULL: everything */
-	struct query *quick;		/* of a key, what the store finds by its indexes; NULL: it is no key */
+	struct query *quick;		/* of a key, or of what may be a queue id, what the store finds by its indexes; NULL: it is none */
 	char *query_text;
 };
 

@@ -84,7 +84,12 @@ static void show(struct tally *const *tally, const struct report_options *option
 	audit_emit(table, options, emit, context);
 }
 
+static const enum fact asked_for[] = {
+	FACT_CHECK_ALGORITHM, FACT_CHECK_BODY_HASH_MATCH, FACT_CHECK_CHECK, FACT_CHECK_DOMAIN, FACT_CHECK_ERROR,
+	FACT_CHECK_KEY_BITS, FACT_CHECK_LENGTH, FACT_CHECK_RESULT, FACT_CHECK_SELECTOR, FACT_CHECK_TESTING, FACT_COUNT,
+};
+
 const struct report audit_dkim = {
 	.name = "dkim", .summary = "DKIM: signatures that fail and why, keys that are weak, expire or only test",
-	.moments = REPORT_CHECK, .tally_count = 1, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_CHECK, .tally_count = 1, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

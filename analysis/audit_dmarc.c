@@ -129,7 +129,12 @@ static void show(struct tally *const *tally, const struct report_options *option
 	audit_emit(table, options, emit, context);
 }
 
+static const enum fact asked_for[] = {
+	FACT_MESSAGE_CLAIMED, FACT_MESSAGE_DISPOSITION, FACT_MESSAGE_DMARC, FACT_MESSAGE_FROM_DOMAIN, FACT_MESSAGE_WHY,
+	FACT_SESSION_CLIENT_ADDR, FACT_COUNT,
+};
+
 const struct report audit_dmarc = {
 	.name = "dmarc", .summary = "who fails DMARC, from where and why; forgers of our own domains; mail that p=reject would lose",
-	.moments = REPORT_MESSAGE, .tally_count = 4, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_MESSAGE, .tally_count = 4, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

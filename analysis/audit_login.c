@@ -352,7 +352,12 @@ static void show(struct tally *const *tally, const struct report_options *option
 	audit_emit(table, options, emit, context);
 }
 
+static const enum fact asked_for[] = {
+	FACT_LOGIN_ATTEMPTS, FACT_LOGIN_AUTH_AUTHEN, FACT_LOGIN_AUTH_TYPE, FACT_LOGIN_BYTES_OUT, FACT_LOGIN_CLIENT_ADDR,
+	FACT_LOGIN_OUTCOME, FACT_SESSION_AUTH_AUTHEN, FACT_SESSION_CLIENT_ADDR, FACT_COUNT,
+};
+
 const struct report audit_login = {
 	.name = "login", .summary = "who guesses passwords, success after failures, odd hours and networks, accounts that send or read too much",
-	.moments = REPORT_LOGIN | REPORT_LOGOUT | REPORT_MESSAGE, .tally_count = 5, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_LOGIN | REPORT_LOGOUT | REPORT_MESSAGE, .tally_count = 5, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

@@ -91,7 +91,12 @@ static void show(struct tally *const *tally, const struct report_options *option
 	audit_emit(table, options, emit, context);
 }
 
+static const enum fact asked_for[] = {
+	FACT_RECIPIENT_REASON, FACT_SESSION_CLIENT_ADDR, FACT_SESSION_DATA_COMMANDS, FACT_SESSION_ENDED,
+	FACT_SESSION_LAST_STAGE, FACT_SESSION_MESSAGES, FACT_SESSION_PIPELINING, FACT_SESSION_UNKNOWN_COMMANDS, FACT_COUNT,
+};
+
 const struct report audit_sessions = {
 	.name = "sessions", .summary = "harvesters, scanners, sessions that never send, mail that breaks off in DATA",
-	.moments = REPORT_SESSION | REPORT_RECIPIENT, .tally_count = 1, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_SESSION | REPORT_RECIPIENT, .tally_count = 1, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

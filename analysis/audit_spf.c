@@ -138,7 +138,12 @@ static void show(struct tally *const *tally, const struct report_options *option
 	audit_emit(table, options, emit, context);
 }
 
+static const enum fact asked_for[] = {
+	FACT_CHECK_CHECK, FACT_CHECK_DOMAIN, FACT_CHECK_ENGINE, FACT_CHECK_ERROR, FACT_CHECK_IDENTITY, FACT_CHECK_LOOKUPS,
+	FACT_CHECK_RESULT, FACT_SESSION_CLIENT_ADDR, FACT_COUNT,
+};
+
 const struct report audit_spf = {
 	.name = "spf", .summary = "SPF: broken records, too many look-ups, failing sources, engines that disagree",
-	.moments = REPORT_CHECK, .tally_count = 3, .tallies = tallies, .collect = collect, .show = show,
+	.moments = REPORT_CHECK, .tally_count = 3, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

@@ -19,6 +19,9 @@ static const struct {
 	{ { "key", "Key", CELL_KEY, false }, COLUMN_KEY },
 	{ { "tries", "Tries", CELL_NUMBER, false }, COLUMN_TRIES },
 	{ { "number", "Number", CELL_NUMBER, false }, COLUMN_NUMBER },
+	{ { "text", "Text", CELL_TEXT, false }, COLUMN_TEXT },
+	{ { "file", "File", CELL_TEXT, false }, COLUMN_FILE },
+	{ { "line", "Line", CELL_NUMBER, false }, COLUMN_LINE },
 };
 enum { USUAL_COUNT = sizeof usual / sizeof usual[0] };
 
@@ -82,7 +85,7 @@ static int add_columns(struct columns *columns, const char *names, struct proble
 		if (!find_usual(columns, name) && !find_facts(columns, name)) {
 			problem_set(problem,
 				    "no column '%.*s': there are " COLUMNS_USUAL
-				    ",tries,number and the facts that smtptrail fields --transaction lists",
+				    ",tries,number, of lines text,file,line, and the facts that smtptrail fields --transaction lists",
 				    TEXT_ARGS(name));
 			return -EINVAL;
 		}
@@ -109,12 +112,16 @@ int columns_parse(struct columns *ret_columns, const char *names, const char *us
 /* From the nearest to the farthest: what is known of the recipient is not the last word of its last attempt. */
 static bool find_value(const struct report_row *row, const enum fact *facts, struct fact_value *ret_value)
 {
-	static const enum fact_level order[LEVEL_COUNT] = {
+	static const enum fact_level usual_order[LEVEL_COUNT] = {
 		LEVEL_LOGIN, LEVEL_RECIPIENT, LEVEL_MESSAGE, LEVEL_SESSION, LEVEL_ATTEMPT, LEVEL_CHECK,
 	};
+	static const enum fact_level own_order[LEVEL_COUNT] = {
+		LEVEL_ATTEMPT, LEVEL_CHECK, LEVEL_LOGIN, LEVEL_RECIPIENT, LEVEL_MESSAGE, LEVEL_SESSION,
+	};
+	const enum fact_level *order = row->attempt || row->check ? own_order : usual_order;
 	const struct attempt *attempt = row->attempt;
 
-	for (const struct attempt *each = row->recipient ? row->recipient->tries : NULL; each;
+	for (const struct attempt *each = row->recipient && !row->attempt ? row->recipient->tries : NULL; each;
 	     each = each->next)
 		attempt = each;
 	const struct facts *const levels[LEVEL_COUNT] = {
@@ -122,7 +129,7 @@ static bool find_value(const struct report_row *row, const enum fact *facts, str
 		[LEVEL_MESSAGE] = row->message ? &row->message->facts : NULL,
 		[LEVEL_RECIPIENT] = row->recipient ? &row->recipient->facts : NULL,
 		[LEVEL_ATTEMPT] = attempt ? &attempt->facts : NULL,
-		[LEVEL_CHECK] = row->message && row->message->checks ? &row->message->checks->facts : NULL,
+		[LEVEL_CHECK] = row->check ? &row->check->facts : row->message && row->message->checks ? &row->message->checks->facts : NULL,
 		[LEVEL_LOGIN] = row->login ? &row->login->facts : NULL,
 	};
 
@@ -138,10 +145,19 @@ static struct cell text_cell(struct text text)
 	return (struct cell){ .is_known = text.start, .text = text };
 }
 
+static struct cell line_cell(const struct event *line, const struct columns *columns, unsigned at)
+{
+	if (columns->facts[at][LEVEL_SESSION] == FACT_SESSION_PROCESS)
+		return text_cell(line->frame.process);
+	return text_cell(columns->facts[at][LEVEL_SESSION] == FACT_SESSION_HOST ? line->frame.host : TEXT_NONE);
+}
+
 static struct cell fact_cell(const struct report_row *row, const struct columns *columns, unsigned at)
 {
 	struct fact_value value;
 
+	if (row->event)
+		return line_cell(row->event, columns, at);
 	/* Of one name, facts of two levels may be of two types. */
 	if (!find_value(row, columns->facts[at], &value) ||
 	    fact_is_text(value.fact) != (columns->columns[at].type == CELL_TEXT))
@@ -172,7 +188,7 @@ static struct text where(const struct report_row *row)
 
 transaction_key columns_key(const struct report_row *row)
 {
-	return row->message ? row->message->key : row->session ? row->session->key : row->login->session_key;
+	return row->message ? row->message->key : row->session ? row->session->key : row->login ? row->login->session_key : 0;
 }
 
 static struct cell number_cell(bool is_known, uint64_t number)
@@ -197,6 +213,9 @@ static struct cell cell_at(const struct report_row *row, const struct columns *c
 	case COLUMN_KEY: return number_cell(columns_key(row), columns_key(row));
 	case COLUMN_TRIES: return number_cell(recipient, recipient ? recipient->attempts : 0);
 	case COLUMN_NUMBER: return number_cell(recipient, recipient ? recipient->number : 0);
+	case COLUMN_TEXT: return text_cell(row->event ? row->event->frame.message : TEXT_NONE);
+	case COLUMN_FILE: return text_cell(row->event && row->event->file ? text_of(row->event->file) : TEXT_NONE);
+	case COLUMN_LINE: return number_cell(row->event, row->event ? row->event->line : 0);
 	case COLUMN_FACT: break;
 	}
 	return fact_cell(row, columns, at);

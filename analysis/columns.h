@@ -1,7 +1,7 @@
 /*
  * columns.h - what a row of rows.h can show in a table: a few columns of our own, and every fact by its name.
  *
- * Of a name that several levels have, the nearest to the recipient counts.
+ * Of a name that several levels have, the nearest to the recipient counts; of an attempt or a check, its own.
  *
  * Threads: one owner at a time.
  * Memory:  cells borrow from their row.
@@ -17,7 +17,7 @@
 
 enum column_value {
 	COLUMN_TIME, COLUMN_FROM, COLUMN_TO, COLUMN_FATE, COLUMN_WHERE, COLUMN_SPF, COLUMN_DKIM, COLUMN_DMARC, COLUMN_SIZE, COLUMN_KEY,
-	COLUMN_TRIES, COLUMN_NUMBER, COLUMN_FACT,
+	COLUMN_TRIES, COLUMN_NUMBER, COLUMN_TEXT, COLUMN_FILE, COLUMN_LINE, COLUMN_FACT,
 };
 
 struct columns {

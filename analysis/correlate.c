@@ -8,6 +8,9 @@
 /* How often what is silent is looked for, in the time in which something becomes it. */
 enum { SWEEPS_A_SILENCE = 48 };
 
+/* So many lines take as long as a look-up that misses all caches. */
+enum { AHEAD = 3 };
+
 static const uint64_t second_us = 1000000, day_us = UINT64_C(86400) * 1000000;
 
 /* What is done for a kind of line, and what counts it; each may be missing. */
@@ -103,6 +106,7 @@ int correlate_new(struct correlate **ret_correlate, const struct correlate_optio
 	correlate->sink = *sink;
 	correlate->keeps_facts = wants_facts(options, sink);
 	correlate->sweep_pause_us = options->silence_us / SWEEPS_A_SILENCE;
+	correlate->oldest_us = UINT64_MAX;
 	fact_choose(correlate);
 	/* Without randomness hashes are only easier to guess. */
 	if (getrandom(&correlate->seed, sizeof correlate->seed, GRND_NONBLOCK) < 0)
@@ -113,6 +117,7 @@ int correlate_new(struct correlate **ret_correlate, const struct correlate_optio
 		correlate_free(correlate);
 		return -ENOMEM;
 	}
+	correlate->origin_cache = origins_cache(correlate->origins);
 	*ret_correlate = correlate;
 	return 0;
 }
@@ -157,7 +162,7 @@ static void count(struct clue *clue, const struct kind *kind)
 
 const uint8_t no_places[NAME_OTHER + 1];
 
-static void learn_places(struct places *places, const struct event *event)
+static __attribute__((noinline)) void learn_places(struct places *places, const struct event *event)
 {
 	places->count = event->field_count;
 	places->has_lists = false;
@@ -175,8 +180,11 @@ static void learn_places(struct places *places, const struct event *event)
 /* Where each field of the event is. */
 static const struct places *places_of(struct correlate *correlate, enum event_kind kind, const struct event *event)
 {
-	struct places *places = &correlate->places[((unsigned)kind * 3 + event->field_count) % PLACES];
 	const struct event_field *field = event->fields;
+	/* A name from the middle tells apart what is of one kind, and as long. */
+	uintptr_t middle = event->field_count ? (uintptr_t)field[event->field_count / 2].name / EVENT_NAME_MAX : 0;
+	uint32_t form = (uint32_t)kind | event->field_count << 7 | (uint32_t)middle << 13;
+	struct places *places = &correlate->places[form * UINT32_C(0x9e3779b1) >> (32 - PLACES_BITS)];
 	unsigned i = 0;
 
 	if (places->count == event->field_count)
@@ -193,19 +201,18 @@ void correlate_sweep(struct correlate *correlate, const struct host *host)
 	open_sweep(correlate);
 }
 
-void correlate_event(struct correlate *correlate, const struct event *event, uint16_t source)
+static inline void take(struct correlate *correlate, const struct event *event, uint16_t source)
 {
 	static const struct kind no_kind = { NULL, 0, false };
 	enum event_kind id = event->kind ? event_kind_id(event->kind) : EVENT_OTHER;
 	const struct kind *kind = id == EVENT_OTHER ? &no_kind : &kinds[id];
 	struct clue clue;
 
-	correlate->counts.lines++;
 	if (!event->kind && event->format)
 		correlate->counts.unknown++;
 	clue.correlate = correlate;
 	clue.event = event;
-	clue.origin = origin_find(correlate->origins, event->frame.host, event->frame.process);
+	clue.origin = origin_find(correlate->origin_cache, event->frame.host, event->frame.process);
 	clue.host = clue.origin->host;
 	clue.time_us = event->frame.has_time && event->frame.time_us > 0 ? (uint64_t)event->frame.time_us : clue.host->now_us;
 	open_advance(correlate, clue.host, clue.time_us);
@@ -220,6 +227,29 @@ void correlate_event(struct correlate *correlate, const struct event *event, uin
 		kind->follow(&clue);
 	}
 	correlate_keep_limits(correlate, clue.host);
+}
+
+void correlate_event(struct correlate *correlate, const struct event *event, uint16_t source)
+{
+	correlate->counts.lines++;
+	take(correlate, event, source);
+}
+
+/* What it needs is fetched, as far as it lies far away: clients that postscreen has seen stay for long. */
+static inline void expect(struct correlate *correlate, const struct event *event)
+{
+	if (event->kind == EVENT_KIND(SCREEN_CONNECT) || event->kind == EVENT_KIND(SCREEN_PASS))
+		screen_expect(correlate, event);
+}
+
+void correlate_events(struct correlate *correlate, const struct event *events, size_t count, uint16_t source)
+{
+	correlate->counts.lines += count;
+	for (size_t i = 0; i < count; i++) {
+		if (i + AHEAD < count)
+			expect(correlate, &events[i + AHEAD]);
+		take(correlate, &events[i], source);
+	}
 }
 
 void correlate_finish(struct correlate *correlate)

@@ -71,6 +71,8 @@ int correlate_new(struct correlate **ret_correlate, const struct correlate_optio
 void correlate_free(struct correlate *correlate);
 
 void correlate_event(struct correlate *correlate, const struct event *event, uint16_t source);
+/* Several, one after the other. */
+void correlate_events(struct correlate *correlate, const struct event *events, size_t count, uint16_t source);
 void correlate_record(struct correlate *correlate, const struct input_record *record, uint16_t source);
 /* The session that a record is of, with its messages that are under way: lent until the next call. NULL: none is known. */
 const struct session *correlate_session_of(const struct correlate *correlate, const struct input_record *record);

@@ -12,7 +12,7 @@ static const struct {
 	struct text status;
 	enum fate fate;
 } statuses[] = {
-	{ WORD("sent"), FATE_DELIVERED }, { WORD("deferred"), FATE_DEFERRED }, { WORD("bounced"), FATE_BOUNCED }, { WORD("expired"), FATE_EXPIRED },
+	{ WORD("deferred"), FATE_DEFERRED }, { WORD("bounced"), FATE_BOUNCED }, { WORD("expired"), FATE_EXPIRED },
 	{ WORD("force-expired"), FATE_EXPIRED }, { WORD("quarantined"), FATE_QUARANTINED }, { WORD("discarded"), FATE_DISCARDED },
 	{ WORD("filtered"), FATE_FILTERED }, { WORD("held"), FATE_HELD },
 	/* Of a message as a whole, while its client was there. */
@@ -47,10 +47,13 @@ static enum fate fate_of(const struct clue *clue)
 {
 	struct text status = clue_text(clue, NAME_STATUS);
 
+	/* What was sent to discard(8) is gone. */
+	if (status.length == 4 && memcmp(status.start, "sent", 4) == 0)
+		return clue->origin->role == ROLE_DISCARD ? FATE_DISCARDED : FATE_DELIVERED;
+
 	for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
 		if (text_equal(status, statuses[i].status))
-			return statuses[i].fate == FATE_DELIVERED && clue->origin->role == ROLE_DISCARD ? FATE_DISCARDED :
-			       statuses[i].fate;
+			return statuses[i].fate;
 	return FATE_UNKNOWN;
 }
 

@@ -46,8 +46,14 @@ static int take_events(void *context, const struct event *events, size_t event_c
 	const struct reading *reading = context;
 	struct correlate_files *files = reading->files;
 
+	if (files->line) {
+		for (size_t i = 0; i < event_count; i++)
+			correlate_files_line(files, &events[i], format_result_of(&events[i]), reading->source);
+		return 0;
+	}
 	for (size_t i = 0; i < event_count; i++)
-		correlate_files_line(files, &events[i], format_result_of(&events[i]), reading->source);
+		count(files, format_result_of(&events[i]));
+	correlate_events(files->correlate, events, event_count, reading->source);
 	return 0;
 }
 

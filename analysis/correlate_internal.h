@@ -161,7 +161,7 @@ struct places {
 /* Of a clue that is no event. */
 extern const uint8_t no_places[NAME_OTHER + 1];
 
-enum { PLACES = 128 };
+enum { PLACES_BITS = 8, PLACES = 1 << PLACES_BITS };
 
 /* Hashes of an IPv6 address: as it was written, and as it is. */
 struct known_client {
@@ -212,10 +212,13 @@ struct correlate {
 	uint64_t seed;
 	struct pool *pool;
 	struct origins *origins;
+	struct origin_cache *origin_cache;
 	bool keeps_facts, keeps_evidence, keeps_checks;
 	struct fact_set facts;		/* that are kept: those that are asked for, and those that the join asks for itself */
 	uint64_t swept_us;		/* when silence was last looked for, */
-	uint64_t sweep_pause_us;	/* and how often it is */
+	uint64_t sweep_pause_us;	/* and how often it is; */
+	uint64_t oldest_us;		/* nothing that is under way was silent for longer than since then, */
+	bool may_go_quiet;		/* nor tells its end by a shorter silence */
 	struct places places[PLACES];
 
 	struct open_list open;		/* what is under way, from the oldest on */
@@ -234,6 +237,8 @@ struct correlate {
 	struct open_table ids;		/* messages by their Message-ID, */
 	bool finds_ids;			/* once two formats tell of messages */
 	uint32_t formats;		/* a bit for each of those */
+	const struct format *last_format;	/* and the last one's number */
+	uint8_t last_format_number;
 	struct open_table waiting;	/* messages of records, by queue identifier, until the log has it */
 	bool has_records, has_verdicts;
 	struct known_client known_clients[KNOWN_CLIENTS];
@@ -556,6 +561,7 @@ bool join_in_gap(const struct correlate *correlate, const struct host *host, uin
 
 /* ---- correlate_screen.c ---- */
 
+void screen_expect(struct correlate *correlate, const struct event *event);
 /* The session that postscreen tells of; NULL: the line names none. */
 struct open_session *screen_of(struct clue *clue);
 /* Whether the client that passed may have come to smtpd, or its milter, at that time. */

@@ -572,6 +572,7 @@ void correlate_forwarded(struct clue *clue)
 	if (!clone || !set_parent(clue, clone, &parent, PARENT_FORWARD))
 		return;
 	clone->is_queued = clone->is_unmapped = true;
+	clue->correlate->may_go_quiet = true;
 	clone->expected = 1;
 	message_know_id(clue->correlate, clone, message->id_hash);
 	clone->size = message->size;
@@ -680,6 +681,7 @@ void correlate_notice(struct clue *clue)
 	/* No other line tells that it is in the queue. */
 	if (clue_is_tacit(clue)) {
 		notice->is_queued = notice->is_unmapped = true;
+		clue->correlate->may_go_quiet = true;
 		notice->expected = 1;
 	}
 	if (fact_begin(clue, &notice->message.facts, JOIN_NOTICE)) {

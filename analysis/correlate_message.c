@@ -107,6 +107,16 @@ static void begin_facts(struct clue *clue, struct open_message *message, struct 
 		fact_add_number(clue, facts, FACT_MESSAGE_GENERATION, message->generation);
 }
 
+/* Most often it is that of the message before. */
+static uint8_t number_of(struct correlate *correlate, const struct format *format)
+{
+	if (format != correlate->last_format) {
+		correlate->last_format = format;
+		correlate->last_format_number = format_number(format);
+	}
+	return correlate->last_format_number;
+}
+
 static struct open_message *new_message(struct clue *clue, struct text queue_id, const struct queue_name *name, uint64_t hash)
 {
 	struct text identity[] = { clue->host->name, queue_id };
@@ -120,7 +130,7 @@ static struct open_message *new_message(struct clue *clue, struct text queue_id,
 	message->generation = generation + 1;
 	link_expect(clue->correlate, name);
 	message->instance = clue->origin->instance;
-	message->format = clue->event ? format_number(clue->event->format) : 0;
+	message->format = clue->event ? number_of(clue->correlate, clue->event->format) : 0;
 	link_know_format(clue->correlate, message->format);
 	if (open_table_add(&clue->correlate->messages, hash, message) == 0)
 		message->name_hash = hash;

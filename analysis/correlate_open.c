@@ -6,7 +6,7 @@
  */
 #include "analysis/correlate_internal.h"
 
-enum { BEHIND_MAX = 1000, WAITS_MAX = 6, ZEROED = 4 };
+enum { BEHIND_MAX = 1000, WAITS_MAX = 6 };
 
 static const uint64_t QUIET_US = UINT64_C(3600) * 1000000;
 
@@ -48,10 +48,18 @@ static void unlink_item(struct correlate *correlate, struct open_item *item)
 	unlink_from(list_of(correlate, item), item);
 }
 
+static void know_age(struct correlate *correlate, const struct open_item *item)
+{
+	if (item->touched_us < correlate->oldest_us)
+		correlate->oldest_us = item->touched_us;
+}
+
 static void move_to(struct correlate *correlate, struct open_item *item, bool is_ending)
 {
 	unlink_item(correlate, item);
 	item->is_ending = is_ending;
+	if (!is_ending)
+		know_age(correlate, item);
 	link_last(list_of(correlate, item), item);
 }
 
@@ -62,15 +70,15 @@ static uint64_t key_hash(transaction_key key)
 	return hash_numbers(0, key, 0);
 }
 
+/* Called, not written out: gcc's "rep stos" takes longer to begin than all of it. */
+static void *(*volatile const clear)(void *memory, int byte, size_t size) = memset;
+
 static void *take(struct correlate *correlate, size_t size)
 {
 	size_t whole = size;
-	uint64_t (*memory)[ZEROED] = pool_take(correlate->pool, &whole);
+	void *memory = pool_take(correlate->pool, &whole);
 
-	/* In pieces as a machine stores them: of so few bytes a call takes longer. */
-	for (size_t i = 0; memory && i < whole / sizeof *memory; i++)
-		memset(&memory[i], 0, sizeof memory[i]);
-	return memory;
+	return memory ? clear(memory, 0, whole) : NULL;
 }
 
 static void open_item(struct clue *clue, struct open_item *item, enum open_kind kind)
@@ -79,6 +87,7 @@ static void open_item(struct clue *clue, struct open_item *item, enum open_kind 
 	item->host = clue->host;
 	item->touched_us = clue->time_us;
 	item->is_changed = true;
+	know_age(clue->correlate, item);
 	link_last(&clue->correlate->open, item);
 }
 
@@ -420,6 +429,8 @@ static bool joins(struct correlate *correlate, struct open_item *item)
 {
 	struct open_session *session;
 
+	if (!correlate->has_records && !correlate->keeps_facts)
+		return false;
 	if (item->kind == OPEN_SESSION)
 		return join_at_end(correlate, SESSION_OF(item));
 	session = (struct open_session *)MESSAGE_OF(item)->message.session;
@@ -613,8 +624,22 @@ static void end_quietly(struct correlate *correlate, struct open_item *item)
 	release(correlate, item);
 }
 
+/* Whether there may be one that has gone silent, by the clock that is furthest on. */
+static bool may_be_silent(const struct correlate *correlate)
+{
+	uint64_t now_us = 0;
+
+	for (unsigned i = 0; i < origin_host_count(correlate->origins); i++)
+		if (origin_host_at(correlate->origins, i)->now_us > now_us)
+			now_us = origin_host_at(correlate->origins, i)->now_us;
+	return now_us > correlate->oldest_us && now_us - correlate->oldest_us > correlate->options.silence_us;
+}
+
 void open_sweep(struct correlate *correlate)
 {
+	if (!correlate->may_go_quiet && !may_be_silent(correlate))
+		return;
+	correlate->oldest_us = UINT64_MAX;
 	/* Whatever is looked at goes to the end: one round is as many as there are. */
 	for (size_t left = correlate->open_sessions + correlate->open_messages; left && correlate->open.first; left--) {
 		struct open_item *item = correlate->open.first;

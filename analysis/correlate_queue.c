@@ -22,7 +22,7 @@ static struct clue clue_of(struct correlate *correlate, struct text host, struct
 	if (!syslog_name.length)
 		syslog_name = TEXT_LITERAL("postfix");
 	(void)snprintf(manager, sizeof manager, "%.*s/qmgr", (int)(syslog_name.length < 80 ? syslog_name.length : 80), syslog_name.start);
-	clue.origin = origin_find(correlate->origins, host, text_of(manager));
+	clue.origin = origin_find(correlate->origin_cache, host, text_of(manager));
 	clue.host = clue.origin->host;
 	return clue;
 }

@@ -80,6 +80,7 @@ void message_begin_trace(struct clue *clue, struct open_message *message)
 	struct open_session *session;
 
 	message->is_trace = message->is_unmapped = true;
+	clue->correlate->may_go_quiet = true;
 	message->expected = 1;
 	if (clue->event->kind == EVENT_KIND(RECEIVED))
 		return;
@@ -103,6 +104,7 @@ static struct open_message *begin(struct clue *clue, struct open_session **ret_s
 	message->is_told = true;
 	message->has_begin = true;
 	message->is_unmapped = clue_is_tacit(clue);
+	clue->correlate->may_go_quiet |= message->is_unmapped;
 	session = bringer_of(clue, message);
 	if (session) {
 		session_take(session, message);

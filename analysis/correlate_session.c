@@ -174,17 +174,16 @@ static struct open_session *find_session(const struct clue *clue, uint64_t hash,
 }
 
 /* Of an IPv6 address, however it is written: its first group has four digits at most. */
-static bool may_be_ipv6(struct text address)
+static inline bool may_be_ipv6(struct text address)
 {
-	size_t end = address.length < 5 ? address.length : 5;
+	const char *at = address.start;
 
-	for (size_t i = 0; i < end; i++)
-		if (address.start[i] == ':')
-			return address.length < INET6_ADDRSTRLEN;
-	return false;
+	if (address.length < 5)
+		return memchr(at, ':', address.length);
+	return (at[0] == ':') | (at[1] == ':') | (at[2] == ':') | (at[3] == ':') | (at[4] == ':');
 }
 
-static uint64_t hash_of_ipv6(uint64_t seed, struct text address)
+static __attribute__((noinline)) uint64_t hash_of_ipv6(uint64_t seed, struct text address)
 {
 	char written[INET6_ADDRSTRLEN];
 	struct in6_addr bytes;
@@ -206,7 +205,7 @@ uint64_t client_hash(struct correlate *correlate, struct text address)
 	if (address.length > 5 && (address.start[0] == 'I' || address.start[0] == 'i') && strncasecmp(address.start, "IPv6:", 5) == 0)
 		address = (struct text){ address.start + 5, address.length - 5 };
 	hash = hash_text(correlate->seed, address);
-	if (!may_be_ipv6(address))
+	if (!may_be_ipv6(address) || address.length >= INET6_ADDRSTRLEN)
 		return hash;
 	/* The same address is written in several ways; most of those that come were here a moment ago. */
 	known = &correlate->known_clients[hash % KNOWN_CLIENTS];
@@ -236,6 +235,7 @@ static void know_by_log(struct clue *clue, struct open_session *session, struct 
 {
 	session->by_log = true;
 	session->is_tacit |= clue_is_tacit(clue);
+	clue->correlate->may_go_quiet |= session->is_tacit;
 	if (session->item.host != clue->host)
 		item_set_host(clue->correlate, &session->item, clue->host);
 	session_know_client(clue->correlate, session, client, client_port(clue));

@@ -560,6 +560,9 @@ void correlate_restore(struct correlate *correlate, struct text state)
 	correlate->finds_clients = get_number(&state);
 	correlate->has_verdicts = get_number(&state);
 	correlate->swept_us = get_number(&state);
+	/* Nothing is known of what comes back now. */
+	correlate->oldest_us = 0;
+	correlate->may_go_quiet = true;
 	get_hosts(correlate, &state);
 	get_notes(correlate, &state);
 	get_gaps(correlate, &state);

@@ -84,7 +84,7 @@ static struct open_session *dialogue_of(struct clue *clue)
 
 	if (!session || session->is_transcript)
 		return session;
-	session->is_transcript = true;
+	session->is_transcript = clue->correlate->may_go_quiet = true;
 	session->is_outgoing = text_is(clue_text(clue, NAME_DIRECTION), "out");
 	if (fact_begin(clue, &session->session.facts, session_key(clue)))
 		FACT_COPY(clue, &session->session.facts, rows);
@@ -116,7 +116,7 @@ static struct open_message *begin_message(struct clue *clue, struct open_session
 
 	if (!message)
 		return NULL;
-	message->by_log = message->is_transcript = true;
+	message->by_log = message->is_transcript = clue->correlate->may_go_quiet = true;
 	message->has_begin = from.start != NULL;
 	message->from = from.start ? hash_text(clue->correlate->seed, from) : 0;
 	message->size = fact_number(clue_text(clue, NAME_SIZE));

@@ -305,6 +305,21 @@ static void count_a_day(struct ingest *ingest, uint64_t now_us)
 	free(days);
 }
 
+/* Of what was read to its end, the days before the newest are over: those that have changed are counted. */
+static void count_days(const struct ingest *ingest)
+{
+	const char *directory = ingest->options.config->store;
+	store_day *days = NULL;
+	struct problem ignored;
+	size_t count = 0;
+
+	(void)store_days_list(directory, &days, &count, &ignored);
+	for (size_t i = 1; i < count && !is_stopping(ingest); i++)
+		if (!store_rollup_is_made(directory, days[i]))
+			(void)store_rollup_make(directory, days[i], &ignored);
+	free(days);
+}
+
 static int keep_up(struct ingest *ingest, struct problem *problem)
 {
 	int error = is_commit_due(ingest) ? commit(ingest, problem) : 0;
@@ -391,6 +406,8 @@ static int finish(struct ingest *ingest, int error, struct problem *problem)
 		failed = store_finish(ingest->store, &later);
 	if (failed)
 		*problem = later;
+	else if (!ingest->options.follows)
+		count_days(ingest);
 	return failed ? failed : error;
 }
 

@@ -43,7 +43,7 @@ static struct tally_row sample_of(const struct tally *samples, const struct tabl
 	return (struct tally_row){ .numbers = { 0 } };
 }
 
-void line_shapes_show(struct tally *const *tallies, const char *name, const char *title, const struct report_options *options,
+void line_shapes_show(struct tally *const *tallies, const char *name, const char *title, const char *query, const struct report_options *options,
 		      report_emit *emit, void *context)
 {
 	static const struct listing_column by_count[] = {
@@ -69,6 +69,9 @@ void line_shapes_show(struct tally *const *tallies, const char *name, const char
 		table_put_number(table, row->cells[1].number);
 		table_put_text(table, sample.parts[SAMPLE].start ? sample.parts[SAMPLE] : row->cells[2].text);
 		table_put_text(table, sample.parts[PLACE]);
+		table_put_query(table, "%s", query);
+		report_put_query(table, "process", row->cells[0].text);
+		report_put_query(table, "shape", row->cells[2].text);
 	}
 	for (size_t i = 0; order && table && i < table_note_count(order); i++)
 		table_put_note(table, "%.*s", TEXT_ARGS(table_note(order, i)));

@@ -14,7 +14,8 @@ enum { LINE_SHAPES_TALLIES = 2 };
 extern const struct tally_info line_shapes_tallies[LINE_SHAPES_TALLIES];
 
 void line_shapes_add(struct tally **tallies, const struct event *event);
-void line_shapes_show(struct tally *const *tallies, const char *name, const char *title, const struct report_options *options,
+/* The query is the begin of what finds the lines of a row. */
+void line_shapes_show(struct tally *const *tallies, const char *name, const char *title, const char *query, const struct report_options *options,
 		      report_emit *emit, void *context);
 
 #endif

@@ -153,7 +153,7 @@ libanalysis_a_SOURCES = \
 	analysis/store_forget.c analysis/store_forget.h \
 	analysis/store_image.c analysis/store_image.h \
 	analysis/store_join.c analysis/store_join.h \
-	analysis/store_follow.c analysis/store_follow.h \
+	analysis/follow_state.c analysis/follow_state.h analysis/store_follow.c analysis/store_follow.h \
 	analysis/store_read.c analysis/store_read.h \
 	analysis/store_rollup.c analysis/store_rollup.h \
 	analysis/store_rows.c analysis/store_rows.h \

@@ -3,9 +3,7 @@
 
 #include <stdlib.h>
 
-#include "analysis/open_table.h"
-
-enum { CACHE_BITS = 9, CACHE_SLOTS = 1 << CACHE_BITS, NAMES_MAX = 4 * ORIGIN_HOSTS_MAX, NAME_LENGTH_MAX = 255 };
+enum { NAMES_MAX = 4 * ORIGIN_HOSTS_MAX, NAME_LENGTH_MAX = 255 };
 
 /* One of the names of a host. */
 struct host_name {
@@ -23,13 +21,10 @@ struct origins {
 	struct host_name *names;
 	size_t name_count;
 	struct open_table by_name;
+	uint64_t name_lengths;		/* a bit for each, modulo 64: most names that are asked for have none of them */
 	struct instance *instances[ORIGIN_INSTANCES_MAX];
 	unsigned instance_count;
-	struct origin cache[CACHE_SLOTS];
-	/* Of the line before: most are of one host. */
-	struct text host;
-	uint64_t host_words[2];
-	char host_bytes[NAME_LENGTH_MAX];
+	struct origin_cache cache;
 };
 
 /* What the configuration names is known from the begin. */
@@ -50,6 +45,9 @@ struct origins *origins_new(const struct hosts *hosts, uint64_t seed)
 		return NULL;
 	origins->ties = hosts;
 	origins->seed = seed;
+	origins->cache.origins = origins;
+	origins->cache.seed = seed;
+	origins->cache.host_hash = hash_text(seed, TEXT_NONE);
 	origins->names = calloc(NAMES_MAX, sizeof *origins->names);
 	/* The first host is the one whose lines tell none. */
 	if (!origins->names || !origin_host(origins, TEXT_LITERAL(""))) {
@@ -73,8 +71,7 @@ static void forget_hosts(struct origins *origins)
 	open_table_done(&origins->by_name);
 	origins->name_count = 0;
 	origins->instance_count = origins->host_count = 0;
-	memset(origins->cache, 0, sizeof origins->cache);
-	origins->host = TEXT_NONE;
+	memset(origins->cache.slots, 0, sizeof origins->cache.slots);
 }
 
 void origins_free(struct origins *origins)
@@ -107,9 +104,12 @@ static bool is_address(struct text name)
 
 static struct host *find_name(const struct origins *origins, struct text name)
 {
-	uint64_t hash = hash_text_nocase(origins->seed, name);
 	const struct host_name *known;
+	uint64_t hash;
 
+	if (!(origins->name_lengths >> name.length % 64 & 1))
+		return NULL;
+	hash = hash_text_nocase(origins->seed, name);
 	for (size_t at = SIZE_MAX; (known = open_table_next(&origins->by_name, hash, &at));)
 		if (text_equal_nocase((struct text){ known->bytes, known->length }, name))
 			return known->host;
@@ -178,6 +178,7 @@ static void add_name(struct origins *origins, struct text name, struct host *hos
 		return;
 	}
 	origins->name_count++;
+	origins->name_lengths |= UINT64_C(1) << name.length % 64;
 	if (!host->name.start || (!host->is_tied && known->is_full && label_length(host->name) == host->name.length))
 		host->name = (struct text){ known->bytes, known->length };
 }
@@ -329,42 +330,25 @@ static void read_process(struct origins *origins, struct text host, struct origi
 		origin->instance->has_queue = true;
 }
 
-/* Two digests of a text that has no room in two words. */
-static __attribute__((noinline)) void digest(uint64_t seed, struct text text, uint64_t ret_words[2])
+struct origin_cache *origins_cache(struct origins *origins)
 {
-	ret_words[0] = hash_text(seed, text);
-	ret_words[1] = hash_mix(ret_words[0] ^ hash_word(text.start + text.length - 8), ~seed);
+	return &origins->cache;
 }
 
-/* With their lengths the words are the text. */
-static inline void words_of(uint64_t seed, struct text text, uint64_t ret_words[2])
+void origin_learn_host(struct origin_cache *cache, struct text host)
 {
-	if (text.length <= 16)
-		hash_words(text, ret_words);
-	else
-		digest(seed, text, ret_words);
+	cache->host_hash = hash_text(cache->seed, host);
+	/* No host has this length, which stands for one that has no room. */
+	cache->host_length = host.length <= sizeof cache->host_bytes ? host.length : SIZE_MAX;
+	if (host.length && host.length <= sizeof cache->host_bytes)
+		memcpy(cache->host_bytes, host.start, host.length);
 }
 
-static inline bool is_key(const struct origin_key *a, const struct origin_key *b)
+const struct origin *origin_learn(struct origin_cache *cache, struct origin *origin, uint64_t hash, struct text host, struct text process)
 {
-	return ((a->host[0] ^ b->host[0]) | (a->host[1] ^ b->host[1]) | (a->process[0] ^ b->process[0]) |
-		(a->process[1] ^ b->process[1]) | (a->lengths ^ b->lengths)) == 0;
-}
+	struct origins *origins = cache->origins;
 
-static __attribute__((noinline)) void learn_host(struct origins *origins, struct text host)
-{
-	words_of(origins->seed, host, origins->host_words);
-	origins->host = TEXT_NONE;
-	if (!host.start || host.length > sizeof origins->host_bytes)
-		return;
-	memcpy(origins->host_bytes, host.start, host.length);
-	origins->host = (struct text){ origins->host_bytes, host.length };
-}
-
-static __attribute__((noinline)) const struct origin *learn(struct origins *origins, struct origin *origin, const struct origin_key *key,
-							   struct text host, struct text process)
-{
-	*origin = (struct origin){ .key = *key, .role = ROLE_OTHER, .host = origin_host(origins, host) };
+	*origin = (struct origin){ .hash = hash, .role = ROLE_OTHER, .host = origin_host(origins, host) };
 	if (process.length > sizeof origin->process_bytes)
 		process.length = sizeof origin->process_bytes;
 	if (process.length)
@@ -372,28 +356,4 @@ static __attribute__((noinline)) const struct origin *learn(struct origins *orig
 	origin->process = (struct text){ origin->process_bytes, process.length };
 	read_process(origins, host, origin);
 	return origin;
-}
-
-const struct origin *origin_find(struct origins *origins, struct text host, struct text process)
-{
-	struct origin_key key;
-	struct origin *origin;
-	uint64_t mixed;
-
-	if (!origins->host.start || origins->host.length != host.length || !text_same_bytes(origins->host_bytes, host.start, host.length))
-		learn_host(origins, host);
-	words_of(origins->seed, process, key.process);
-	key.host[0] = origins->host_words[0];
-	key.host[1] = origins->host_words[1];
-	key.lengths = (uint64_t)host.length << 32 | process.length;
-	mixed = (key.host[1] ^ key.process[1] ^ key.lengths ^ origins->seed) * UINT64_C(0x9e3779b97f4a7c15);
-	origin = &origins->cache[mixed >> (64 - CACHE_BITS)];
-	if (origin->host && is_key(&origin->key, &key))
-		return origin;
-	/* Another may have come to lie there: each has two places. */
-	if (origin->host)
-		origin = &origins->cache[(mixed >> (64 - CACHE_BITS)) ^ 1];
-	if (origin->host && is_key(&origin->key, &key))
-		return origin;
-	return learn(origins, origin, &key, host, process);
 }

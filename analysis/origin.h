@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "analysis/hosts.h"
+#include "analysis/open_table.h"
 #include "common/text.h"
 
 enum { ORIGIN_HOSTS_MAX = 2000, ORIGIN_INSTANCES_MAX = 4000, ORIGIN_PROCESS_MAX = 96 };
@@ -55,13 +56,8 @@ struct instance {
 	bool is_usual;		/* there is nothing to tell: "postfix" */
 };
 
-/* Host and process as words. */
-struct origin_key {
-	uint64_t host[2], process[2], lengths;
-};
-
 struct origin {
-	struct origin_key key;		/* the origins' own */
+	uint64_t hash;			/* the origins' own */
 	struct host *host;
 	struct instance *instance;	/* NULL: not told */
 	enum origin_role role;
@@ -76,8 +72,36 @@ struct origins;
 struct origins *origins_new(const struct hosts *hosts, uint64_t seed);
 void origins_free(struct origins *origins);
 
+enum { ORIGIN_CACHE_SLOTS = 1024, ORIGIN_HOST_MAX = 64 };
+
+/* The origins' own: what was found of lines before. */
+struct origin_cache {
+	struct origins *origins;
+	uint64_t seed;
+	/* Most lines are of the host of the line before. */
+	size_t host_length;
+	uint64_t host_hash;
+	char host_bytes[ORIGIN_HOST_MAX];
+	struct origin slots[ORIGIN_CACHE_SLOTS];
+};
+
+struct origin_cache *origins_cache(struct origins *origins);
+void origin_learn_host(struct origin_cache *cache, struct text host);
+const struct origin *origin_learn(struct origin_cache *cache, struct origin *origin, uint64_t hash, struct text host, struct text process);
+
 /* host and process may be absent. */
-const struct origin *origin_find(struct origins *origins, struct text host, struct text process);
+static inline const struct origin *origin_find(struct origin_cache *cache, struct text host, struct text process)
+{
+	struct origin *origin;
+	uint64_t hash;
+
+	if (cache->host_length != host.length || !text_same_bytes(cache->host_bytes, host.start, host.length))
+		origin_learn_host(cache, host);
+	hash = hash_text(cache->host_hash, process);
+	origin = &cache->slots[hash % ORIGIN_CACHE_SLOTS];
+	return origin->hash == hash ? origin : origin_learn(cache, origin, hash, host, process);
+}
+
 /* A host by any of its names; it is new where none is known. */
 struct host *origin_host(struct origins *origins, struct text name);
 /* The same; NULL: none has the name. */

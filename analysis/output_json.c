@@ -45,6 +45,22 @@ static void put_value(struct output_page *page, enum cell_type type, const struc
 	fprintf(page->file, "%" PRIu64, cell->number);
 }
 
+/* Of numbers that are of something else than the row's query finds. */
+static void put_cell_queries(struct output_page *page, const struct table *table, const struct table_row *row)
+{
+	const struct table_column *columns = table_columns(table);
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < table_column_count(table); i++) {
+		if (columns[i].type == CELL_TEXT || !row->cells[i].text.start)
+			continue;
+		fprintf(page->file, count++ ? ",\"%s\":" : ",\"queries\":{\"%s\":", columns[i].name);
+		show_json_string(page->file, row->cells[i].text);
+	}
+	if (count)
+		(void)fputc('}', page->file);
+}
+
 static void put_row(struct output_page *page, const struct table *table, const struct table_row *row)
 {
 	const struct table_column *columns = table_columns(table);
@@ -62,6 +78,7 @@ static void put_row(struct output_page *page, const struct table *table, const s
 		fprintf(page->file, "%s\"query\":", is_first ? "" : ",");
 		show_json_string(page->file, row->query);
 	}
+	put_cell_queries(page, table, row);
 	(void)fputc('}', page->file);
 }
 

@@ -141,12 +141,34 @@ static void put_head(struct output_page *page, struct line *line, const struct t
 	write_line(page, line);
 }
 
+/* Below its row; with the title of a number what finds just that. */
+static void put_query(struct output_page *page, struct line *line, const char *title, struct text query)
+{
+	char *word = query.start ? shell_word_new(query) : NULL;
+
+	if (!query.start)
+		return;
+	line_start(line);
+	line->limit = 0;
+	line_set_colour(line, LINE_DIM);
+	line_put_words(line, "    ");
+	if (title) {
+		line_put_words(line, title);
+		line_put_words(line, ": ");
+	}
+	line_put_words(line, "smtptrail search ");
+	line_put(line, word ? text_of(word) : query);
+	free(word);
+	line_set_colour(line, LINE_PLAIN);
+	write_line(page, line);
+	line->limit = page->width;
+}
+
 static void put_row(struct output_page *page, struct line *line, const struct table *table, const struct table_row *row,
 		    const size_t *widths)
 {
 	const struct table_column *columns = table_columns(table);
 	size_t start = 0;
-	char *word;
 
 	line_start(line);
 	for (unsigned i = 0; i < table_column_count(table); i++) {
@@ -154,18 +176,12 @@ static void put_row(struct output_page *page, struct line *line, const struct ta
 		start += widths[i] + GAP;
 	}
 	write_line(page, line);
-	if (!page->shows_queries || !row->query.start)
+	if (!page->shows_queries)
 		return;
-	line_start(line);
-	line->limit = 0;
-	line_set_colour(line, LINE_DIM);
-	line_put_words(line, "    smtptrail search ");
-	word = shell_word_new(row->query);
-	line_put(line, word ? text_of(word) : row->query);
-	free(word);
-	line_set_colour(line, LINE_PLAIN);
-	write_line(page, line);
-	line->limit = page->width;
+	put_query(page, line, NULL, row->query);
+	for (unsigned i = 0; i < table_column_count(table); i++)
+		if (columns[i].type != CELL_TEXT)
+			put_query(page, line, columns[i].title, row->cells[i].text);
 }
 
 static void put_title(struct output_page *page, struct line *line, const struct table *table)

@@ -451,6 +451,11 @@ static bool is_number_field(const struct query_field *field)
 	return field->type >= FACT_NUMBER;
 }
 
+static bool is_yes_or_no(enum query_special special)
+{
+	return special == QUERY_COMPLETE || special == QUERY_HOP || special == QUERY_ACCEPTED || special == QUERY_UNDERSTOOD;
+}
+
 static bool check_word(struct parser *parser, const struct query_term *term)
 {
 	char words[200] = "";
@@ -463,8 +468,7 @@ static bool check_word(struct parser *parser, const struct query_term *term)
 				       fate_name((enum fate)fate));
 		return FAIL(parser, "no fate '%s'; allowed: %s", term->text, words);
 	}
-	if ((term->field.special == QUERY_COMPLETE || term->field.special == QUERY_HOP) && strcmp(term->text, "yes") != 0 &&
-	    strcmp(term->text, "no") != 0)
+	if (is_yes_or_no(term->field.special) && strcmp(term->text, "yes") != 0 && strcmp(term->text, "no") != 0)
 		return FAIL(parser, "'%s' is yes or no, not '%s'", term->field.name, term->text);
 	return true;
 }
@@ -544,10 +548,21 @@ static bool read_free_word(struct parser *parser, struct query_term *term)
 	return is_read;
 }
 
+static size_t name_length(const char *at)
+{
+	return strspn(at, "abcdefghijklmnopqrstuvwxyz_0123456789");
+}
+
+/* Of "field:" or "level.field:"; a host and its port are none. */
 static size_t field_length(const char *at)
 {
-	size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyz_0123456789");
+	size_t length = name_length(at);
 
+	for (int level = 0; length && at[length] == '.' && level < LEVEL_COUNT; level++)
+		if (text_is((struct text){ at, length }, fact_level_name((enum fact_level)level))) {
+			length += 1 + name_length(at + length + 1);
+			break;
+		}
 	return length && at[length] == ':' ? length : 0;
 }
 
@@ -701,6 +716,50 @@ static struct query_node *parse_or(struct parser *parser)
 	return node;
 }
 
+static enum query_kind kind_by_name(const char *name)
+{
+	static const char *const names[] = {
+		"",
+#define QUERY_FIELD(id, name, type, meaning)
+#define QUERY_ALIAS(name, full)
+#define QUERY_FREE(level, id)
+#define QUERY_KIND(id, name, meaning) name,
+#include "analysis/query_fields.def"
+#undef QUERY_FIELD
+#undef QUERY_ALIAS
+#undef QUERY_FREE
+#undef QUERY_KIND
+	};
+
+	for (int kind = 1; name && kind < (int)(sizeof names / sizeof names[0]); kind++)
+		if (strcmp(name, names[kind]) == 0)
+			return (enum query_kind)kind;
+	return QUERY_KIND_ANY;
+}
+
+/* What a row is says no term of the tree: it leaves, and the query knows. */
+static void take_kinds(struct parser *parser, struct query_node *node, bool is_for_all)
+{
+	enum query_kind kind;
+
+	if (!node || parser->error)
+		return;
+	take_kinds(parser, node->left, is_for_all && node->kind == NODE_AND);
+	take_kinds(parser, node->right, is_for_all && node->kind == NODE_AND);
+	if (node->kind != NODE_TERM || node->term->field.special != QUERY_IS)
+		return;
+	kind = node->term->test == TEST_PATTERN ? kind_by_name(node->term->text) : QUERY_KIND_ANY;
+	if (kind == QUERY_KIND_ANY)
+		(void)FAIL(parser, "'is' is recipient, message, session, attempt, check, login or line");
+	else if (!is_for_all)
+		(void)FAIL(parser, "'is' stands beside the other terms, not below OR, nor behind - or NOT");
+	else if (parser->query->kind != QUERY_KIND_ANY && parser->query->kind != kind)
+		(void)FAIL(parser, "a row is one thing: 'is' comes twice");
+	parser->query->kind = kind;
+	free_term(node->term);
+	*node = (struct query_node){ .kind = NODE_ALL };
+}
+
 int query_parse(struct query **ret_query, const char *text, uint64_t now_us, query_saved *saved, void *context,
 		struct problem *problem)
 {
@@ -722,6 +781,7 @@ int query_parse(struct query **ret_query, const char *text, uint64_t now_us, que
 	skip_blanks(&parser);
 	if (!parser.error && *parser.at)
 		(void)FAIL(&parser, "a parenthesis too many");
+	take_kinds(&parser, query->root, true);
 	if (parser.error) {
 		query_free(query);
 		return parser.error;
@@ -777,6 +837,11 @@ void query_free_negations(char **words)
 }
 
 /* ---- what a query says of itself ---- */
+
+enum query_kind query_kind(const struct query *query)
+{
+	return query->kind;
+}
 
 static void node_span(const struct query_node *node, uint64_t *low, uint64_t *high)
 {
@@ -854,6 +919,7 @@ static bool node_asks(const struct query_node *node, enum fact_level level)
 	case QUERY_RCPTS:
 	case QUERY_PARENT:
 	case QUERY_COMPLETE:
+	case QUERY_ACCEPTED:
 		return level == LEVEL_MESSAGE;
 	case QUERY_ADDRESS:
 	case QUERY_MAILDOMAIN:
@@ -872,6 +938,9 @@ static bool node_asks(const struct query_node *node, enum fact_level level)
 	case QUERY_UNTIL:
 	case QUERY_ON:
 	case QUERY_KEY:
+	case QUERY_IS:
+	case QUERY_SHAPE:
+	case QUERY_UNDERSTOOD:
 		break;
 	}
 	return false;

@@ -7,6 +7,7 @@
  *
  *     field:value       the whole value; * stands for any bytes, ? for one; upper and lower case are the same
  *     field:            (or field:"") known to be empty; field:* known
+ *     level.field:value the same of one level alone: attempt.reply_code:450
  *     field:/regex/     PCRE2, anywhere in the value; /regex/i
  *     field:192.0.2.0/24   of an address: a network
  *     field:>1M         of a number, size, duration or time: > >= < <= or low..high, both included
@@ -27,6 +28,7 @@
 #ifndef SMTPTRAIL_QUERY_H
 #define SMTPTRAIL_QUERY_H
 
+#include "analysis/event.h"
 #include "analysis/transaction.h"
 #include "common/problem.h"
 
@@ -38,7 +40,23 @@ struct query_row {
 	const struct message *message;
 	const struct recipient *recipient;
 	const struct attempt *attempt;	/* NULL: any of the recipient's that are at hand */
+	const struct check *check;	/* NULL: any of the message's */
 	const struct login *login;
+	const struct event *line;	/* of a log; then nothing else is there */
+};
+
+/* What a row of search is: is:message. It stands beside the other terms, never below OR or a negation. */
+enum query_kind {
+	QUERY_KIND_ANY,			/* the query does not say: recipients, messages and sessions without, logins */
+#define QUERY_FIELD(id, name, type, meaning)
+#define QUERY_ALIAS(name, full)
+#define QUERY_FREE(level, id)
+#define QUERY_KIND(id, name, meaning) QUERY_KIND_##id,
+#include "analysis/query_fields.def"
+#undef QUERY_FIELD
+#undef QUERY_ALIAS
+#undef QUERY_FREE
+#undef QUERY_KIND
 };
 
 struct query;
@@ -57,6 +75,7 @@ void query_free(struct query *query);
 char **query_take_negations(int argc, char **argv);
 void query_free_negations(char **words);
 
+enum query_kind query_kind(const struct query *query);
 bool query_matches(const struct query *query, const struct query_row *row);
 /* No row outside of it matches: [from, until). 0 and UINT64_MAX where the query says nothing. */
 void query_span(const struct query *query, uint64_t *ret_from_us, uint64_t *ret_until_us);

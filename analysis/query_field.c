@@ -63,12 +63,34 @@ static bool find_facts(struct text name, struct query_field *ret_field)
 	return true;
 }
 
+/* "attempt.reason": of one level. */
+static bool find_of_level(struct text name, struct query_field *ret_field)
+{
+	const char *dot = memchr(name.start, '.', name.length);
+	size_t length = dot ? (size_t)(dot - name.start) : 0;
+
+	for (int level = 0; dot && level < LEVEL_COUNT; level++) {
+		enum fact fact;
+
+		if (!text_is((struct text){ name.start, length }, fact_level_name((enum fact_level)level)))
+			continue;
+		fact = fact_by_name((enum fact_level)level, (struct text){ dot + 1, name.length - length - 1 });
+		if (fact == FACT_COUNT)
+			return false;
+		*ret_field = (struct query_field){
+			.name = fact_table[fact].name, .special = QUERY_FACTS, .type = fact_table[fact].type, .fact_count = 1, .facts = { fact },
+		};
+		return true;
+	}
+	return false;
+}
+
 bool query_field_find(struct text name, struct query_field *ret_field)
 {
 	for (int i = 0; i < ALIAS_COUNT; i++)
 		if (text_is(name, aliases[i].name))
 			name = text_of(aliases[i].full);
-	return find_special(name, ret_field) || find_facts(name, ret_field);
+	return find_special(name, ret_field) || find_facts(name, ret_field) || find_of_level(name, ret_field);
 }
 
 bool query_begins(const char *text)

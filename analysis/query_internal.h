@@ -66,6 +66,7 @@ struct query_node {
 struct query {
 	struct query_node *root;
 	unsigned term_count;
+	enum query_kind kind;
 };
 
 /* Whether a text is what a pattern says, upper and lower case being the same. */

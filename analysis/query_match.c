@@ -2,6 +2,7 @@
 #include <ctype.h>
 
 #include "analysis/query_internal.h"
+#include "analysis/shapes.h"
 
 static bool same(char a, char b)
 {
@@ -111,8 +112,18 @@ static bool attempt_fits(const struct query_term *term, const struct query_row *
 	return false;
 }
 
+/* The program and host that a line tells are those of its session, too. */
+static bool line_fits(const struct query_term *term, const struct event *line, enum fact fact)
+{
+	if (fact == FACT_SESSION_PROCESS)
+		return query_text_fits(term, line->frame.process);
+	return fact == FACT_SESSION_HOST && query_text_fits(term, line->frame.host);
+}
+
 static bool row_fits(const struct query_term *term, const struct query_row *row, enum fact fact)
 {
+	if (row->line)
+		return line_fits(term, row->line, fact);
 	switch (fact_table[fact].level) {
 	case LEVEL_SESSION:
 		return row->session && fact_fits(term, &row->session->facts, fact);
@@ -123,7 +134,7 @@ static bool row_fits(const struct query_term *term, const struct query_row *row,
 	case LEVEL_ATTEMPT:
 		return attempt_fits(term, row, fact);
 	case LEVEL_CHECK:
-		return row->message && check_fits(term, row->message->checks, fact);
+		return row->check ? fact_fits(term, &row->check->facts, fact) : row->message && check_fits(term, row->message->checks, fact);
 	case LEVEL_LOGIN:
 		return row->login && fact_fits(term, &row->login->facts, fact);
 	case LEVEL_COUNT:
@@ -134,6 +145,8 @@ static bool row_fits(const struct query_term *term, const struct query_row *row,
 
 static uint64_t time_of(const struct query_row *row)
 {
+	if (row->line)
+		return row->line->frame.has_time && row->line->frame.time_us > 0 ? (uint64_t)row->line->frame.time_us : 0;
 	return row->message ? row->message->start_us : row->session ? row->session->start_us : row->login ? row->login->time_us : 0;
 }
 
@@ -173,10 +186,19 @@ static bool anywhere_fits(const struct query_term *term, const struct query_row 
 	enum fact facts[QUERY_FREE_MAX];
 	unsigned count = query_free_facts(facts);
 
+	if (row->line)
+		return query_text_fits(term, row->line->frame.message);
 	for (unsigned i = 0; i < count; i++)
 		if (row_fits(term, row, facts[i]))
 			return true;
 	return false;
+}
+
+static bool shape_fits(const struct query_term *term, const struct event *line)
+{
+	char mask[SHAPES_TEXT_MAX];
+
+	return query_text_fits(term, (struct text){ mask, shape_mask(line->frame.message, mask, sizeof mask) });
 }
 
 static bool term_fits(const struct query_term *term, const struct query_row *row)
@@ -215,6 +237,14 @@ static bool term_fits(const struct query_term *term, const struct query_row *row
 		return row->recipient && query_text_fits(term, text_of(row->recipient->is_hop ? "yes" : "no"));
 	case QUERY_COMPLETE:
 		return row->message && query_text_fits(term, text_of(row->message->is_complete ? "yes" : "no"));
+	case QUERY_ACCEPTED:
+		return row->message && query_text_fits(term, text_of(message_is_accepted(row->message) ? "yes" : "no"));
+	case QUERY_SHAPE:
+		return row->line && shape_fits(term, row->line);
+	case QUERY_UNDERSTOOD:
+		return row->line && query_text_fits(term, text_of(row->line->kind ? "yes" : "no"));
+	case QUERY_IS:
+		return true;
 	case QUERY_KEY:
 		return (row->message && query_number_fits(term, row->message->key)) ||
 		       (row->session && query_number_fits(term, row->session->key));

@@ -346,6 +346,12 @@ static char *term_test(const struct writing *writing, const struct query_term *t
 						  "fits(%u, CASE WHEN r.is_hop = 1 THEN 'yes' WHEN "
 						  "r.attempts IS NOT NULL THEN 'no' END)",
 						  number_of(sql, term)));
+	/* The rows tell. */
+	case QUERY_ACCEPTED: return of_messages(writing, piece(sql, writing->must ? "0" : "1"));
+	/* Of lines, which the store has not; what a row is was taken away. */
+	case QUERY_SHAPE:
+	case QUERY_UNDERSTOOD:
+	case QUERY_IS: return piece(sql, "0");
 	case QUERY_COMPLETE:
 		return of_messages(writing,
 				   piece(sql, "fits(%u, CASE m.is_complete WHEN 1 THEN 'yes' ELSE 'no' END)",

@@ -1,6 +1,7 @@
 /* report.c - the family of reports: its table, and a run of some of them. */
 #include "analysis/report.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -73,44 +74,117 @@ static bool is_plain(struct text value)
 	return value.length;
 }
 
-static void put_hour(struct table *table, struct text before, struct text hour)
+/* A query as it is made, term by term. */
+struct query_words {
+	char words[QUERY_MAX];
+	size_t length;
+	bool is_impossible;	/* no query finds it */
+};
+
+__attribute__((format(printf, 2, 3)))
+static void put_term(struct query_words *query, const char *format, ...)
+{
+	size_t room = sizeof query->words - query->length;
+	va_list arguments;
+	int length;
+
+	if (query->length)
+		query->length += (size_t)snprintf(query->words + query->length, room, " ");
+	va_start(arguments, format);
+	length = vsnprintf(query->words + query->length, sizeof query->words - query->length, format, arguments);
+	va_end(arguments);
+	query->length += length > 0 ? (size_t)length : 0;
+	if (query->length + 2 < sizeof query->words)
+		return;
+	query->length = 0;
+	query->is_impossible = true;
+}
+
+static void put_hour(struct query_words *query, struct text hour)
 {
 	char scratch[REPORT_HOUR_SIZE];
 	struct text next = report_hour(report_hour_start(hour) + UINT64_C(3600000000), scratch);
 
-	table_put_query(table, "%.*s%ssince:\"%.*s:00\" until:\"%.*s:00\"", TEXT_ARGS(before), before.length ? " " : "", TEXT_ARGS(hour),
-			TEXT_ARGS(next));
+	put_term(query, "since:\"%.*s:00\" until:\"%.*s:00\"", TEXT_ARGS(hour), TEXT_ARGS(next));
 }
 
-void report_put_query(struct table *table, const char *field, struct text value)
+static void put_field(struct query_words *query, const char *field, struct text value)
 {
-	struct text before = table_row(table, table_row_count(table) - 1)->query;
 	char quoted[QUERY_MAX];
+	bool is_pattern = strchr(field, ':');
 
-	if (strcmp(field, REPORT_FIELD_HOUR) == 0) {
-		put_hour(table, before, value);
-		return;
-	}
 	/* What is not known is not there to be found. */
-	if (text_is(value, REPORT_UNKNOWN) && !strchr(field, ':')) {
-		table_put_query(table, "%.*s%s-%s:*", TEXT_ARGS(before), before.length ? " " : "", field);
+	if (text_is(value, REPORT_UNKNOWN)) {
+		put_term(query, is_pattern ? "-%s*" : "-%s:*", field);
 		return;
 	}
-	/* A pattern begins it: "from:*@". In quotes it would be none. */
-	if (strchr(field, ':') && is_plain(value)) {
-		table_put_query(table, "%.*s%s%s%.*s", TEXT_ARGS(before), before.length ? " " : "", field, TEXT_ARGS(value));
+	/* No query finds a NUL byte, nor what the tally has cut; nor is there a pattern in quotes: "from:*@". */
+	if (!value.start || memchr(value.start, '\0', value.length) || value.length >= TALLY_TEXT_MAX || text_is(value, TALLY_OTHERS) ||
+	    (is_pattern && !is_plain(value))) {
+		query->is_impossible = true;
 		return;
 	}
-	/* No query finds a NUL byte, nor what the tally has cut. */
-	if (strchr(field, ':') || !value.start || memchr(value.start, '\0', value.length) || value.length >= TALLY_TEXT_MAX ||
-	    text_is(value, TALLY_OTHERS))
-		return;
 	if (!is_plain(value)) {
 		size_t length = put_value(quoted, sizeof quoted, value);
 
 		value = (struct text){ quoted, length };
 	}
-	table_put_query(table, "%.*s%s%s:%.*s", TEXT_ARGS(before), before.length ? " " : "", field, TEXT_ARGS(value));
+	put_term(query, is_pattern ? "%s%.*s" : "%s:%.*s", field, TEXT_ARGS(value));
+}
+
+/* A reply code, or where there was none an enhanced one. */
+static void put_code(struct query_words *query, struct text code)
+{
+	if (code.length && !memchr(code.start, '.', code.length) && !text_is(code, REPORT_UNKNOWN)) {
+		put_field(query, "recipient.reply_code", code);
+		return;
+	}
+	put_term(query, "-recipient.reply_code:>0");
+	put_field(query, "recipient.dsn", code);
+}
+
+static void put_failure(struct query_words *query, struct text reason)
+{
+	if (text_is(reason, "expired")) {
+		put_term(query, "fate:expired");
+		return;
+	}
+	put_term(query, "fate:bounced");
+	put_field(query, "recipient.reason", reason);
+}
+
+static void put_query(struct query_words *query, const char *field, struct text value)
+{
+	if (strcmp(field, REPORT_FIELD_HOUR) == 0)
+		put_hour(query, value);
+	else if (strcmp(field, REPORT_FIELD_CODE) == 0)
+		put_code(query, value);
+	else if (strcmp(field, REPORT_FIELD_FAILURE) == 0)
+		put_failure(query, value);
+	else
+		put_field(query, field, value);
+}
+
+void report_put_query(struct table *table, const char *field, struct text value)
+{
+	struct text before = table_row(table, table_row_count(table) - 1)->query;
+	struct query_words query = { .length = 0 };
+
+	if (before.length)
+		put_term(&query, "%.*s", TEXT_ARGS(before));
+	put_query(&query, field, value);
+	if (!query.is_impossible)
+		table_put_query(table, "%s", query.words);
+}
+
+void report_put_number_query(struct table *table, unsigned column, const char *begin, const char *field, struct text value)
+{
+	struct query_words query = { .length = 0 };
+
+	put_term(&query, "%s", begin);
+	put_query(&query, field, value);
+	if (!query.is_impossible)
+		table_put_cell_query(table, column, "%s", query.words);
 }
 
 static void put_listed(struct table *table, const struct listing_column *column, const struct tally_row *row, const uint64_t *all)
@@ -141,16 +215,31 @@ static void put_listed(struct table *table, const struct listing_column *column,
 	}
 }
 
+/* What finds the row, and each number that is of something else than the row's query finds. */
+static void put_queries(struct table *table, const struct listing *listing, const struct tally_row *row)
+{
+	struct query_words parts = { .length = 0 };
+	const char *separator;
+
+	for (unsigned i = 0; i < listing->column_count; i++)
+		if (listing->columns[i].value == LISTING_PART && listing->columns[i].query_field)
+			put_query(&parts, listing->columns[i].query_field, row->parts[listing->columns[i].a]);
+	if (parts.is_impossible)
+		return;
+	separator = parts.length ? " " : "";
+	if (listing->query || parts.length)
+		table_put_query(table, "%s%s%s", listing->query ? listing->query : "", listing->query ? separator : "", parts.words);
+	for (unsigned i = 0; i < listing->column_count; i++)
+		if (listing->columns[i].value == LISTING_NUMBER && listing->columns[i].query_field)
+			table_put_cell_query(table, i, "%s%s%s", listing->columns[i].query_field, separator, parts.words);
+}
+
 static void list_row(struct table *table, const struct listing *listing, const struct tally_row *row, const uint64_t *all)
 {
 	table_begin_row(table);
 	for (unsigned i = 0; i < listing->column_count; i++)
 		put_listed(table, &listing->columns[i], row, all);
-	if (listing->query)
-		table_put_query(table, "%s", listing->query);
-	for (unsigned i = 0; i < listing->column_count; i++)
-		if (listing->columns[i].query_field)
-			report_put_query(table, listing->columns[i].query_field, row->parts[listing->columns[i].a]);
+	put_queries(table, listing, row);
 }
 
 /* Where a row comes when it is sorted by the column: the greater the earlier. A text's order is not told: 0. */

@@ -90,9 +90,20 @@ void report_sort(struct table *table, const struct report_options *options, cons
 /* Adds " field:value" to the query of the newest row, in quotes where the value needs them. A field may be the begin of a
  * pattern, "from:*@". */
 void report_put_query(struct table *table, const char *field, struct text value);
+/* For one number of the newest row: the begin of a query, and a field as above. */
+void report_put_number_query(struct table *table, unsigned column, const char *begin, const char *field, struct text value);
 
 /* In the place of a field: an hour as report_hour writes it, asked for by its begin and end. */
 #define REPORT_FIELD_HOUR "hour"
+/* A reply code, or else an enhanced one, of a recipient. */
+#define REPORT_FIELD_CODE "code or status"
+/* A class of reasons for a bounce, or "expired". */
+#define REPORT_FIELD_FAILURE "bounce or expiry"
+
+/* What counts messages, once where they go on as others. */
+#define REPORT_MESSAGES "is:message -parent:hop -parent:next_host"
+#define REPORT_ACCEPTED REPORT_MESSAGES " accepted:yes"
+#define REPORT_RECIPIENTS "is:recipient -hop:yes"
 
 /* A table that shows a tally row by row: most reports are one. */
 enum listing_value {
@@ -107,7 +118,7 @@ struct listing_column {
 	struct table_column column;
 	enum listing_value value;
 	unsigned a, b;
-	const char *query_field;	/* of a part: what finds it in a query; NULL: none */
+	const char *query_field;	/* of a part: what finds it in a query; of a number: with the parts what finds just that; NULL: none */
 };
 
 struct listing {

@@ -15,9 +15,9 @@ static void collect(struct tally **tally, const struct report_row *row)
 }
 
 static const struct listing_column columns[] = {
-	{ { "account", "Account", CELL_TEXT, false }, LISTING_PART, 0, 0, "account" },
-	{ { "messages", "Messages", CELL_NUMBER, false }, LISTING_NUMBER, MESSAGES, 0, NULL },
-	{ { "recipients", "Recipients", CELL_NUMBER, false }, LISTING_NUMBER, RECIPIENTS, 0, NULL },
+	{ { "account", "Account", CELL_TEXT, false }, LISTING_PART, 0, 0, "session.auth_authen" },
+	{ { "messages", "Messages", CELL_NUMBER, false }, LISTING_NUMBER, MESSAGES, 0, REPORT_ACCEPTED },
+	{ { "recipients", "Recipients", CELL_NUMBER, false }, LISTING_NUMBER, RECIPIENTS, 0, "is:recipient -parent:hop -parent:next_host accepted:yes" },
 	{ { "bytes", "Bytes", CELL_SIZE, false }, LISTING_NUMBER, BYTES, 0, NULL },
 };
 static const struct listing listing = { "accounts", "Accounts", sizeof columns / sizeof columns[0], columns, "messages", NULL };

@@ -37,14 +37,14 @@ static void collect(struct tally **tally, const struct report_row *row)
 static const struct listing_column result_columns[] = {
 	{ { "check", "Check", CELL_TEXT, false }, LISTING_PART, 0, 0, "check" },
 	{ { "result", "Result", CELL_TEXT, true }, LISTING_PART, 1, 0, "result" },
-	{ { "count", "Count", CELL_NUMBER, false }, LISTING_NUMBER, COUNT, 0, NULL },
+	{ { "count", "Count", CELL_NUMBER, false }, LISTING_NUMBER, COUNT, 0, "is:check -parent:hop -parent:next_host" },
 };
 static const struct listing_column domain_columns[] = {
-	{ { "domain", "Domain of From:", CELL_TEXT, false }, LISTING_PART, 0, 0, "from_domain" },
-	{ { "messages", "Messages", CELL_NUMBER, false }, LISTING_NUMBER, ALL, 0, NULL },
-	{ { "pass", "Pass", CELL_NUMBER, false }, LISTING_NUMBER, PASS, 0, NULL },
-	{ { "fail", "Fail", CELL_NUMBER, false }, LISTING_NUMBER, FAIL, 0, NULL },
-	{ { "reject", "Policy: reject", CELL_NUMBER, false }, LISTING_NUMBER, REJECT, 0, NULL },
+	{ { "domain", "Domain of From:", CELL_TEXT, false }, LISTING_PART, 0, 0, "message.from_domain" },
+	{ { "messages", "Messages", CELL_NUMBER, false }, LISTING_NUMBER, ALL, 0, REPORT_MESSAGES " dmarc:*" },
+	{ { "pass", "Pass", CELL_NUMBER, false }, LISTING_NUMBER, PASS, 0, REPORT_MESSAGES " dmarc:pass" },
+	{ { "fail", "Fail", CELL_NUMBER, false }, LISTING_NUMBER, FAIL, 0, REPORT_MESSAGES " dmarc:fail" },
+	{ { "reject", "Policy: reject", CELL_NUMBER, false }, LISTING_NUMBER, REJECT, 0, REPORT_MESSAGES " dmarc:* message.disposition:reject" },
 	{ { "share", "Passing", CELL_SHARE, false }, LISTING_SHARE, PASS, ALL, NULL },
 };
 static const struct listing listings[] = {

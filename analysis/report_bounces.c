@@ -21,14 +21,14 @@ static void collect(struct tally **tally, const struct report_row *row)
 }
 
 static const struct listing_column columns[] = {
-	{ { "reason", "Reason", CELL_TEXT, false }, LISTING_PART, REASON, 0, NULL },
-	{ { "dsn", "Status", CELL_TEXT, false }, LISTING_PART, DSN, 0, "dsn" },
+	{ { "reason", "Reason", CELL_TEXT, false }, LISTING_PART, REASON, 0, REPORT_FIELD_FAILURE },
+	{ { "dsn", "Status", CELL_TEXT, false }, LISTING_PART, DSN, 0, "recipient.dsn" },
 	{ { "domain", "Domain", CELL_TEXT, false }, LISTING_PART, DOMAIN_PART, 0, "to:*@" },
 	{ { "failed", "Given up", CELL_NUMBER, false }, LISTING_NUMBER, FAILED, 0, NULL },
 	{ { "share", "Share", CELL_SHARE, false }, LISTING_OF_ALL, FAILED, 0, NULL },
 };
 static const struct listing listing = {
-	"bounces", "Bounced and expired", sizeof columns / sizeof columns[0], columns, "failed", "(fate:bounced OR fate:expired)",
+	"bounces", "Bounced and expired", sizeof columns / sizeof columns[0], columns, "failed", "-hop:yes",
 };
 
 static void show(struct tally *const *tally, const struct report_options *options, report_emit *emit, void *context)

@@ -52,7 +52,10 @@ static struct table *check_table(const struct tally *tally)
 		table_put_number(table, times.count ? row.numbers[SUM] / times.count : 0);
 		table_put_number(table, row.numbers[TEMPERROR]);
 		table_put_number(table, row.numbers[PERMERROR]);
+		table_put_query(table, "is:check check.time_us:*");
 		report_put_query(table, "check", row.parts[0]);
+		report_put_number_query(table, 7, "is:check check.time_us:* check.result:temperror", "check", row.parts[0]);
+		report_put_number_query(table, 8, "is:check check.time_us:* check.result:permerror", "check", row.parts[0]);
 	}
 	return table;
 }
@@ -63,7 +66,7 @@ static void show(struct tally *const *tally, const struct report_options *option
 		{ { "why", "Why", CELL_TEXT, false }, LISTING_PART, 0, 0, "skipped" },
 		{ { "count", "Messages", CELL_NUMBER, false }, LISTING_NUMBER, 0, 0, NULL },
 	};
-	static const struct listing listing = { "skipped", "Not checked, or not all", sizeof columns / sizeof columns[0], columns, "count", NULL };
+	static const struct listing listing = { "skipped", "Not checked, or not all", sizeof columns / sizeof columns[0], columns, "count", "is:message" };
 	struct table *table = check_table(tally[0]);
 
 	if (table) {

@@ -40,11 +40,11 @@ static void collect(struct tally **tally, const struct report_row *row)
 
 static const struct listing_column columns[] = {
 	{ { "client", "Client", CELL_TEXT, false }, LISTING_PART, 0, 0, "client" },
-	{ { "sessions", "Sessions", CELL_NUMBER, false }, LISTING_NUMBER, SESSIONS, 0, NULL },
-	{ { "messages", "Messages", CELL_NUMBER, false }, LISTING_NUMBER, MESSAGES, 0, NULL },
+	{ { "sessions", "Sessions", CELL_NUMBER, false }, LISTING_NUMBER, SESSIONS, 0, "is:session" },
+	{ { "messages", "Messages", CELL_NUMBER, false }, LISTING_NUMBER, MESSAGES, 0, REPORT_ACCEPTED },
 	{ { "bytes", "Bytes", CELL_SIZE, false }, LISTING_NUMBER, BYTES, 0, NULL },
-	{ { "rejected", "Rejected", CELL_NUMBER, false }, LISTING_NUMBER, REJECTED, 0, NULL },
-	{ { "auth_failed", "Logins failed", CELL_NUMBER, false }, LISTING_NUMBER, AUTH_FAILED, 0, NULL },
+	{ { "rejected", "Rejected", CELL_NUMBER, false }, LISTING_NUMBER, REJECTED, 0, REPORT_RECIPIENTS " fate:rejected" },
+	{ { "auth_failed", "Logins failed", CELL_NUMBER, false }, LISTING_NUMBER, AUTH_FAILED, 0, "is:login outcome:failed" },
 };
 static const struct listing listing = { "clients", "Clients", sizeof columns / sizeof columns[0], columns, "sessions", NULL };
 

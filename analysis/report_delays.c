@@ -57,7 +57,7 @@ static void put_figures(struct table *table, const struct report_times *times)
 /* Deliveries whose phase is known: of a domain, or (absent) all. */
 static void put_query(struct table *table, unsigned phase, struct text domain)
 {
-	table_put_query(table, "status:sent -hop:yes %s:*", fact_table[phases[phase].fact].name);
+	table_put_query(table, "is:attempt status:sent -hop:yes attempt.%s:*", fact_table[phases[phase].fact].name);
 	if (domain.length)
 		report_put_query(table, "to:*@", domain);
 }

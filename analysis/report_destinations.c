@@ -63,6 +63,9 @@ static const struct table_column columns[] = {
 
 static void put_row(struct table *table, const struct table_row *row, const struct tally *replies)
 {
+	static const char *const counted[] = {
+		NULL, REPORT_RECIPIENTS " fate:deferred", "is:attempt -hop:yes fate:deferred", REPORT_RECIPIENTS " (fate:bounced OR fate:expired)",
+	};
 	struct tally_row last = last_reply(replies, row->cells[0].text);
 
 	table_begin_row(table);
@@ -74,8 +77,10 @@ static void put_row(struct table *table, const struct table_row *row, const stru
 			table_put_number(table, row->cells[i].number);
 	table_put_text(table, last.parts[1]);
 	table_put_text(table, last.parts[2]);
-	table_put_query(table, "(fate:deferred OR fate:bounced OR fate:expired)");
+	table_put_query(table, "-hop:yes (fate:deferred OR fate:bounced OR fate:expired)");
 	report_put_query(table, "to:*@", row->cells[0].text);
+	for (unsigned i = 1; i < 4; i++)
+		report_put_number_query(table, i, counted[i], "to:*@", row->cells[0].text);
 }
 
 static void show(struct tally *const *tally, const struct report_options *options, report_emit *emit, void *context)

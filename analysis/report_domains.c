@@ -35,7 +35,7 @@ static void collect(struct tally **tally, const struct report_row *row)
 
 static const struct listing_column from_columns[] = {
 	{ { "domain", "Domain", CELL_TEXT, false }, LISTING_PART, 0, 0, "from:*@" },
-	{ { "messages", "Messages", CELL_NUMBER, false }, LISTING_NUMBER, FROM, 0, NULL },
+	{ { "messages", "Messages", CELL_NUMBER, false }, LISTING_NUMBER, FROM, 0, REPORT_ACCEPTED },
 	{ { "bytes", "Bytes", CELL_SIZE, false }, LISTING_NUMBER, FROM_BYTES, 0, NULL },
 };
 static const struct listing from_listing = {
@@ -43,11 +43,11 @@ static const struct listing from_listing = {
 };
 static const struct listing_column to_columns[] = {
 	{ { "domain", "Domain", CELL_TEXT, false }, LISTING_PART, 0, 0, "to:*@" },
-	{ { "recipients", "Recipients", CELL_NUMBER, false }, LISTING_NUMBER, TO, 0, NULL },
-	{ { "delivered", "Delivered", CELL_NUMBER, false }, LISTING_NUMBER, DELIVERED, 0, NULL },
-	{ { "deferred", "Deferred", CELL_NUMBER, false }, LISTING_NUMBER, DEFERRED, 0, NULL },
-	{ { "failed", "Failed", CELL_NUMBER, false }, LISTING_NUMBER, FAILED, 0, NULL },
-	{ { "rejected", "Rejected", CELL_NUMBER, false }, LISTING_NUMBER, REJECTED, 0, NULL },
+	{ { "recipients", "Recipients", CELL_NUMBER, false }, LISTING_NUMBER, TO, 0, REPORT_RECIPIENTS },
+	{ { "delivered", "Delivered", CELL_NUMBER, false }, LISTING_NUMBER, DELIVERED, 0, REPORT_RECIPIENTS " fate:delivered" },
+	{ { "deferred", "Deferred", CELL_NUMBER, false }, LISTING_NUMBER, DEFERRED, 0, REPORT_RECIPIENTS " fate:deferred" },
+	{ { "failed", "Failed", CELL_NUMBER, false }, LISTING_NUMBER, FAILED, 0, REPORT_RECIPIENTS " (fate:bounced OR fate:expired)" },
+	{ { "rejected", "Rejected", CELL_NUMBER, false }, LISTING_NUMBER, REJECTED, 0, REPORT_RECIPIENTS " fate:rejected" },
 	{ { "bytes", "Bytes", CELL_SIZE, false }, LISTING_NUMBER, TO_BYTES, 0, NULL },
 };
 static const struct listing to_listing = {

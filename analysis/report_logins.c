@@ -23,26 +23,26 @@ static void collect(struct tally **tally, const struct report_row *row)
 }
 
 #define OUTCOMES \
-	{ { "passed", "Passed", CELL_NUMBER, false }, LISTING_NUMBER, PASSED, 0, NULL }, \
-	{ { "failed", "Failed", CELL_NUMBER, false }, LISTING_NUMBER, FAILED, 0, NULL }, \
-	{ { "aborted", "Aborted", CELL_NUMBER, false }, LISTING_NUMBER, ABORTED, 0, NULL },
+	{ { "passed", "Passed", CELL_NUMBER, false }, LISTING_NUMBER, PASSED, 0, "is:login outcome:passed" }, \
+	{ { "failed", "Failed", CELL_NUMBER, false }, LISTING_NUMBER, FAILED, 0, "is:login outcome:failed" }, \
+	{ { "aborted", "Aborted", CELL_NUMBER, false }, LISTING_NUMBER, ABORTED, 0, "is:login outcome:aborted" },
 
 static const struct listing_column method_columns[] = {
 	{ { "service", "Service", CELL_TEXT, false }, LISTING_PART, 0, 0, "service" },
-	{ { "method", "Method", CELL_TEXT, false }, LISTING_PART, 1, 0, "auth_type" }, OUTCOMES
+	{ { "method", "Method", CELL_TEXT, false }, LISTING_PART, 1, 0, "login.auth_type" }, OUTCOMES
 };
 static const struct listing_column account_columns[] = {
-	{ { "account", "Account", CELL_TEXT, false }, LISTING_PART, 0, 0, "account" }, OUTCOMES
+	{ { "account", "Account", CELL_TEXT, false }, LISTING_PART, 0, 0, "login.auth_authen" }, OUTCOMES
 };
 static const struct listing_column client_columns[] = {
-	{ { "client", "Client", CELL_TEXT, false }, LISTING_PART, 0, 0, "client" }, OUTCOMES
+	{ { "client", "Client", CELL_TEXT, false }, LISTING_PART, 0, 0, "login.client_addr" }, OUTCOMES
 };
 #undef OUTCOMES
 
 static const struct listing listings[] = {
-	{ "login_methods", "Logins by service", sizeof method_columns / sizeof method_columns[0], method_columns, "passed", "outcome:*" },
-	{ "login_accounts", "Logins by account", sizeof account_columns / sizeof account_columns[0], account_columns, "failed", "outcome:*" },
-	{ "login_clients", "Logins by client", sizeof client_columns / sizeof client_columns[0], client_columns, "failed", "outcome:*" },
+	{ "login_methods", "Logins by service", sizeof method_columns / sizeof method_columns[0], method_columns, "passed", "is:login" },
+	{ "login_accounts", "Logins by account", sizeof account_columns / sizeof account_columns[0], account_columns, "failed", "is:login" },
+	{ "login_clients", "Logins by client", sizeof client_columns / sizeof client_columns[0], client_columns, "failed", "is:login" },
 };
 
 static void show(struct tally *const *tally, const struct report_options *options, report_emit *emit, void *context)

@@ -42,7 +42,7 @@ static void put_stage(struct table *table, const struct tally *tally, unsigned s
 	table_put_text(table, text_of(stages[stage].words));
 	table_put_number(table, times.count);
 	report_put_times(table, &times);
-	table_put_query(table, "%s:*", fact_table[stages[stage].fact].name);
+	table_put_query(table, "is:%s %s:*", fact_level_name(fact_table[stages[stage].fact].level), fact_table[stages[stage].fact].name);
 }
 
 static void show(struct tally *const *tally, const struct report_options *options, report_emit *emit, void *context)

@@ -29,7 +29,7 @@ static const struct listing_column columns[] = {
 	{ { "to", "Recipient", CELL_TEXT, false }, LISTING_PART, TO, 0, "to" },
 	{ { "fate", "State", CELL_TEXT, true }, LISTING_PART, FATE_PART, 0, NULL },
 	{ { "size", "Size", CELL_SIZE, false }, LISTING_NUMBER, SIZE, 0, NULL },
-	{ { "tries", "Tries", CELL_NUMBER, false }, LISTING_NUMBER, TRIES, 0, NULL },
+	{ { "tries", "Tries", CELL_NUMBER, false }, LISTING_NUMBER, TRIES, 0, "is:attempt" },
 	{ { "since", "Since", CELL_TIME, false }, LISTING_NUMBER, SINCE, 0, NULL },
 	{ { "reply", "Last reply", CELL_TEXT, false }, LISTING_PART, REPLY, 0, NULL },
 };

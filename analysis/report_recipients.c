@@ -27,11 +27,11 @@ static void collect(struct tally **tally, const struct report_row *row)
 
 static const struct listing_column columns[] = {
 	{ { "to", "Recipient", CELL_TEXT, false }, LISTING_PART, 0, 0, "to" },
-	{ { "count", "Messages", CELL_NUMBER, false }, LISTING_NUMBER, ALL, 0, NULL },
-	{ { "delivered", "Delivered", CELL_NUMBER, false }, LISTING_NUMBER, DELIVERED, 0, NULL },
-	{ { "deferred", "Deferred", CELL_NUMBER, false }, LISTING_NUMBER, DEFERRED, 0, NULL },
-	{ { "failed", "Failed", CELL_NUMBER, false }, LISTING_NUMBER, FAILED, 0, NULL },
-	{ { "rejected", "Rejected", CELL_NUMBER, false }, LISTING_NUMBER, REJECTED, 0, NULL },
+	{ { "count", "Messages", CELL_NUMBER, false }, LISTING_NUMBER, ALL, 0, REPORT_RECIPIENTS },
+	{ { "delivered", "Delivered", CELL_NUMBER, false }, LISTING_NUMBER, DELIVERED, 0, REPORT_RECIPIENTS " fate:delivered" },
+	{ { "deferred", "Deferred", CELL_NUMBER, false }, LISTING_NUMBER, DEFERRED, 0, REPORT_RECIPIENTS " fate:deferred" },
+	{ { "failed", "Failed", CELL_NUMBER, false }, LISTING_NUMBER, FAILED, 0, REPORT_RECIPIENTS " (fate:bounced OR fate:expired)" },
+	{ { "rejected", "Rejected", CELL_NUMBER, false }, LISTING_NUMBER, REJECTED, 0, REPORT_RECIPIENTS " fate:rejected" },
 	{ { "bytes", "Bytes", CELL_SIZE, false }, LISTING_NUMBER, BYTES, 0, NULL },
 	{ { "delay", "Mean delay", CELL_DURATION, false }, LISTING_MEAN, DELAY, DELIVERED, NULL },
 	{ { "longest", "Longest", CELL_DURATION, false }, LISTING_NUMBER, LONGEST, 0, NULL },

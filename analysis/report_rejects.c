@@ -34,24 +34,24 @@ static void collect(struct tally **tally, const struct report_row *row)
 }
 
 static const struct listing_column columns[] = {
-	{ { "reason", "Reason", CELL_TEXT, false }, LISTING_PART, REASON, 0, "reason" },
-	{ { "code", "Code", CELL_TEXT, false }, LISTING_PART, CODE, 0, "code" },
-	{ { "stage", "Stage", CELL_TEXT, false }, LISTING_PART, STAGE, 0, "stage" },
-	{ { "by", "By", CELL_TEXT, false }, LISTING_PART, BY, 0, NULL },
+	{ { "reason", "Reason", CELL_TEXT, false }, LISTING_PART, REASON, 0, "recipient.reason" },
+	{ { "code", "Code", CELL_TEXT, false }, LISTING_PART, CODE, 0, REPORT_FIELD_CODE },
+	{ { "stage", "Stage", CELL_TEXT, false }, LISTING_PART, STAGE, 0, "recipient.stage" },
+	{ { "by", "By", CELL_TEXT, false }, LISTING_PART, BY, 0, "recipient.by" },
 	{ { "rejected", "Rejected", CELL_NUMBER, false }, LISTING_NUMBER, REJECTED, 0, NULL },
 	{ { "share", "Share", CELL_SHARE, false }, LISTING_OF_ALL, REJECTED, 0, NULL },
 };
 static const struct listing listing = {
-	"rejects", "Refused, by reason", sizeof columns / sizeof columns[0], columns, "rejected", "fate:rejected",
+	"rejects", "Refused, by reason", sizeof columns / sizeof columns[0], columns, "rejected", "fate:rejected -hop:yes",
 };
 static const struct listing_column rule_columns[] = {
 	{ { "rule", "Rule", CELL_TEXT, false }, LISTING_PART, 0, 0, "rule" },
-	{ { "by", "By", CELL_TEXT, false }, LISTING_PART, 1, 0, NULL },
+	{ { "by", "By", CELL_TEXT, false }, LISTING_PART, 1, 0, "recipient.by" },
 	{ { "rejected", "Rejected", CELL_NUMBER, false }, LISTING_NUMBER, REJECTED, 0, NULL },
 	{ { "share", "Share", CELL_SHARE, false }, LISTING_OF_ALL, REJECTED, 0, NULL },
 };
 static const struct listing rule_listing = {
-	"reject_rules", "Refused, by rule", sizeof rule_columns / sizeof rule_columns[0], rule_columns, "rejected", "fate:rejected",
+	"reject_rules", "Refused, by rule", sizeof rule_columns / sizeof rule_columns[0], rule_columns, "rejected", "fate:rejected -hop:yes",
 };
 
 static void show(struct tally *const *tally, const struct report_options *options, report_emit *emit, void *context)

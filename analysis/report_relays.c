@@ -27,10 +27,10 @@ static void collect(struct tally **tally, const struct report_row *row)
 
 static const struct listing_column columns[] = {
 	{ { "relay", "Relay", CELL_TEXT, false }, LISTING_PART, 0, 0, "relay_name" },
-	{ { "attempts", "Attempts", CELL_NUMBER, false }, LISTING_NUMBER, ATTEMPTS, 0, NULL },
-	{ { "sent", "Sent", CELL_NUMBER, false }, LISTING_NUMBER, SENT, 0, NULL },
-	{ { "deferred", "Deferred", CELL_NUMBER, false }, LISTING_NUMBER, DEFERRED, 0, NULL },
-	{ { "bounced", "Bounced", CELL_NUMBER, false }, LISTING_NUMBER, BOUNCED, 0, NULL },
+	{ { "attempts", "Attempts", CELL_NUMBER, false }, LISTING_NUMBER, ATTEMPTS, 0, "is:attempt" },
+	{ { "sent", "Sent", CELL_NUMBER, false }, LISTING_NUMBER, SENT, 0, "is:attempt status:sent" },
+	{ { "deferred", "Deferred", CELL_NUMBER, false }, LISTING_NUMBER, DEFERRED, 0, "is:attempt status:deferred" },
+	{ { "bounced", "Bounced", CELL_NUMBER, false }, LISTING_NUMBER, BOUNCED, 0, "is:attempt status:bounced" },
 	{ { "bytes", "Bytes", CELL_SIZE, false }, LISTING_NUMBER, BYTES, 0, NULL },
 	{ { "delay", "Mean delay", CELL_DURATION, false }, LISTING_MEAN, DELAY, SENT, NULL },
 	{ { "longest", "Longest", CELL_DURATION, false }, LISTING_NUMBER, LONGEST, 0, NULL },

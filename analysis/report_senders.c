@@ -25,10 +25,10 @@ static void collect(struct tally **tally, const struct report_row *row)
 
 static const struct listing_column columns[] = {
 	{ { "from", "Sender", CELL_TEXT, false }, LISTING_PART, 0, 0, "from" },
-	{ { "messages", "Messages", CELL_NUMBER, false }, LISTING_NUMBER, MESSAGES, 0, NULL },
-	{ { "recipients", "Recipients", CELL_NUMBER, false }, LISTING_NUMBER, RECIPIENTS, 0, NULL },
+	{ { "messages", "Messages", CELL_NUMBER, false }, LISTING_NUMBER, MESSAGES, 0, REPORT_ACCEPTED },
+	{ { "recipients", "Recipients", CELL_NUMBER, false }, LISTING_NUMBER, RECIPIENTS, 0, "is:recipient -parent:hop -parent:next_host accepted:yes" },
 	{ { "bytes", "Bytes", CELL_SIZE, false }, LISTING_NUMBER, BYTES, 0, NULL },
-	{ { "refused", "Refused", CELL_NUMBER, false }, LISTING_NUMBER, REFUSED, 0, NULL },
+	{ { "refused", "Refused", CELL_NUMBER, false }, LISTING_NUMBER, REFUSED, 0, REPORT_MESSAGES " accepted:no" },
 };
 static const struct listing listing = { "senders", "Senders", sizeof columns / sizeof columns[0], columns, "messages", NULL };
 

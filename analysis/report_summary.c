@@ -10,16 +10,16 @@ static const struct {
 	const char *name, *words, *query;
 	bool has_bytes;
 } lines[] = {
-	{ "sessions", "Sessions", NULL, false },
-	{ "sessions_lost", "of which lost or timed out", "(ended:lost OR ended:timeout)", false },
-	{ "sessions_screened", "of which turned away by postscreen", "ended:refused screen:*", false },
-	{ "messages", "Messages accepted", "(queue_id:* OR state:proxied) -parent:hop -parent:next_host -state:refused -state:aborted", true },
-	{ "notices", "of which notices of the MTA", "parent:notice", true },
-	{ "hops", "Hops: the same mail again, behind a filter or at our next host", "(parent:hop OR parent:next_host)", true },
-	{ "recipients", "Recipients", "to:* -hop:yes", false },
-	{ "delivered_late", "of which delivered after several tries", "fate:delivered tries:>1 -hop:yes", false },
-	{ "logins", "Logins", "outcome:passed", false },
-	{ "logins_failed", "Logins that failed", "outcome:failed", false },
+	{ "sessions", "Sessions", "is:session", false },
+	{ "sessions_lost", "of which lost or timed out", "is:session (ended:lost OR ended:timeout)", false },
+	{ "sessions_screened", "of which turned away by postscreen", "is:session ended:refused screen:*", false },
+	{ "messages", "Messages accepted", REPORT_ACCEPTED, true },
+	{ "notices", "of which notices of the MTA", "is:message accepted:yes parent:notice", true },
+	{ "hops", "Hops: the same mail again, behind a filter or at our next host", "is:message accepted:yes (parent:hop OR parent:next_host)", true },
+	{ "recipients", "Recipients", REPORT_RECIPIENTS, false },
+	{ "delivered_late", "of which delivered after several tries", REPORT_RECIPIENTS " fate:delivered tries:>1", false },
+	{ "logins", "Logins", "is:login -outcome:failed -outcome:aborted", false },
+	{ "logins_failed", "Logins that failed", "is:login outcome:failed", false },
 };
 enum { LINES = sizeof lines / sizeof lines[0] };
 
@@ -132,7 +132,7 @@ static void show(struct tally *const *tally, const struct report_options *option
 			if (tally_index(tally[0], &(struct text){ name, strlen(name) }) == SIZE_MAX)
 				continue;
 			put_row(table, tally[0], name, fate_meaning((enum fate)fate), fate == FATE_DELIVERED, all[COUNT]);
-			table_put_query(table, "fate:%s -hop:yes", name);
+			table_put_query(table, REPORT_RECIPIENTS " fate:%s", name);
 		}
 	}
 	emit(context, table);

@@ -30,15 +30,17 @@ static void collect(struct tally **tally, const struct report_row *row)
 		add(tally[1], facts_text(&row->attempt->facts, FACT_ATTEMPT_TLS_VERSION), facts_text(&row->attempt->facts, FACT_ATTEMPT_CIPHER));
 }
 
-static const struct listing_column columns[] = {
-	{ { "version", "Version", CELL_TEXT, true }, LISTING_PART, 0, 0, "tls_version" },
-	{ { "cipher", "Cipher", CELL_TEXT, false }, LISTING_PART, 1, 0, "cipher" },
-	{ { "count", "Count", CELL_NUMBER, false }, LISTING_NUMBER, COUNT, 0, NULL },
-	{ { "share", "Share", CELL_SHARE, false }, LISTING_OF_ALL, COUNT, 0, NULL },
-};
+#define COLUMNS(level) { \
+	{ { "version", "Version", CELL_TEXT, true }, LISTING_PART, 0, 0, level ".tls_version" }, \
+	{ { "cipher", "Cipher", CELL_TEXT, false }, LISTING_PART, 1, 0, level ".cipher" }, \
+	{ { "count", "Count", CELL_NUMBER, false }, LISTING_NUMBER, COUNT, 0, NULL }, \
+	{ { "share", "Share", CELL_SHARE, false }, LISTING_OF_ALL, COUNT, 0, NULL }, \
+}
+static const struct listing_column columns_in[] = COLUMNS("session"), columns_out[] = COLUMNS("attempt");
 static const struct listing listings[] = {
-	{ "tls_in", "TLS of sessions that came", sizeof columns / sizeof columns[0], columns, "count", NULL },
-	{ "tls_out", "TLS of deliveries", sizeof columns / sizeof columns[0], columns, "count", NULL },
+	{ "tls_in", "TLS of sessions that came", sizeof columns_in / sizeof columns_in[0], columns_in, "count", "is:session" },
+	{ "tls_out", "TLS of deliveries", sizeof columns_out / sizeof columns_out[0], columns_out, "count",
+	  "is:attempt status:sent relay_addr:* (agent:smtp OR agent:lmtp OR agent:relay)" },
 };
 
 /* Records of the milter tell of each session; a log only where the MTA is asked to. */

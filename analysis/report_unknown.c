@@ -9,7 +9,7 @@ static void collect(struct tally **tallies, const struct report_row *row)
 
 static void show(struct tally *const *tallies, const struct report_options *options, report_emit *emit, void *context)
 {
-	line_shapes_show(tallies, "unknown", "Not understood", options, emit, context);
+	line_shapes_show(tallies, "unknown", "Not understood", "is:line understood:no", options, emit, context);
 }
 
 static const enum fact asked_for[] = { FACT_COUNT };

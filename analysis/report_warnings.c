@@ -10,7 +10,7 @@ static void collect(struct tally **tallies, const struct report_row *row)
 
 static void show(struct tally *const *tallies, const struct report_options *options, report_emit *emit, void *context)
 {
-	line_shapes_show(tallies, "warnings", "Warnings", options, emit, context);
+	line_shapes_show(tallies, "warnings", "Warnings", "is:line understood:yes", options, emit, context);
 }
 
 static const enum fact asked_for[] = { FACT_COUNT };

@@ -49,15 +49,6 @@ static struct text origin_of(const struct message *message, const struct session
 	return facts_text(&session->facts, FACT_SESSION_AUTH_AUTHEN).start ? TEXT_LITERAL("authenticated") : TEXT_LITERAL("inbound");
 }
 
-static bool is_accepted(const struct message *message)
-{
-	struct text state = facts_text(&message->facts, FACT_MESSAGE_STATE);
-
-	if (text_is(state, "proxied"))
-		return true;
-	return facts_text(&message->facts, FACT_MESSAGE_QUEUE_ID).start && !text_is(state, "refused") && !text_is(state, "aborted");
-}
-
 /* A message's own part of all its rows. */
 struct message_row {
 	struct report_row row;
@@ -79,7 +70,7 @@ static void begin_message(struct rows *rows, struct message_row *made, const str
 	struct report_row *row = &made->row;
 
 	*row = (struct report_row){
-		.session = session, .message = message, .time_us = message->start_us, .is_accepted = is_accepted(message),
+		.session = session, .message = message, .time_us = message->start_us, .is_accepted = message_is_accepted(message),
 		.origin = origin_of(message, session), .size = facts_number(&message->facts, FACT_MESSAGE_SIZE, 0),
 	};
 	if (!asks_for(rows, FACT_MESSAGE_FROM))
@@ -111,6 +102,7 @@ static bool matches(const struct rows *rows, const struct report_row *row)
 		return true;
 	return query_matches(rows->query, &(struct query_row){
 		.session = row->session, .message = row->message, .recipient = row->recipient, .attempt = row->attempt, .login = row->login,
+		.line = row->event,
 	});
 }
 
@@ -264,19 +256,20 @@ static void take_line(void *context, const struct event *event, enum format_resu
 	struct reading *reading = context;
 	struct rows *rows = reading->rows;
 	uint64_t time_us = event->frame.has_time && event->frame.time_us > 0 ? (uint64_t)event->frame.time_us : 0;
+	struct report_row row = { .event = event, .time_us = time_us };
 
 	rows->lines++;
 	if (time_us) {
 		rows->from_us = !rows->from_us || time_us < rows->from_us ? time_us : rows->from_us;
 		rows->until_us = time_us > rows->until_us ? time_us : rows->until_us;
 	}
-	/* A line is of no transaction: a query finds none. */
-	if (!rows->query && (rows->moments & REPORT_LINE) && is_of_interest(event, result))
-		give(rows, &(struct report_row){ .event = event, .time_us = time_us }, REPORT_LINE);
+	/* A line is of no transaction: a query finds none that does not ask for lines. */
+	if ((rows->moments & REPORT_LINE) && is_of_interest(event, result) &&
+	    (!rows->query || query_kind(rows->query) == QUERY_KIND_LINE) && matches(rows, &row))
+		give(rows, &row, REPORT_LINE);
 }
 
-/* What the join has to keep: of a query that is not known. */
-static const struct fact_set *choose_facts(struct rows *rows, struct fact_set *set)
+const struct fact_set *rows_facts(const struct rows *rows, struct fact_set *set)
 {
 	if (rows->query || !rows->facts)
 		return NULL;
@@ -308,7 +301,7 @@ int rows_read_files(struct rows *rows, char **paths, size_t path_count)
 	options.hosts = &hosts;
 	options.keeps_attempts = reading.keeps_attempts;
 	options.keeps_reasons = true;
-	options.facts = choose_facts(rows, &facts);
+	options.facts = rows_facts(rows, &facts);
 	rows->sources = source_table_new();
 	if (rows->sources && correlate_new(&files.correlate, &options, &sink) == 0) {
 		files.sources = rows->sources;

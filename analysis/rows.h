@@ -49,6 +49,9 @@ bool rows_give_message(struct rows *rows, const struct message *message, const s
 void rows_give_session(struct rows *rows, const struct session *session);
 void rows_give_login(struct rows *rows, const struct login *login);
 
+/* The facts that are needed for all that is asked for, in set; NULL: any may be. */
+const struct fact_set *rows_facts(const struct rows *rows, struct fact_set *set);
+
 /* Whether the query finds the message: itself, or one of its recipients; or the session without its messages. */
 bool rows_find_message(const struct query *query, const struct message *message, const struct session *session);
 bool rows_find_session(const struct query *query, const struct session *session);

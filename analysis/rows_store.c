@@ -172,9 +172,11 @@ static int read_store(struct reading *reading, const char *directory, struct sto
 		.login = rows->moments & (REPORT_LOGIN | REPORT_LOGOUT) ? take_login : NULL,
 		.context = reading,
 	};
+	struct fact_set facts;
 	int error;
 
 	reading->read = read;
+	store_read_choose(read, rows_facts(rows, &facts));
 	error = store_read_span(read, &rows->from_us, &rows->until_us, problem);
 
 	if (!error)

@@ -22,6 +22,8 @@ struct hit {
 
 struct search {
 	struct columns columns;
+	const struct query *query;
+	enum query_kind kind;
 	size_t limit;
 	struct hit **hits;
 	size_t count, size, left_out;
@@ -31,12 +33,36 @@ struct search {
 	bool is_short;
 };
 
-int search_new(struct search **ret_search, const char *columns, size_t limit, struct problem *problem)
+/* By what a row is. */
+static const struct {
+	unsigned moments;
+	const char *columns;
+} kinds[] = {
+	[QUERY_KIND_ANY] = { REPORT_MESSAGE | REPORT_RECIPIENT | REPORT_SESSION | REPORT_LOGIN, COLUMNS_USUAL },
+	[QUERY_KIND_RECIPIENT] = { REPORT_RECIPIENT, COLUMNS_USUAL },
+	[QUERY_KIND_MESSAGE] = { REPORT_MESSAGE, "time,from,recipients,state,spf,dkim,dmarc,size,key" },
+	[QUERY_KIND_SESSION] = { REPORT_SESSION, "time,client_addr,helo,last_stage,ended,messages,key" },
+	[QUERY_KIND_ATTEMPT] = { REPORT_ATTEMPT, "time,from,to,status,relay_name,delay,key" },
+	[QUERY_KIND_CHECK] = { REPORT_CHECK, "time,from,check,result,domain,time_us,key" },
+	[QUERY_KIND_LOGIN] = { REPORT_LOGIN, "time,service,outcome,auth_authen,client_addr,key" },
+	[QUERY_KIND_LINE] = { REPORT_LINE, "time,process,text,file,line" },
+};
+
+unsigned search_moments(const struct search *search)
+{
+	return kinds[search->kind].moments;
+}
+
+int search_new(struct search **ret_search, const struct query *query, const char *columns, size_t limit, struct problem *problem)
 {
 	struct search *search = calloc(1, sizeof *search);
-	int error = search ? columns_parse(&search->columns, columns, COLUMNS_USUAL, problem) : -ENOMEM;
+	enum query_kind kind = query ? query_kind(query) : QUERY_KIND_ANY;
+	const char *usual = kinds[kind].columns;
+	int error = search ? columns_parse(&search->columns, columns ? columns : usual, usual, problem) : -ENOMEM;
 
 	if (!error) {
+		search->query = query;
+		search->kind = kind;
 		search->limit = limit;
 		search->pool = pool_new();
 		error = search->pool ? 0 : -ENOMEM;
@@ -122,7 +148,7 @@ static void add_hit(struct search *search, const struct report_row *row)
 		.time_us = row->time_us,
 		.key = columns_key(row),
 		.number = row->recipient ? row->recipient->number : 0,
-		.is_session = row->moment == REPORT_SESSION,
+		.is_session = row->moment == REPORT_SESSION && search->kind == QUERY_KIND_ANY,
 		.size = size,
 	};
 	memcpy(hit->cells, cells, search->columns.count * sizeof *cells);
@@ -140,8 +166,21 @@ static void add_hit(struct search *search, const struct report_row *row)
 	search->hits[search->count++] = hit;
 }
 
+/* Rows of these are given with their message. */
+static bool is_found_check(const struct search *search, const struct report_row *row)
+{
+	return !search->query || query_matches(search->query, &(struct query_row){
+		.session = row->session, .message = row->message, .check = row->check,
+	});
+}
+
 void search_add(struct search *search, const struct report_row *row)
 {
+	if (search->kind != QUERY_KIND_ANY) {
+		if (row->moment != REPORT_CHECK || is_found_check(search, row))
+			add_hit(search, row);
+		return;
+	}
 	/* A message is told by its recipients, a session by its messages, where there are any. */
 	if (row->moment == REPORT_SESSION) {
 		if (!key_set_has(&search->sessions, row->session->key))
@@ -167,10 +206,16 @@ bool search_has_enough(struct search *search, uint64_t before_us)
 	return search->has_stopped;
 }
 
+size_t search_count(const struct search *search)
+{
+	return search->count;
+}
+
 struct table *search_table(struct search *search)
 {
-	struct table *table =
-		table_new("transactions", "Transactions", search->columns.columns, search->columns.count);
+	bool is_lines = search->kind == QUERY_KIND_LINE;
+	struct table *table = table_new(is_lines ? "lines" : "transactions", is_lines ? "Lines" : "Transactions",
+					search->columns.columns, search->columns.count);
 
 	if (!table)
 		return NULL;

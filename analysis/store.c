@@ -22,6 +22,7 @@ struct day {
 	store_day day;
 	struct store_rows *rows;	/* NULL: the place is free */
 	uint64_t used;			/* when last, in turns */
+	uint64_t last_us;		/* the last that this transaction puts was seen; 0: it puts nothing */
 };
 
 /* What is under way, and how that changed since the last commit. */
@@ -248,7 +249,7 @@ static int open_day(struct store *store, struct day *day, store_day number, stru
 	if (!store_day_path(store->directory, number, path))
 		return -ENAMETOOLONG;
 	is_new = !is_there(path);
-	error = store_rows_open(&day->rows, path, DATABASE_CREATE, store->options.sources, problem);
+	error = store_rows_open(&day->rows, path, DATABASE_CREATE, store->options.sources, NULL, problem);
 	if (error)
 		return error;
 	day->day = number;
@@ -265,8 +266,17 @@ static int open_day(struct store *store, struct day *day, store_day number, stru
 static int commit_day(struct day *day, struct problem *problem)
 {
 	struct database *database = day->rows ? store_rows_database(day->rows) : NULL;
+	char sql[sizeof STORE_LAST_KEEP + 24];
+	int error = 0;
 
-	return database && database_is_in_transaction(database) ? database_commit(database, problem) : 0;
+	if (!database || !database_is_in_transaction(database))
+		return 0;
+	if (day->last_us) {
+		(void)snprintf(sql, sizeof sql, STORE_LAST_KEEP, day->last_us);
+		error = database_run(database, sql, problem);
+	}
+	day->last_us = 0;
+	return error ? error : database_commit(database, problem);
 }
 
 /* The open place of a day; the day that was not asked for longest makes room. */
@@ -344,14 +354,23 @@ static int move_attempts(struct store *store, struct store_rows *rows, const str
 	return error ? error : store_move_attempts(rows, &item->moved.from, into, &item->moved.into);
 }
 
+static void note_last(struct store *store, const struct store_rows *rows, uint64_t last_us)
+{
+	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
+		if (store->days[i].rows == rows && store->days[i].last_us < last_us)
+			store->days[i].last_us = last_us;
+}
+
 static int put_item(struct store *store, struct store_rows *rows, const struct store_item *item, struct problem *problem)
 {
 	switch (item->kind) {
 	case STORE_ITEM_SESSION:
 		store->moved.sessions++;
+		note_last(store, rows, item->session.end_us);
 		return store_put_session(rows, &item->session);
 	case STORE_ITEM_MESSAGE:
 		store->moved.messages++;
+		note_last(store, rows, item->message.last_us);
 		store->moved.recipients += item->message.recipient_count;
 		return store_put_message(rows, &item->message);
 	case STORE_ITEM_ATTEMPT:

@@ -122,7 +122,7 @@ static int new_walk(const struct checking *checking, enum fact_level level, stru
 	if (!out)
 		return -ENOMEM;
 	fputs("SELECT ", out);
-	error = store_print_columns(checking->database, level, out, checking->problem);
+	error = store_print_columns(checking->database, level, NULL, out, checking->problem);
 	fprintf(out, " FROM [%s]", fact_level_name(level));
 	if (fclose(out) != 0)
 		error = -ENOMEM;

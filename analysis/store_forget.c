@@ -320,7 +320,7 @@ int store_forget_day(const char *path, const struct store_forget *what, struct s
 		error = forget(&forgetting);
 	/* What was counted names him too. */
 	if (!error)
-		error = database_run(forgetting.database, STORE_ROLLUP_DROP, problem);
+		error = database_run(forgetting.database, STORE_ROLLUP_DROP "; " STORE_LAST_FORGET, problem);
 	if (!error)
 		error = database_commit(forgetting.database, problem);
 	if (forgetting.database)

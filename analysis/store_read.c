@@ -30,6 +30,8 @@ struct store_read {
 	size_t day_count;
 	struct open_day open[STORE_READ_OPEN];
 	uint64_t turn;
+	bool has_choice; /* store_read_choose */
+	struct fact_set facts;
 };
 
 /* ---- opening ---- */
@@ -75,6 +77,13 @@ int store_read_open(struct store_read **ret_read, const char *directory, struct 
 	reverse(read->days, read->day_count);
 	*ret_read = read;
 	return 0;
+}
+
+void store_read_choose(struct store_read *read, const struct fact_set *facts)
+{
+	read->has_choice = facts;
+	if (facts)
+		read->facts = *facts;
 }
 
 void store_read_close(struct store_read *read)
@@ -140,7 +149,8 @@ static int find_day(struct store_read *read, store_day day, struct store_rows **
 	place = place_of(read, day);
 	place->used = ++read->turn;
 	if (!place->rows) {
-		error = store_rows_open(&place->rows, path, DATABASE_READ, read->sources, problem);
+		error = store_rows_open(&place->rows, path, DATABASE_READ, read->sources,
+					read->has_choice ? &read->facts : NULL, problem);
 		/* Its time to be kept was over. */
 		if (error && access(path, F_OK) != 0)
 			return 0;
@@ -619,8 +629,7 @@ int store_read_span(struct store_read *read, uint64_t *ret_from_us, uint64_t *re
 	static const char first_sql[] =
 		"SELECT min(t) FROM (SELECT * FROM (SELECT start_us AS t FROM message ORDER BY key LIMIT 1)"
 		" UNION ALL SELECT * FROM (SELECT start_us AS t FROM session ORDER BY key LIMIT 1))";
-	static const char last_sql[] = "SELECT max(ifnull((SELECT max(last_us) FROM message), 0), "
-				       "ifnull((SELECT max(end_us) FROM session), 0))";
+	static const char last_sql[] = "SELECT " STORE_LAST;
 	int error = 0;
 
 	*ret_from_us = *ret_until_us = 0;

@@ -19,6 +19,8 @@ enum { STORE_READ_OPEN = 8 };
 struct store_read;
 
 int store_read_open(struct store_read **ret_read, const char *directory, struct source_table *sources, struct problem *problem);
+/* Before anything is read: whoever takes it asks for these facts alone, and none needs evidence. NULL: all. */
+void store_read_choose(struct store_read *read, const struct fact_set *facts);
 void store_read_close(struct store_read *read);
 
 /* Those that a query may find, day by day in the order of their keys: the query itself is to be asked of each. What is NULL

@@ -284,13 +284,17 @@ static int count_day(struct making *making, const char *directory, store_day day
 		.context = making,
 	};
 	struct store_read *read = NULL;
+	struct fact_set facts;
 	int error = sources ? store_read_open(&read, directory, sources, problem) : -ENOMEM;
 
 	making->begin_us = store_day_begin(day);
 	making->end_us = store_day_begin(day + 1);
 	making->rows = (struct rows){ .moments = report_run_moments(making->run),
+				      .facts = report_run_facts(making->run),
 				      .take = take_row,
 				      .context = making };
+	if (!error)
+		store_read_choose(read, rows_facts(&making->rows, &facts));
 	if (!error)
 		error = store_read_scan(read, &scan, problem);
 	store_read_close(read);

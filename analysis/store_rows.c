@@ -25,6 +25,8 @@ struct store_rows {
 	uint32_t *source_ids;			/* by number of the source table; 0: not known */
 	size_t source_count;
 	uint64_t join_words[JOIN_COUNT];	/* 0: not known */
+	bool has_choice;			/* these alone are read, without evidence */
+	struct fact_set facts;
 	struct stored_evidence evidence;
 	unsigned char evidence_bytes[STORE_EVIDENCE_SIZE];
 };
@@ -70,7 +72,7 @@ static int prepare_get(struct store_rows *rows, enum fact_level level, struct pr
 	if (!out)
 		return -ENOMEM;
 	fputs("SELECT ", out);
-	error = store_print_columns(rows->database, level, out, problem);
+	error = store_print_columns(rows->database, level, rows->has_choice ? &rows->facts : NULL, out, problem);
 	fprintf(out, " FROM [%s] WHERE [%s]=?1 ORDER BY ", fact_level_name(level), store_column_name(level, 0));
 	store_print_keys(level, out);
 	if (error) {
@@ -140,7 +142,7 @@ static int set_up(struct store_rows *rows, enum database_access access, struct p
 }
 
 int store_rows_open(struct store_rows **ret_rows, const char *path, enum database_access access, struct source_table *sources,
-		    struct problem *problem)
+		    const struct fact_set *facts, struct problem *problem)
 {
 	const bool may_change = access != DATABASE_READ;
 	struct store_rows *rows = calloc(1, sizeof *rows);
@@ -149,6 +151,9 @@ int store_rows_open(struct store_rows **ret_rows, const char *path, enum databas
 	if (error)
 		return error;
 	rows->sources = sources;
+	rows->has_choice = facts;
+	if (facts)
+		rows->facts = *facts;
 	error = database_open(&rows->database, path, access, problem);
 	if (!error)
 		error = set_up(rows, access, problem);
@@ -515,14 +520,34 @@ static int take_piece(struct store_rows *rows, const struct table *table, unsign
 	return error;
 }
 
+/* Those that were chosen; they have to rest on something. */
+static int take_chosen(struct store_rows *rows, const struct table *table, struct pool *pool, const struct statement *row,
+		       struct facts *ret_facts)
+{
+	int error = 0;
+
+	*ret_facts = (struct facts){ .bytes = NULL };
+	facts_rest_on(ret_facts, pool, &(struct evidence){ .source = 0 });
+	for (enum fact fact = table->first; fact < table->end && !error; fact++) {
+		int column = (int)(table->first_fact + (fact - table->first));
+
+		if (fact_set_has(&rows->facts, fact) && !statement_is_null(row, column))
+			error = take_value(rows, pool, ret_facts, fact, row, column);
+	}
+	return error;
+}
+
 static int take_facts(struct store_rows *rows, enum fact_level level, struct pool *pool, const struct statement *row,
 		      struct facts *ret_facts)
 {
 	const struct table *table = &rows->tables[level];
 	struct stored_evidence *stored = &rows->evidence;
-	struct text bytes = statement_text(row, (int)table->evidence);
+	struct text bytes;
 	int error;
 
+	if (rows->has_choice)
+		return take_chosen(rows, table, pool, row, ret_facts);
+	bytes = statement_text(row, (int)table->evidence);
 	*ret_facts = (struct facts){ .bytes = NULL };
 	store_evidence_start(stored, table->end - table->first);
 	for (unsigned i = 0; i < stored->fact_count; i++)

@@ -17,9 +17,10 @@
 
 struct store_rows;
 
-/* Makes the database where access is DATABASE_CREATE and there is none; upgrades it unless access is DATABASE_READ. */
+/* Makes the database where access is DATABASE_CREATE and there is none; upgrades it unless access is DATABASE_READ. facts: those
+ * alone are read, and none has evidence; NULL: all. */
 int store_rows_open(struct store_rows **ret_rows, const char *path, enum database_access access, struct source_table *sources,
-		    struct problem *problem);
+		    const struct fact_set *facts, struct problem *problem);
 void store_rows_close(struct store_rows *rows);
 struct database *store_rows_database(struct store_rows *rows);
 void store_rows_explain(const struct store_rows *rows, int error, struct problem *problem);

@@ -460,14 +460,22 @@ static int find_columns(struct database *database, enum fact_level level, bool *
 
 enum { COLUMNS_MAX = FACT_COUNT + COLUMN_COUNT };
 
-int store_print_columns(struct database *database, enum fact_level level, FILE *out, struct problem *problem)
+static bool is_asked_for(enum fact_level level, unsigned index, const struct fact_set *facts)
+{
+	unsigned first = store_fact_index(fact_first(level));
+
+	return !facts || index < first || (index != store_evidence_index(level) && fact_set_has(facts, fact_first(level) + (index - first)));
+}
+
+int store_print_columns(struct database *database, enum fact_level level, const struct fact_set *facts, FILE *out,
+			struct problem *problem)
 {
 	bool has[COLUMNS_MAX] = { false };
 	int error = find_columns(database, level, has, problem);
 
 	for (unsigned i = 0; !error && i < store_column_count(level); i++) {
 		fputs(i ? ", " : "", out);
-		if (has[i])
+		if (has[i] && is_asked_for(level, i, facts))
 			fprintf(out, "[%s]", store_column_name(level, i));
 		else
 			fputs("NULL", out);

@@ -48,8 +48,10 @@ unsigned store_evidence_index(enum fact_level level);
 const char *store_column_name(enum fact_level level, unsigned index);
 /* Those of the primary key, as a list. */
 void store_print_keys(enum fact_level level, FILE *out);
-/* All columns, as a list "[key], [start_us], ..."; those that the database has not are NULL. */
-int store_print_columns(struct database *database, enum fact_level level, FILE *out, struct problem *problem);
+/* All columns, as a list "[key], [start_us], ..."; those that the database has not are NULL, and with facts those of others and
+ * of evidence. */
+int store_print_columns(struct database *database, enum fact_level level, const struct fact_set *facts, FILE *out,
+			struct problem *problem);
 
 /* Makes the tables in an empty database. */
 int store_schema_make(struct database *database, enum store_role role, struct problem *problem);
@@ -58,5 +60,13 @@ int store_schema_check(struct database *database, enum store_role role, bool may
 /* Indexes, which a bulk of rows is better written without. */
 int store_schema_index(struct database *database, struct problem *problem);
 bool store_schema_is_indexed(struct database *database);
+
+/* When the last of a day's database was seen: kept, or else looked for in all rows. What it is kept by, given a time; and what
+ * forgets it. */
+#define STORE_LAST_OF_ROWS \
+	"max(ifnull((SELECT max(last_us) FROM message), 0), ifnull((SELECT max(end_us) FROM session), 0))"
+#define STORE_LAST "ifnull((SELECT value FROM meta WHERE name='last_us'), " STORE_LAST_OF_ROWS ")"
+#define STORE_LAST_KEEP "REPLACE INTO meta(name, value) SELECT 'last_us', max(%" PRIu64 ", " STORE_LAST ")"
+#define STORE_LAST_FORGET "DELETE FROM meta WHERE name='last_us'"
 
 #endif

@@ -144,6 +144,19 @@ void table_put_query(struct table *table, const char *format, ...)
 	table->rows[table->row_count - 1]->query = keep(table, text_of(words));
 }
 
+void table_put_cell_query(struct table *table, unsigned column, const char *format, ...)
+{
+	char words[WORDS_MAX];
+	va_list arguments;
+
+	if (!table->row_count || column >= table->column_count || table->columns[column].type == CELL_TEXT)
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(words, sizeof words, format, arguments);
+	va_end(arguments);
+	table->rows[table->row_count - 1]->cells[column].text = keep(table, text_of(words));
+}
+
 void table_put_note(struct table *table, const char *format, ...)
 {
 	struct text *notes = realloc(table->notes, (table->note_count + 1) * sizeof *notes);

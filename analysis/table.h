@@ -36,7 +36,7 @@ struct table_column {
 
 struct cell {
 	bool is_known;
-	struct text text;	/* CELL_TEXT */
+	struct text text;	/* CELL_TEXT; of a number: what search would be asked for just that, absent: as the row's */
 	uint64_t number;
 };
 
@@ -59,6 +59,9 @@ void table_put_share(struct table *table, uint64_t part, uint64_t whole);	/* of 
 void table_put_unknown(struct table *table);
 __attribute__((format(printf, 2, 3)))
 void table_put_query(struct table *table, const char *format, ...);
+/* What search would be asked for one number of the row alone. */
+__attribute__((format(printf, 3, 4)))
+void table_put_cell_query(struct table *table, unsigned column, const char *format, ...);
 /* A sentence below the table. */
 __attribute__((format(printf, 2, 3)))
 void table_put_note(struct table *table, const char *format, ...);

@@ -68,6 +68,15 @@ uint64_t transaction_key_time(transaction_key key)
 	return ((key >> 32) + key_epoch) * 1000000;
 }
 
+bool message_is_accepted(const struct message *message)
+{
+	struct text state = facts_text(&message->facts, FACT_MESSAGE_STATE);
+
+	if (text_is(state, "proxied"))
+		return true;
+	return facts_text(&message->facts, FACT_MESSAGE_QUEUE_ID).start && !text_is(state, "refused") && !text_is(state, "aborted");
+}
+
 /* What was tried by whom, and where that stands: one who tries the same twice in a second is told apart by the line. The
  * name of the file is left out: a rotated file has another one. */
 transaction_key login_key(const struct login *login)

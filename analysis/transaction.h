@@ -93,6 +93,9 @@ struct message {
 	struct facts facts;
 };
 
+/* Whether a queue, or a proxy before it, took the message. */
+bool message_is_accepted(const struct message *message);
+
 /* One try to deliver to one recipient. */
 struct attempt {
 	struct attempt *next;

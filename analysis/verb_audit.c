@@ -86,6 +86,7 @@ static int audit(const struct options *options)
 	rows.take = take;
 	rows.context = rows.run = run;
 	rows.moments = run ? report_run_moments(run) : 0;
+	rows.facts = run ? report_run_facts(run) : NULL;
 	status = run ? ask_read(&options->ask, &rows) : verb_usage_error(&verb_audit, "%s", strerror(ENOMEM));
 	if (!status)
 		status = show(options, &rows, run);

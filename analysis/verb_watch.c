@@ -225,6 +225,8 @@ static int read_query(const struct watch_options *options, struct config *config
 		return 0;
 	error = query_parse_words(ret_query, options->words, options->word_count, (uint64_t)time(NULL) * 1000000, config_saved_query, config,
 				  &problem);
+	if (!error && query_kind(*ret_query) != QUERY_KIND_ANY)
+		return verb_usage_error(&verb_watch, "'is' says what a row of smtptrail search is: only that verb takes it");
 	if (!error)
 		error = watch_query_new(ret_watch, *ret_query);
 	if (error)

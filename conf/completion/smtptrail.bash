@@ -14,7 +14,7 @@ _smtptrail() {
 		mapfile -t COMPREPLY < <(compgen -W "$(smtptrail fields 2> /dev/null |
 			sed -n 's/^| `\([a-z]*\)` | [^|]* |$/\1/p')" -- "$word")
 		return ;;
-	--file | --config | --log | --position | --reasons | --html | --to)
+	--file | --config | --log | --position | --reasons | --html | --to | --state)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return ;;
 	--store | --journal)

@@ -75,6 +75,7 @@ class Log:
             "goaccess, access log": [*one_core, "goaccess", self.access(), "--log-format=COMBINED", "--no-global-config", "-o",
                                      os.path.join(folder, "access.html")],
             "smtptrail parse": [*one_core, smtptrail, "parse", "--count", *read],
+            "parse, and the least that a join does": [*one_core, os.path.join(build, "tests/bench/bench_least"), self.path],
             "smtptrail report totals": [*one_core, *totals],
             "smtptrail report totals" + ALL_CORES: totals,
             "smtptrail report": [*one_core, smtptrail, "report", *read],

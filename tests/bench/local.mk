@@ -28,6 +28,9 @@ check_PROGRAMS += tests/bench/bench_kernels
 tests_bench_bench_kernels_SOURCES = tests/bench/bench_kernels.c tests/bench/sample_session.c tests/bench/sample_session.h \
 	tests/unit/dns_table.c tests/unit/dns_table.h tests/unit/journal_rooms.h tests/unit/unit.h
 tests_bench_bench_kernels_LDADD = libanalysis.a $(AUTH_LIBS) $(UNIT_LIBS) $(ANALYSIS_LIBS)
+check_PROGRAMS += tests/bench/bench_least
+tests_bench_bench_least_SOURCES = tests/bench/bench_least.c
+tests_bench_bench_least_LDADD = libanalysis.a $(COMMON_LIBS) $(ANALYSIS_LIBS)
 check_PROGRAMS += tests/bench/bench_dmarc
 tests_bench_bench_dmarc_SOURCES = tests/bench/bench_dmarc.c tests/bench/figures.h tests/unit/dns_table.c tests/unit/dns_table.h
 tests_bench_bench_dmarc_LDADD = $(AUTH_LIBS) $(COMMON_LIBS)

@@ -170,6 +170,19 @@ static const struct match_case match_cases[] = {
 	{ "(@mine)", true },
 	{ "from:<>", false },
 	{ "auth_authen:joe", false },
+	{ "session.tls_version:TLSv1.3", true },	/* of one level alone */
+	{ "attempt.tls_version:*", false },
+	{ "-attempt.tls_version:*", true },
+	{ "recipient.delay:>5m", true },
+	{ "attempt.delay:*", false },
+	{ "check.check:dkim", true },
+	{ "mail.example.net:25", false },	/* a word with a dot is no level */
+	{ "accepted:yes", true },
+	{ "accepted:no", false },
+	{ "is:message fate:deferred", true },	/* what a row is says nothing of it */
+	{ "is:session (since:2h)", true },
+	{ "shape:*", false },
+	{ "understood:no", false },
 };
 
 TEST(a_query_finds_what_it_says_and_nothing_else)
@@ -211,6 +224,12 @@ static const struct {
 	{ "fate:delivred", NULL },
 	{ "complete:maybe", "query, column 15: 'complete' is yes or no, not 'maybe'" },
 	{ "hop:maybe", "query, column 10: 'hop' is yes or no, not 'maybe'" },
+	{ "is:nothing", "query, column 11: 'is' is recipient, message, session, attempt, check, login or line" },
+	{ "is:*", NULL },
+	{ "-is:session", "query, column 12: 'is' stands beside the other terms, not below OR, nor behind - or NOT" },
+	{ "is:session OR from:a", NULL },
+	{ "is:session is:line", "query, column 19: a row is one thing: 'is' comes twice" },
+	{ "session.fate:x", "query, column 1: no field 'session.fate'; the fields are listed in smtptrail-query(7)" },
 	{ "subject:/(/", NULL },
 	{ "subject:/abc", "query, column 9: a regular expression is not closed by /" },
 	{ "subject:/abc/x", "query, column 9: behind a regular expression only i is allowed" },
@@ -239,6 +258,48 @@ TEST(what_is_no_query_is_refused_with_its_place)
 			CHECK_STRING(problem.text, wrong_cases[i].says);
 		if (!error)
 			query_free(query);
+	}
+}
+
+TEST(a_query_says_what_a_row_is)
+{
+	static const struct {
+		const char *query;
+		enum query_kind kind;
+	} cases[] = {
+		{ "from:a", QUERY_KIND_ANY }, { "is:session", QUERY_KIND_SESSION }, { "(from:a OR from:b) is:message", QUERY_KIND_MESSAGE },
+		{ "from:a (is:check check:spf) since:2h", QUERY_KIND_CHECK }, { "is:line is:line", QUERY_KIND_LINE },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct problem problem = { "" };
+		struct query *query = NULL;
+
+		CHECK_SAYING(query_parse(&query, cases[i].query, now_us, saved, NULL, &problem) == 0, "%s: %s", cases[i].query, problem.text);
+		CHECK_SAYING(query && query_kind(query) == cases[i].kind, "%s", cases[i].query);
+		query_free(query);
+	}
+}
+
+TEST(a_line_is_found_by_its_program_words_and_shape)
+{
+	static const struct match_case cases[] = {
+		{ "is:line", true }, { "is:line process:postfix/smtpd host:mx1", true }, { "process:postfix/qmgr", false },
+		{ "\"table lookup\"", true }, { "shape:\"warning: table lookup <>\"", false }, { "shape:warning*", true }, { "understood:no", true },
+		{ "understood:yes", false }, { "since:2h", true }, { "until:2h", false }, { "from:*", false }, { "-from:*", true }, { "fate:deferred", false },
+	};
+	struct event event = { .frame = {
+		.process = TEXT_LITERAL("postfix/smtpd"), .host = TEXT_LITERAL("mx1"), .has_time = true, .time_us = (int64_t)(now_us - UINT64_C(3600) * 1000000),
+		.message = TEXT_LITERAL("warning: table lookup 17 failed"),
+	} };
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct problem problem = { "" };
+		struct query *query = NULL;
+
+		CHECK_SAYING(query_parse(&query, cases[i].query, now_us, saved, NULL, &problem) == 0, "%s: %s", cases[i].query, problem.text);
+		CHECK_SAYING(query && query_matches(query, &(struct query_row){ .line = &event }) == cases[i].matches, "%s", cases[i].query);
+		query_free(query);
 	}
 }
 
@@ -279,6 +340,9 @@ TEST(a_row_without_a_part_answers_no_to_what_is_asked_of_it)
 		struct problem problem = { "" };
 		struct query *query = NULL;
 
+		/* It asks nothing of a row. */
+		if (strcmp(field->name, "is") == 0)
+			continue;
 		(void)snprintf(text, sizeof text, "%s:*", field->name);
 		CHECK_SAYING(query_parse(&query, text, now_us, NULL, NULL, &problem) == 0, "%s: %s", text, problem.text);
 		if (strcmp(field->type, "time") != 0 || strcmp(field->name, "queued") == 0)
@@ -307,6 +371,8 @@ int main(int argc, char **argv)
 	static const struct unit_test tests[] = {
 		UNIT_TEST(a_query_finds_what_it_says_and_nothing_else),
 		UNIT_TEST(what_is_no_query_is_refused_with_its_place),
+		UNIT_TEST(a_query_says_what_a_row_is),
+		UNIT_TEST(a_line_is_found_by_its_program_words_and_shape),
 		UNIT_TEST(a_query_knows_the_times_that_it_can_find),
 		UNIT_TEST(a_row_without_a_part_answers_no_to_what_is_asked_of_it),
 		UNIT_TEST(a_regular_expression_that_would_run_for_ever_gives_up),

@@ -233,7 +233,9 @@ static size_t put_term(char *text, size_t size)
 		return (size_t)snprintf(text, size, "fate:%s", PICK(fates));
 	if (strcmp(field->name, "parent") == 0)
 		return (size_t)snprintf(text, size, "parent:%s", PICK(kinds));
-	if (strcmp(field->name, "complete") == 0 || strcmp(field->name, "hop") == 0)
+	if (strcmp(field->name, "is") == 0)
+		return (size_t)snprintf(text, size, "attempt.status:%s", below(2) ? "sent" : "*");
+	if (strcmp(field->name, "complete") == 0 || strcmp(field->name, "hop") == 0 || strcmp(field->name, "accepted") == 0)
 		return (size_t)snprintf(text, size, "%s:%s", field->name, below(2) ? "yes" : "no");
 	if (strcmp(field->name, "key") == 0)
 		return (size_t)snprintf(text, size, "key:%016llx", (unsigned long long)(below(2) ? messages[below(MESSAGES)].key : sessions[below(SESSIONS)].key));

@@ -28,7 +28,7 @@ static struct store_rows *open_rows(const char *name)
 	struct problem problem = { "" };
 	struct store_rows *rows = NULL;
 
-	CHECK_SAYING(store_rows_open(&rows, path_of(name), DATABASE_CREATE, sources, &problem) == 0, "%s", problem.text);
+	CHECK_SAYING(store_rows_open(&rows, path_of(name), DATABASE_CREATE, sources, NULL, &problem) == 0, "%s", problem.text);
 	return rows;
 }
 
@@ -565,7 +565,7 @@ TEST(a_newer_store_is_refused)
 	(void)snprintf(sql, sizeof sql, "PRAGMA user_version=%d", STORE_VERSION + 1);
 	CHECK_NUMBER(database_run(store_rows_database(rows), sql, &problem), 0);
 	store_rows_close(rows);
-	CHECK_NUMBER(store_rows_open(&rows, path_of("newer.db"), DATABASE_READ, sources, &problem), -EPROTONOSUPPORT);
+	CHECK_NUMBER(store_rows_open(&rows, path_of("newer.db"), DATABASE_READ, sources, NULL, &problem), -EPROTONOSUPPORT);
 	CHECK_SAYING(strstr(problem.text, "made by a newer smtptrail"), "%s", problem.text);
 }
 
@@ -657,7 +657,7 @@ TEST(an_older_day_is_read_as_it_is)
 	struct problem problem = { "" };
 
 	make_older("older.db");
-	CHECK_SAYING(store_rows_open(&rows, path_of("older.db"), DATABASE_READ, sources, &problem) == 0, "%s", problem.text);
+	CHECK_SAYING(store_rows_open(&rows, path_of("older.db"), DATABASE_READ, sources, NULL, &problem) == 0, "%s", problem.text);
 	check_message(rows);
 	store_rows_close(rows);
 }
