@@ -34,6 +34,7 @@ libanalysis_a_SOURCES = \
 	analysis/audit_sessions.c \
 	analysis/audit_spf.c \
 	analysis/auth_report.c analysis/auth_report.h \
+	analysis/background.c analysis/background.h \
 	analysis/columns.c analysis/columns.h \
 	analysis/config.c analysis/config.h \
 	analysis/correlate.c analysis/correlate.h analysis/correlate_internal.h analysis/totals.def \
