@@ -530,6 +530,8 @@ void session_settle(struct correlate *correlate, struct open_session *session)
 	if ((session->is_ambiguous || (session->was_matched && !session->is_screen)) &&
 	    (session_has_lines(session) != session->by_records || session_is_screen_alone(session)))
 		session_miss(correlate, session, "ambiguous");
+	if (session->shares_port && session_may_part(session))
+		session_miss(correlate, session, "ambiguous");
 	if (session->by_log ? !session->has_begin && !session->is_tacit : !session->has_first_record)
 		session_miss(correlate, session, "begin");
 	if (session->by_log ? !session->is_closed && !session->is_tacit && !(session->has_passed && !session->process_hash) : !session->has_last_record)
