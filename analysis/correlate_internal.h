@@ -112,7 +112,7 @@ struct open_session {
 	uint64_t passed_us;		/* when postscreen let it pass */
 	uint64_t connect_us;		/* when smtpd, or the milter, saw it come */
 	uint64_t stage_us;		/* of records: when it came, until its first greeting; 0: not known, or greeted */
-	uint64_t records_us;		/* of records: when the first came */
+	uint64_t records_us, closed_us;	/* of records: when the first and the last came */
 	uint32_t client_port;		/* 0: not known */
 	uint32_t mails, passed, refused_count;	/* of records: messages, recipients that passed, and that did not */
 	uint32_t refusals;		/* messages without a queue identifier */
@@ -551,6 +551,8 @@ void session_enter_clients(struct correlate *correlate, struct open_session *ses
 void session_know_client(struct correlate *correlate, struct open_session *session, uint64_t client, uint32_t port);
 /* A session of the other side that the same client and port began at that time; NULL: there is none. */
 struct open_session *join_by_port(struct clue *clue, uint64_t client, uint32_t port, bool is_record);
+/* Both sides have told more: true when they are two by what is known now, where the client's port alone made them one. */
+bool join_reconsider(struct correlate *correlate, struct open_session *session);
 /* A record names the queue identifier of its message. Gives the message, with the log's lines where they were there. */
 struct open_message *join_by_queue_id(struct clue *clue, struct open_message *record, struct text queue_id);
 /* The log names one: gives the message, with the records where they were there. */

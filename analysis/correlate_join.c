@@ -262,6 +262,8 @@ static void merge_session_flags(struct open_session *into, const struct open_ses
 	into->has_first_record |= from->has_first_record;
 	into->has_last_record |= from->has_last_record;
 	into->are_records_cut |= from->are_records_cut;
+	if (!into->closed_us)
+		into->closed_us = from->closed_us;
 	into->by_log |= from->by_log;
 	into->by_records |= from->by_records;
 }
@@ -886,11 +888,16 @@ static bool is_doubtful(const struct correlate *correlate, const struct open_ses
 	       !join_in_gap(correlate, session->item.host, session->session.start_us, session->item.touched_us);
 }
 
+bool join_reconsider(struct correlate *correlate, struct open_session *session)
+{
+	return is_doubtful(correlate, session) && session_part(correlate, session);
+}
+
 bool join_at_end(struct correlate *correlate, struct open_session *session)
 {
 	struct open_session *other;
 
-	if (is_doubtful(correlate, session) && session_part(correlate, session))
+	if (join_reconsider(correlate, session))
 		return true;
 	other = correlate->keeps_facts ? screen_join(correlate, session) : NULL;
 

@@ -3,7 +3,8 @@
  *
  * A client's port is its own towards one server only. Towards another service or instance of the same host it may have
  * the same one at the same time, as a content filter and a delivery agent on 127.0.0.1 do. A queue identifier that both
- * sides tell is surer than a port; where none is told and none should be, nothing is known against the port.
+ * sides tell is surer than a port. Where none is told, the port stands, unless another session of that time has it too or
+ * the log tells of a message that the records do not know: then all else that both told has to fit, as without ports.
  */
 #include "analysis/correlate_internal.h"
 
@@ -147,7 +148,9 @@ static void part_ends(struct correlate *correlate, struct open_session *log, str
 	item_follow(correlate, &log->item, &records->item);
 	if (!log->is_closed && records->has_last_record)
 		session_resume(correlate, log);
-	if (!records->has_last_record)
+	if (records->has_last_record)
+		records->session.end_us = records->closed_us;
+	else
 		session_resume(correlate, records);
 }
 

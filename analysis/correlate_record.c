@@ -417,6 +417,7 @@ static void follow_close(struct clue *clue)
 	is_cut = !text_is(cause, "ended");
 	session->has_last_record = true;
 	session->are_records_cut = is_cut;
+	session->closed_us = clue->time_us;
 	if (fact_begin(clue, &session->session.facts, JOIN_SESSION)) {
 		fact_put(clue, &session->session.facts, FACT_SESSION_ENDED, is_cut && !session->is_closed ? cause : TEXT_NONE);
 		if (is_cut)
@@ -426,6 +427,7 @@ static void follow_close(struct clue *clue)
 	if (session->by_log)
 		pair_refusals(clue->correlate, session);
 	session_end(clue, session);
+	(void)join_reconsider(clue->correlate, session);
 }
 
 /* ---- every record ---- */

@@ -403,6 +403,7 @@ void correlate_disconnect(struct clue *clue)
 				 clue_has(clue, NAME_COUNT_QUIT) ? TEXT_LITERAL("quit") : TEXT_NONE);
 	}
 	session_end(clue, session);
+	(void)join_reconsider(clue->correlate, session);
 }
 
 void transcript_over(struct clue *clue, struct open_session *session)
