@@ -156,11 +156,10 @@ static void part_ends(struct correlate *correlate, struct open_session *log, str
 
 struct open_session *session_part(struct correlate *correlate, struct open_session *session)
 {
-	const struct facts *facts = &session->session.facts;
-	struct text identity[] = { facts_text(facts, FACT_SESSION_HOST), facts_text(facts, FACT_SESSION_PROCESS),
-				   facts_text(facts, FACT_SESSION_PID) };
+	/* The same, whenever the same files are read again. */
+	struct text identity[] = { { (const char *)&session->session.key, sizeof session->session.key } };
 	struct clue clue = { .correlate = correlate, .host = session->item.host, .time_us = session->connect_us, .at = no_places };
-	struct open_session *log = session_open(&clue, identity, 3);
+	struct open_session *log = session_open(&clue, identity, 1);
 
 	if (!log)
 		return NULL;
