@@ -180,8 +180,11 @@ static __attribute__((noinline)) void learn_places(struct places *places, const 
 /* Where each field of the event is. */
 static const struct places *places_of(struct correlate *correlate, enum event_kind kind, const struct event *event)
 {
-	struct places *places = &correlate->places[((unsigned)kind * 3 + event->field_count) % PLACES];
 	const struct event_field *field = event->fields;
+	/* A name from the middle tells apart what is of one kind, and as long. */
+	uintptr_t middle = event->field_count ? (uintptr_t)field[event->field_count / 2].name / EVENT_NAME_MAX : 0;
+	uint32_t form = (uint32_t)kind | event->field_count << 7 | (uint32_t)middle << 13;
+	struct places *places = &correlate->places[form * UINT32_C(0x9e3779b1) >> (32 - PLACES_BITS)];
 	unsigned i = 0;
 
 	if (places->count == event->field_count)

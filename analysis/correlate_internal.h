@@ -166,7 +166,7 @@ struct places {
 /* Of a clue that is no event. */
 extern const uint8_t no_places[NAME_OTHER + 1];
 
-enum { PLACES = 128 };
+enum { PLACES_BITS = 8, PLACES = 1 << PLACES_BITS };
 
 /* Hashes of an IPv6 address: as it was written, and as it is. */
 struct known_client {

@@ -431,6 +431,8 @@ static bool joins(struct correlate *correlate, struct open_item *item)
 {
 	struct open_session *session;
 
+	if (!correlate->has_records && !correlate->keeps_facts)
+		return false;
 	if (item->kind == OPEN_SESSION)
 		return join_at_end(correlate, SESSION_OF(item));
 	session = (struct open_session *)MESSAGE_OF(item)->message.session;

@@ -2,17 +2,22 @@
 #include "analysis/export_target.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "common/crc32c.h"
 #include "common/record.h"
 
 /* Mail, informational. */
-enum { PRIORITY = 2 * 8 + 6, HOST_MAX = 256 };
+enum { PRIORITY = 2 * 8 + 6, HOST_MAX = 256, HEAD_MAX = HOST_MAX + 132, TAIL_MAX = 4096, LOOK_MS = 5, GRACE_MS = 2000 };
 
 struct export_target {
 	char *to;
@@ -22,6 +27,8 @@ struct export_target {
 	char *server, *port; /* of syslog */
 	char host[HOST_MAX]; /* our own */
 	int connection;	     /* -1: none */
+	char *window;	     /* of syslog: messages that the server's system may not have taken yet */
+	size_t window_length, window_size;
 };
 
 /* ---- the connection ---- */
@@ -145,6 +152,7 @@ void export_target_close(struct export_target *target)
 	if (target->file && target->file != stdout)
 		(void)fclose(target->file);
 	free(target->line);
+	free(target->window);
 	free(target->server);
 	free(target->port);
 	free(target->to);
@@ -186,32 +194,44 @@ static bool is_closed(const struct export_target *target)
 	return target->connection < 0 || recv(target->connection, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-static int send_message(struct export_target *target, const char *head, size_t head_length, struct text line)
+/* The message at hand is the window's last. */
+static int keep_message(struct export_target *target, uint64_t time_us, struct text line)
 {
-	char count[32];
-	int error, length = snprintf(count, sizeof count, "%zu ", head_length + line.length);
-
-	error = send_bytes(target, count, (size_t)length);
-	if (!error)
-		error = send_bytes(target, head, head_length);
-	return error ? error : send_bytes(target, line.start, line.length);
-}
-
-static int send_line(struct export_target *target, uint64_t time_us, struct text line,
-		     struct problem *problem)
-{
-	char head[HOST_MAX + 100], time[TIME_TEXT_SIZE];
-	int length, error = 0;
+	char head[HEAD_MAX], count[32], time[TIME_TEXT_SIZE];
+	size_t head_length, count_length, wanted;
 
 	time_format(time_us, time);
-	length = snprintf(head, sizeof head, "<%d>1 %s %s smtptrail - transaction - ", PRIORITY, time,
-			  target->host);
+	head_length = (size_t)snprintf(head, sizeof head, "<%d>1 %s %s smtptrail - transaction - ", PRIORITY, time, target->host);
+	count_length = (size_t)snprintf(count, sizeof count, "%zu ", head_length + line.length);
+	wanted = target->window_length + count_length + head_length + line.length;
+	if (wanted > target->window_size) {
+		char *larger = realloc(target->window, wanted * 2);
+
+		if (!larger)
+			return -ENOMEM;
+		target->window = larger;
+		target->window_size = wanted * 2;
+	}
+	memcpy(target->window + target->window_length, count, count_length);
+	memcpy(target->window + target->window_length + count_length, head, head_length);
+	if (line.length)
+		memcpy(target->window + wanted - line.length, line.start, line.length);
+	target->window_length = wanted;
+	return 0;
+}
+
+/* From there on; all of the window, where the connection is another by then. */
+static int send_window(struct export_target *target, size_t from, struct problem *problem)
+{
+	int error = 0;
+
 	if (is_closed(target)) {
 		drop_connection(target);
+		from = 0;
 		error = make_connection(target, problem);
 	}
 	if (!error) {
-		error = send_message(target, head, (size_t)length, line);
+		error = send_bytes(target, target->window + from, target->window_length - from);
 		if (error)
 			problem_set(problem, "cannot send to '%s': %s", target->to, strerror(-error));
 	}
@@ -220,11 +240,60 @@ static int send_line(struct export_target *target, uint64_t time_us, struct text
 	return error;
 }
 
+/* Bytes that the other side has not taken; what cannot be asked has been. */
+static int untaken(const struct export_target *target)
+{
+	int bytes = 0;
+
+	return ioctl(target->connection, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
+/* Waits until all is taken. -EPIPE: the connection broke before; -EINTR: it has not after a while, and we are to stop. */
+static int await_taken(struct export_target *target, const volatile int *stopped, struct problem *problem)
+{
+	for (int waited_ms = 0, stopped_ms = 0; target->connection >= 0; waited_ms += LOOK_MS) {
+		int bytes = untaken(target), error = 0;
+		socklen_t size = sizeof error;
+
+		(void)getsockopt(target->connection, SOL_SOCKET, SO_ERROR, &error, &size);
+		if (!error && bytes == 0)
+			return 0;
+		if (error || is_closed(target) || waited_ms >= EXPORT_TIMEOUT_S * 1000)
+			break;
+		stopped_ms += *stopped ? LOOK_MS : 0;
+		if (stopped_ms > GRACE_MS) {
+			problem_set(problem, "'%s' does not take what was sent", target->to);
+			return -EINTR;
+		}
+		(void)poll(NULL, 0, LOOK_MS);
+	}
+	problem_set(problem, "'%s' went away before it had taken all", target->to);
+	drop_connection(target);
+	return -EPIPE;
+}
+
+/* All of the window is with the server's system. */
+static int confirm(struct export_target *target, bool keeps_trying, const volatile int *stopped, struct problem *problem)
+{
+	int error;
+
+	if (!target->window_length)
+		return 0;
+	while ((error = await_taken(target, stopped, problem)) != 0 && keeps_trying && !*stopped) {
+		(void)poll(NULL, 0, EXPORT_RETRY_MS);
+		(void)send_window(target, 0, problem);
+	}
+	if (!error)
+		target->window_length = 0;
+	return error;
+}
+
 int export_target_send(struct export_target *target, uint64_t time_us, bool keeps_trying,
 		       const volatile int *stopped, struct problem *problem)
 {
 	struct text line;
-	int error;
+	size_t from;
+	int error = 0;
 
 	if (!target->server)
 		return ferror(target->file) ? -EIO : 0;
@@ -235,16 +304,93 @@ int export_target_send(struct export_target *target, uint64_t time_us, bool keep
 	/* The count says where it ends. */
 	while (line.length && line.start[line.length - 1] == '\n')
 		line.length--;
-	while ((error = send_line(target, time_us, line, problem)) != 0 && keeps_trying && !*stopped)
-		(void)poll(NULL, 0, EXPORT_RETRY_MS);
+	if (target->window_length > EXPORT_WINDOW)
+		error = confirm(target, keeps_trying, stopped, problem);
+	from = target->window_length;
+	if (!error)
+		error = keep_message(target, time_us, line);
 	(void)fseeko(target->file, 0, SEEK_SET);
+	if (error)
+		return error;
+	while ((error = send_window(target, from, problem)) != 0 && keeps_trying && !*stopped) {
+		from = 0;
+		(void)poll(NULL, 0, EXPORT_RETRY_MS);
+	}
 	return error;
 }
 
-int export_target_flush(struct export_target *target, struct problem *problem)
+int export_target_flush(struct export_target *target, bool keeps_trying, const volatile int *stopped, struct problem *problem)
 {
-	if (target->server || (fflush(target->file) == 0 && !ferror(target->file)))
+	if (target->server)
+		return confirm(target, keeps_trying, stopped, problem);
+	if (fflush(target->file) == 0 && !ferror(target->file))
 		return 0;
 	problem_set(problem, "cannot write '%s': %s", target->to, strerror(errno ? errno : EIO));
 	return -EIO;
+}
+
+/* ---- how far a file is written ---- */
+
+static bool is_regular(const struct export_target *target, struct stat *ret_info)
+{
+	return !target->server && target->file != stdout && fstat(fileno(target->file), ret_info) == 0 && S_ISREG(ret_info->st_mode);
+}
+
+/* Of the bytes in front of that place; 0 where they cannot be read. */
+static uint64_t sum_before(const struct export_target *target, uint64_t inode, uint64_t size)
+{
+	char tail[TAIL_MAX];
+	size_t length = size < sizeof tail ? (size_t)size : sizeof tail;
+	int fd = open(target->to, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat info;
+	uint64_t sum = 0;
+
+	if (fd >= 0 && fstat(fd, &info) == 0 && (uint64_t)info.st_ino == inode &&
+	    pread(fd, tail, length, (off_t)(size - length)) == (ssize_t)length)
+		sum = UINT64_C(1) << 32 | crc32c(0, tail, length);
+	if (fd >= 0)
+		(void)close(fd);
+	return sum;
+}
+
+int export_target_place(struct export_target *target, struct export_place *ret_place, struct problem *problem)
+{
+	struct stat info;
+
+	*ret_place = (struct export_place){ .inode = 0 };
+	if (!is_regular(target, &info))
+		return 0;
+	if (fsync(fileno(target->file)) != 0) {
+		int error = -errno;
+
+		problem_set(problem, "cannot write '%s': %s", target->to, strerror(-error));
+		return error;
+	}
+	*ret_place = (struct export_place){ (uint64_t)info.st_dev, (uint64_t)info.st_ino, (uint64_t)info.st_size,
+					    sum_before(target, (uint64_t)info.st_ino, (uint64_t)info.st_size) };
+	return 0;
+}
+
+int export_target_resume(struct export_target *target, const struct export_place *place, struct problem *problem)
+{
+	struct stat info;
+	int error;
+
+	if (!place->inode || !is_regular(target, &info) || (uint64_t)info.st_dev != place->device ||
+	    (uint64_t)info.st_ino != place->inode || (uint64_t)info.st_size <= place->size)
+		return 0;
+	if (!place->sum || sum_before(target, place->inode, place->size) != place->sum)
+		return 0;
+	if (ftruncate(fileno(target->file), (off_t)place->size) == 0)
+		return 0;
+	error = -errno;
+	problem_set(problem, "cannot cut '%s' back to where it was kept: %s", target->to, strerror(-error));
+	return error;
+}
+
+bool export_target_is_empty(const struct export_target *target)
+{
+	struct stat info;
+
+	return !is_regular(target, &info) || info.st_size == 0;
 }

@@ -34,6 +34,7 @@ libanalysis_a_SOURCES = \
 	analysis/audit_sessions.c \
 	analysis/audit_spf.c \
 	analysis/auth_report.c analysis/auth_report.h \
+	analysis/background.c analysis/background.h \
 	analysis/columns.c analysis/columns.h \
 	analysis/config.c analysis/config.h \
 	analysis/correlate.c analysis/correlate.h analysis/correlate_internal.h analysis/totals.def \
@@ -152,7 +153,7 @@ libanalysis_a_SOURCES = \
 	analysis/store_forget.c analysis/store_forget.h \
 	analysis/store_image.c analysis/store_image.h \
 	analysis/store_join.c analysis/store_join.h \
-	analysis/store_follow.c analysis/store_follow.h \
+	analysis/follow_state.c analysis/follow_state.h analysis/store_follow.c analysis/store_follow.h \
 	analysis/store_read.c analysis/store_read.h \
 	analysis/store_rollup.c analysis/store_rollup.h \
 	analysis/store_rows.c analysis/store_rows.h \

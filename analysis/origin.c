@@ -21,6 +21,7 @@ struct origins {
 	struct host_name *names;
 	size_t name_count;
 	struct open_table by_name;
+	uint64_t name_lengths;		/* a bit for each, modulo 64: most names that are asked for have none of them */
 	struct instance *instances[ORIGIN_INSTANCES_MAX];
 	unsigned instance_count;
 	struct origin_cache cache;
@@ -103,9 +104,12 @@ static bool is_address(struct text name)
 
 static struct host *find_name(const struct origins *origins, struct text name)
 {
-	uint64_t hash = hash_text_nocase(origins->seed, name);
 	const struct host_name *known;
+	uint64_t hash;
 
+	if (!(origins->name_lengths >> name.length % 64 & 1))
+		return NULL;
+	hash = hash_text_nocase(origins->seed, name);
 	for (size_t at = SIZE_MAX; (known = open_table_next(&origins->by_name, hash, &at));)
 		if (text_equal_nocase((struct text){ known->bytes, known->length }, name))
 			return known->host;
@@ -174,6 +178,7 @@ static void add_name(struct origins *origins, struct text name, struct host *hos
 		return;
 	}
 	origins->name_count++;
+	origins->name_lengths |= UINT64_C(1) << name.length % 64;
 	if (!host->name.start || (!host->is_tied && known->is_full && label_length(host->name) == host->name.length))
 		host->name = (struct text){ known->bytes, known->length };
 }

@@ -194,6 +194,7 @@ static void find_texts(const struct report_row *row, struct text *texts)
 	split_address(row->to, &texts[PAGE_TO_LOCAL], &texts[PAGE_TO_AT]);
 	texts[PAGE_RELAY] = facts_text(recipient, FACT_RECIPIENT_RELAY);
 	texts[PAGE_STAGE] = facts_text(recipient, FACT_RECIPIENT_STAGE);
+	texts[PAGE_BY] = facts_text(recipient, FACT_RECIPIENT_BY);
 	texts[PAGE_REASON] = facts_text(recipient, FACT_RECIPIENT_REASON);
 	texts[PAGE_DSN] = facts_text(recipient, FACT_RECIPIENT_DSN);
 	texts[PAGE_CLIENT] = session ? facts_text(session, FACT_SESSION_CLIENT_ADDR) : TEXT_NONE;

@@ -172,13 +172,17 @@
 	const FIELDS = {
 		from: row => row.from, to: row => row.to, fate: row => row.fate, reason: row => row.reason, stage: row => row.stage, relay: row => row.relay,
 		relay_name: row => row.relay.replace(/\[.*/, ""), code: row => row.code, reply_code: row => row.code, dsn: row => row.dsn, client: row => row.client,
-		from_domain: row => row.domain, spf: row => row.spf, dkim: row => row.dkim, dmarc: row => row.dmarc,
+		from_domain: row => row.domain, spf: row => row.spf, dkim: row => row.dkim, dmarc: row => row.dmarc, by: row => row.by,
+		/* Each is a recipient that goes no further. */
+		hop: () => "no", is: () => "recipient",
 	};
 
 	function compileTerm(word) {
-		const colon = word.indexOf(":"), get = FIELDS[word.slice(0, colon)];
+		const colon = word.indexOf(":"), get = FIELDS[word.slice(0, colon).replace(/^(recipient|message|session)\./, "")];
 		let value = word.slice(colon + 1);
 		if (colon < 0 || !get || /^[<>/]./.test(value) && value !== "<>") return null;
+		if (word.startsWith("is:") && word !== "is:recipient") return null;
+		if (value === "*") return row => get(row) !== "";
 		if (value.startsWith('"')) value = value.slice(1, -1).replace(/\\(.)/g, "$1");
 		else if (/[*?]/.test(value)) {
 			const pattern = new RegExp("^" + value.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*").replace(/\?/g, ".") + "$", "i");
@@ -255,12 +259,12 @@
 		for (const count of data.kinds) {
 			const kind = [];
 			for (const end = next + count; next < end; next++) {
-				const i = next, at = name => columns[name][i], [fate, stage, reason, code, dsn, spf, dkim, dmarc] = outcomes[at("outcome")];
+				const i = next, at = name => columns[name][i], [fate, stage, by, reason, code, dsn, spf, dkim, dmarc] = outcomes[at("outcome")];
 				time += at("time");
 				const key = keyOf(time + at("key_time"), i), from = address(at("from_local"), at("from_domain")), to = address(at("to_local"), at("to_domain"));
 				const relay = tables.relays[at("relay")].replace("\t", () => tables.domains[at("to_domain") - 1]), client = tables.clients[at("client")];
 				kind.push({
-					time, fate, delay: at("delay") / 1000, size: at("size"), key, from, to, relay, stage, reason, code, dsn, client,
+					time, fate, delay: at("delay") / 1000, size: at("size"), key, from, to, relay, stage, by, reason, code, dsn, client,
 					domain: at("domain") ? tables.domains[at("domain") - 1] : "", spf, dkim, dmarc, words: [from, to, relay, client, reason].join("\n").toLowerCase(),
 				});
 			}

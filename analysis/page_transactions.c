@@ -28,7 +28,7 @@ enum table_id { LOCALS, DOMAINS, RELAYS, CLIENTS, WORDS, TABLES };
 static const char *const table_names[TABLES] = { "locals", "domains", "relays", "clients", "words" };
 
 /* With the fate before them, one of these is what OUTCOME names. */
-static const enum page_text outcome_texts[] = { PAGE_STAGE, PAGE_REASON, PAGE_CODE, PAGE_DSN, PAGE_SPF, PAGE_DKIM, PAGE_DMARC };
+static const enum page_text outcome_texts[] = { PAGE_STAGE, PAGE_BY, PAGE_REASON, PAGE_CODE, PAGE_DSN, PAGE_SPF, PAGE_DKIM, PAGE_DMARC };
 enum { OUTCOME_TEXTS = sizeof outcome_texts / sizeof outcome_texts[0], OUTCOME_SIZE = (OUTCOME_TEXTS + 1) * 8 };
 
 /* ---- strings in memory ---- */

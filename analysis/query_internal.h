@@ -78,6 +78,10 @@ bool query_number_fits(const struct query_term *term, uint64_t number);
 /* The same of the domain of an address. */
 bool query_domain_fits(const struct query_term *term, struct text address);
 
+/* The facts that a term of a client asks for: an address or a network is that of no name. */
+enum { QUERY_CLIENT_FACTS = 3 };
+unsigned query_client_facts(const struct query_term *term, enum fact ret_facts[QUERY_CLIENT_FACTS]);
+
 /* The facts that a word without a field is looked for in. */
 enum { QUERY_FREE_MAX = 32 };
 unsigned query_free_facts(enum fact ret_facts[QUERY_FREE_MAX]);

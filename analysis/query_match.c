@@ -194,6 +194,25 @@ static bool anywhere_fits(const struct query_term *term, const struct query_row 
 	return false;
 }
 
+unsigned query_client_facts(const struct query_term *term, enum fact ret_facts[QUERY_CLIENT_FACTS])
+{
+	ret_facts[0] = FACT_SESSION_CLIENT_ADDR;
+	ret_facts[1] = FACT_LOGIN_CLIENT_ADDR;
+	ret_facts[2] = FACT_SESSION_CLIENT_NAME;
+	return term->test == TEST_NETWORK ? 2 : QUERY_CLIENT_FACTS;
+}
+
+static bool client_fits(const struct query_term *term, const struct query_row *row)
+{
+	enum fact facts[QUERY_CLIENT_FACTS];
+	unsigned count = query_client_facts(term, facts);
+
+	for (unsigned i = 0; i < count; i++)
+		if (row_fits(term, row, facts[i]))
+			return true;
+	return false;
+}
+
 static bool shape_fits(const struct query_term *term, const struct event *line)
 {
 	char mask[SHAPES_TEXT_MAX];
@@ -219,8 +238,7 @@ static bool term_fits(const struct query_term *term, const struct query_row *row
 	case QUERY_FATE:
 		return row->recipient && query_text_fits(term, text_of(fate_name((enum fate)row->recipient->fate)));
 	case QUERY_CLIENT:
-		return row_fits(term, row, FACT_SESSION_CLIENT_ADDR) || row_fits(term, row, FACT_SESSION_CLIENT_NAME) ||
-		       row_fits(term, row, FACT_LOGIN_CLIENT_ADDR);
+		return client_fits(term, row);
 	case QUERY_ADDRESS:
 		return row_fits(term, row, FACT_MESSAGE_FROM) || row_fits(term, row, FACT_RECIPIENT_TO) ||
 		       row_fits(term, row, FACT_RECIPIENT_ORIG_TO);

@@ -16,7 +16,7 @@
 #include "common/escape.h"
 
 /* SQLite takes compounds of 500, and expressions of 1,000 levels. */
-enum { UNIONS_MAX = 400, JOINS_MAX = 800 };
+enum { UNIONS_MAX = 400, JOINS_MAX = 800, NARROW_LETTERS = 4 };
 
 struct query_sql {
 	const struct query_term *terms[QUERY_TERMS_MAX];
@@ -312,15 +312,13 @@ static char *of_messages(const struct writing *writing, char *test)
 static char *term_test(const struct writing *writing, const struct query_term *term)
 {
 	struct query_sql *sql = writing->sql;
-	static const enum fact client[] = { FACT_SESSION_CLIENT_ADDR, FACT_SESSION_CLIENT_NAME,
-					    FACT_LOGIN_CLIENT_ADDR };
 	static const enum fact address[] = { FACT_MESSAGE_FROM, FACT_RECIPIENT_TO, FACT_RECIPIENT_ORIG_TO };
-	enum fact anywhere[QUERY_FREE_MAX];
+	enum fact anywhere[QUERY_FREE_MAX], client[QUERY_CLIENT_FACTS];
 
 	switch (term->field.special) {
 	case QUERY_FACTS: return any_fact(writing, term, term->field.facts, term->field.fact_count);
 	case QUERY_ANYWHERE: return any_fact(writing, term, anywhere, query_free_facts(anywhere));
-	case QUERY_CLIENT: return any_fact(writing, term, client, 3);
+	case QUERY_CLIENT: return any_fact(writing, term, client, query_client_facts(term, client));
 	case QUERY_ADDRESS: return any_fact(writing, term, address, 3);
 	case QUERY_TIME:
 	case QUERY_SINCE:
@@ -395,26 +393,78 @@ static void quote(const char *text, char *ret_text)
 	*ret_text = '\0';
 }
 
+/* Whether texts of a dictionary are worth being looked through: of a pattern that says little there would be too many. */
+static bool is_narrow(const struct query_term *term)
+{
+	size_t letters = 0;
+
+	if (term->test == TEST_REGEX || term->test == TEST_NETWORK)
+		return true;
+	if (term->test != TEST_PATTERN && term->test != TEST_CONTAINS)
+		return false;
+	for (const char *at = term->text; *at; at++)
+		letters += !strchr("*?.@", *at);
+	return letters >= NARROW_LETTERS || term->is_plain;
+}
+
+/* A column by its index: of rows that have one of the texts of a dictionary that the term wants. */
+static char *keys_by(struct query_sql *sql, const struct query_term *term, const char *select, const char *column,
+		     enum store_dictionary dictionary, const char *test)
+{
+	char *inner = is_narrow(term) ? numbers(sql, term, dictionary, test) : NULL;
+	char *keys = inner ? piece(sql, "%s WHERE [%s] IN (%s)", select, column, inner) : NULL;
+
+	free(inner);
+	return keys;
+}
+
+static char *address_keys(struct query_sql *sql, const struct query_term *term, enum fact fact, const char *test)
+{
+	return keys_by(sql, term, fact == FACT_MESSAGE_FROM ? "SELECT key FROM message" : "SELECT message_key FROM recipient",
+		       fact_table[fact].name, DICTIONARY_ADDRESS, test);
+}
+
+/* Of sessions that have it; those in the database of another day may have it. */
+static char *client_keys(struct query_sql *sql, const struct query_term *term)
+{
+	char *sessions = keys_by(sql, term, "SELECT key FROM session", "client_addr", DICTIONARY_IP, "fits");
+	char *keys = sessions && ++sql->unions < UNIONS_MAX
+			     ? piece(sql,
+				     "SELECT key FROM message WHERE session_key IN (%s)"
+				     " UNION ALL SELECT key FROM message WHERE session_key < ifnull((SELECT min(key) FROM session), %" PRId64 ")"
+				     " UNION ALL SELECT key FROM message WHERE session_key > ifnull((SELECT max(key) FROM session), %" PRId64 ")",
+				     sessions, INT64_MAX, INT64_MAX)
+			     : NULL;
+
+	free(sessions);
+	return keys;
+}
+
 /* The keys of messages that have the fact; NULL: there is no index for it. */
 static char *fact_keys(struct query_sql *sql, const struct query_term *term, enum fact fact)
 {
-	char text[QUERY_LENGTH_MAX + 1], quoted[2 * QUERY_LENGTH_MAX + 3], *inner, *keys;
+	char text[QUERY_LENGTH_MAX + 1], quoted[2 * QUERY_LENGTH_MAX + 3];
 
-	if (!plain_text(term, text, sizeof text))
+	if (fact == FACT_MESSAGE_FROM || fact == FACT_RECIPIENT_TO || fact == FACT_RECIPIENT_ORIG_TO)
+		return address_keys(sql, term, fact, "fits");
+	if (fact == FACT_SESSION_CLIENT_ADDR)
+		return client_keys(sql, term);
+	if ((fact != FACT_MESSAGE_QUEUE_ID && fact != FACT_MESSAGE_MESSAGE_ID) || !plain_text(term, text, sizeof text))
 		return NULL;
 	quote(text, quoted);
-	if (fact == FACT_MESSAGE_QUEUE_ID || fact == FACT_MESSAGE_MESSAGE_ID)
-		return piece(sql, "SELECT key FROM message WHERE %s = %s COLLATE NOCASE",
-			     fact_table[fact].name, quoted);
-	if (fact != FACT_MESSAGE_FROM && fact != FACT_RECIPIENT_TO && fact != FACT_RECIPIENT_ORIG_TO)
-		return NULL;
-	inner = numbers(sql, term, DICTIONARY_ADDRESS, "fits");
-	keys = inner ? piece(sql, "SELECT %s FROM %s WHERE [%s] IN (%s)",
-			     fact == FACT_MESSAGE_FROM ? "key" : "message_key",
-			     fact_level_name(fact_table[fact].level), fact_table[fact].name, inner)
-		     : NULL;
-	free(inner);
-	return keys;
+	return piece(sql, "SELECT key FROM message WHERE %s = %s COLLATE NOCASE", fact_table[fact].name, quoted);
+}
+
+/* Of a session or a login that has the fact. */
+static char *other_keys(struct query_sql *sql, const struct query_term *term, enum fact fact)
+{
+	if (fact == FACT_SESSION_CLIENT_ADDR)
+		return keys_by(sql, term, "SELECT key FROM session", "client_addr", DICTIONARY_IP, "fits");
+	if (fact == FACT_LOGIN_CLIENT_ADDR)
+		return keys_by(sql, term, "SELECT key FROM login", "client_addr", DICTIONARY_IP, "fits");
+	if (fact == FACT_LOGIN_AUTH_AUTHEN)
+		return keys_by(sql, term, "SELECT key FROM login", "auth_authen", DICTIONARY_ADDRESS, "fits");
+	return NULL;
 }
 
 /* Both, or NULL where either is. Takes both. */
@@ -428,50 +478,70 @@ static char *united(struct query_sql *sql, char *left, char *right)
 	return both;
 }
 
-static char *facts_keys(struct query_sql *sql, const struct query_term *term, const enum fact *facts,
+/* Whether rows of that kind can have it. */
+static bool is_fact_of(enum query_sql_of of, enum fact fact)
+{
+	enum fact_level level = fact_table[fact].level;
+
+	return of == QUERY_SQL_LOGINS ? level == LEVEL_LOGIN : of == QUERY_SQL_SESSIONS ? level == LEVEL_SESSION : level != LEVEL_LOGIN;
+}
+
+static char *facts_keys(struct query_sql *sql, enum query_sql_of of, const struct query_term *term, const enum fact *facts,
 			unsigned count)
 {
-	char *keys = NULL;
+	char *keys = NULL, *more;
 	bool is_first = true;
 
 	for (unsigned i = 0; i < count; i++) {
-		/* No message has it. */
-		if (fact_table[facts[i]].level == LEVEL_LOGIN)
+		if (!is_fact_of(of, facts[i]))
 			continue;
-		keys = is_first ? fact_keys(sql, term, facts[i])
-				: united(sql, keys, fact_keys(sql, term, facts[i]));
+		more = of == QUERY_SQL_MESSAGES ? fact_keys(sql, term, facts[i]) : other_keys(sql, term, facts[i]);
+		keys = is_first ? more : united(sql, keys, more);
 		is_first = false;
 	}
 	return keys;
 }
 
-static char *term_keys(struct query_sql *sql, const struct query_term *term)
+static char *domain_keys(struct query_sql *sql, const struct query_term *term)
+{
+	char *keys = address_keys(sql, term, FACT_MESSAGE_FROM, "fits_domain");
+
+	keys = united(sql, keys, address_keys(sql, term, FACT_RECIPIENT_TO, "fits_domain"));
+	return united(sql, keys, address_keys(sql, term, FACT_RECIPIENT_ORIG_TO, "fits_domain"));
+}
+
+static char *term_keys(struct query_sql *sql, enum query_sql_of of, const struct query_term *term)
 {
 	static const enum fact address[] = { FACT_MESSAGE_FROM, FACT_RECIPIENT_TO, FACT_RECIPIENT_ORIG_TO };
+	enum fact client[QUERY_CLIENT_FACTS];
 
+	if (term->field.special == QUERY_FACTS)
+		return facts_keys(sql, of, term, term->field.facts, term->field.fact_count);
+	if (term->field.special == QUERY_CLIENT)
+		return facts_keys(sql, of, term, client, query_client_facts(term, client));
+	if (of != QUERY_SQL_MESSAGES)
+		return NULL;
 	if (term->field.special == QUERY_KEY && term->test == TEST_RANGE && term->low == term->high)
 		return piece(sql,
 			     "VALUES(%" PRId64
 			     ") UNION ALL SELECT key FROM message WHERE session_key = %" PRId64,
 			     (int64_t)term->low, (int64_t)term->low);
 	if (term->field.special == QUERY_ADDRESS)
-		return facts_keys(sql, term, address, 3);
-	if (term->field.special == QUERY_FACTS)
-		return facts_keys(sql, term, term->field.facts, term->field.fact_count);
-	return NULL;
+		return facts_keys(sql, of, term, address, 3);
+	return term->field.special == QUERY_MAILDOMAIN ? domain_keys(sql, term) : NULL;
 }
 
 /* Keys among which all are that match; NULL: there is no index that tells. */
-static char *node_keys(struct query_sql *sql, const struct query_node *node)
+static char *node_keys(struct query_sql *sql, enum query_sql_of of, const struct query_node *node)
 {
 	char *left;
 
 	switch (node->kind) {
-	case NODE_TERM: return term_keys(sql, node->term);
-	case NODE_AND: left = node_keys(sql, node->left); return left ? left : node_keys(sql, node->right);
+	case NODE_TERM: return term_keys(sql, of, node->term);
+	case NODE_AND: left = node_keys(sql, of, node->left); return left ? left : node_keys(sql, of, node->right);
 	case NODE_OR:
-		left = node_keys(sql, node->left);
-		return left ? united(sql, left, node_keys(sql, node->right)) : NULL;
+		left = node_keys(sql, of, node->left);
+		return left ? united(sql, left, node_keys(sql, of, node->right)) : NULL;
 	case NODE_ALL:
 	case NODE_NOT: break;
 	}
@@ -528,9 +598,9 @@ static char *from_where(struct query_sql *sql, enum query_sql_of of, const char 
 	if (key)
 		return piece(sql, "%s%s%s WHERE %c.key = %" PRId64 " AND %c.key BETWEEN ?1 AND ?2 AND %s",
 			     froms[of], sessions, recipients, letters[of], (int64_t)key, letters[of], test);
-	return piece(sql, "%s%s%s WHERE %c.key BETWEEN ?1 AND ?2%s%s%s AND %s ORDER BY %c.key", froms[of],
-		     sessions, recipients, letters[of], keys ? " AND m.key IN (" : "", keys ? keys : "",
-		     keys ? ")" : "", test, letters[of]);
+	return piece(sql, "%s%s%s WHERE %c.key BETWEEN ?1 AND ?2%s%.*s%s%s%s AND %s ORDER BY %c.key", froms[of],
+		     sessions, recipients, letters[of], keys ? " AND " : "", keys ? 1 : 0, &letters[of],
+		     keys ? ".key IN (" : "", keys ? keys : "", keys ? ")" : "", test, letters[of]);
 }
 
 /* Whether SQLite takes an expression as deep as that: each join may be a level. */
@@ -564,11 +634,14 @@ static void make_select(struct query_sql *sql, const struct query_node *root, en
 	}
 	sql->is_exact[of] = is_same(may, must);
 	if (may && !is(may, "0")) {
-		if (of == QUERY_SQL_MESSAGES)
-			keys = node_keys(sql, root);
-		else if (of == QUERY_SQL_SESSIONS)
+		if (of == QUERY_SQL_SESSIONS)
 			key = only_key(root);
+		if (!key)
+			keys = node_keys(sql, of, root);
 		sql->is_indexed[of] = keys || key;
+		/* It would look through the same texts once more: whoever reads the rows asks each of them anyhow. */
+		if (keys && root->kind == NODE_TERM)
+			may = instead(sql, may, "1");
 		sql->selects[of] = from_where(sql, of, may, keys, key);
 	} else {
 		sql->is_indexed[of] = true;

@@ -19,22 +19,55 @@ struct store_follow {
 	transaction_key newest; /* that was seen; 0: none yet */
 	struct key_set waiting; /* seen, and under way then */
 	struct key_set shown;	/* of the time that is looked at again */
+	struct key_set told;	/* sessions of that time that have messages, which tell of them */
+	struct follow_state *state; /* NULL: none */
 };
 
-int store_follow_new(struct store_follow **ret_follow, const char *directory, uint64_t from_us)
+static const char from_name[] = "from_us", newest_name[] = "newest";
+
+static int add_key(void *context, transaction_key key)
+{
+	return key_set_add(context, key);
+}
+
+/* What was seen and shown before. */
+static int resume(struct store_follow *follow)
+{
+	uint64_t from_us = follow_state_number(follow->state, from_name);
+	int error = follow_state_each(follow->state, FOLLOW_WAITING, add_key, &follow->waiting);
+
+	if (!error)
+		error = follow_state_each(follow->state, FOLLOW_SHOWN, add_key, &follow->shown);
+	if (!error)
+		error = follow_state_each(follow->state, FOLLOW_TOLD, add_key, &follow->told);
+	follow->newest = follow_state_number(follow->state, newest_name);
+	if (from_us)
+		follow->from_us = from_us;
+	else
+		follow_state_set_number(follow->state, from_name, follow->from_us);
+	return error;
+}
+
+int store_follow_new(struct store_follow **ret_follow, const char *directory, uint64_t from_us,
+		     struct follow_state *state)
 {
 	struct store_follow *follow = calloc(1, sizeof *follow);
+	int error = 0;
 
 	if (!follow)
 		return -ENOMEM;
 	follow->from_us = from_us;
+	follow->state = state;
 	follow->directory = strdup(directory);
-	if (!follow->directory) {
-		free(follow);
-		return -ENOMEM;
-	}
-	*ret_follow = follow;
-	return 0;
+	if (!follow->directory)
+		error = -ENOMEM;
+	else if (state)
+		error = resume(follow);
+	if (error)
+		store_follow_free(follow);
+	else
+		*ret_follow = follow;
+	return error;
 }
 
 void store_follow_free(struct store_follow *follow)
@@ -43,6 +76,7 @@ void store_follow_free(struct store_follow *follow)
 		return;
 	key_set_done(&follow->waiting);
 	key_set_done(&follow->shown);
+	key_set_done(&follow->told);
 	free(follow->directory);
 	free(follow);
 }
@@ -82,31 +116,37 @@ struct looking {
 	int error;
 };
 
-static void note(struct looking *looking, int error)
+/* Adds it, in the state too; whether it is new. */
+static bool add(struct looking *looking, struct key_set *keys, enum follow_set set, transaction_key key)
 {
-	if (error < 0)
-		looking->error = error;
+	int is_new = key_set_add(keys, key);
+
+	if (is_new < 0)
+		looking->error = is_new;
+	if (is_new > 0 && looking->follow->state)
+		follow_state_add(looking->follow->state, set, key);
+	return is_new > 0;
 }
 
 /* Whether it is to be shown now, for the first time. */
 static bool is_due(struct looking *looking, transaction_key key, bool can_be_open)
 {
-	int is_new;
+	struct store_follow *follow = looking->follow;
 
 	looking->newest = key > looking->newest ? key : looking->newest;
 	if (can_be_open && key_set_has(&looking->open, key)) {
-		note(looking, key_set_add(&looking->follow->waiting, key));
+		(void)add(looking, &follow->waiting, FOLLOW_WAITING, key);
 		return false;
 	}
-	is_new = key_set_add(&looking->follow->shown, key);
-	note(looking, is_new);
-	return is_new > 0;
+	return add(looking, &follow->shown, FOLLOW_SHOWN, key);
 }
 
 static void take_message(void *context, const struct message *message, const struct session *session)
 {
 	struct looking *looking = context;
 
+	if (message->session_key)
+		(void)add(looking, &looking->follow->told, FOLLOW_TOLD, message->session_key);
 	if (message->start_us >= looking->follow->from_us && is_due(looking, message->key, true))
 		looking->scan->message(looking->scan->context, message, session);
 }
@@ -115,7 +155,8 @@ static void take_session(void *context, const struct session *session)
 {
 	struct looking *looking = context;
 
-	if (session->start_us >= looking->follow->from_us && is_due(looking, session->key, true))
+	if (session->start_us >= looking->follow->from_us && is_due(looking, session->key, true) &&
+	    !key_set_has(&looking->follow->told, session->key))
 		looking->scan->session(looking->scan->context, session);
 }
 
@@ -127,56 +168,82 @@ static void take_login(void *context, const struct login *login)
 		looking->scan->login(looking->scan->context, login);
 }
 
-/* Those that were under way at the last look, and are no longer: of any day. */
-static int show_waiting(struct looking *looking, struct store_read *read, struct problem *problem)
+/* It was under way at the last look, and is no longer. 1: that is done with; 0: it is no message; -errno. */
+static int show_waiting_message(struct looking *looking, struct store_read *read, transaction_key key, struct pool *pool,
+				struct problem *problem)
 {
+	struct message message;
+	struct session session;
+	int found = store_read_message(read, key, looking->scan->with_attempts, pool, &message, problem), has_session;
+
+	if (found <= 0)
+		return found;
+	has_session = store_read_session(read, message.session_key, pool, &session, problem);
+	if (message.session_key)
+		(void)add(looking, &looking->follow->told, FOLLOW_TOLD, message.session_key);
+	if (is_due(looking, key, false))
+		looking->scan->message(looking->scan->context, &message, has_session > 0 ? &session : NULL);
+	return 1;
+}
+
+/* The same of a session. */
+static int show_waiting_session(struct looking *looking, struct store_read *read, transaction_key key, struct pool *pool,
+				struct problem *problem)
+{
+	struct session session;
+	int found = store_read_session(read, key, pool, &session, problem);
+
+	if (found > 0 && is_due(looking, key, false) && !key_set_has(&looking->follow->told, key))
+		looking->scan->session(looking->scan->context, &session);
+	return found < 0 ? found : 1;
+}
+
+/* Those that were under way at the last look, and are no longer: of any day. What show does not know waits on. */
+static int show_waiting(struct looking *looking, struct store_read *read,
+			int (*show)(struct looking *looking, struct store_read *read, transaction_key key, struct pool *pool,
+				    struct problem *problem),
+			struct problem *problem)
+{
+	struct store_follow *follow = looking->follow;
 	struct key_set still = { .slots = NULL };
 	struct pool *pool = pool_new();
 	transaction_key key;
 	size_t at = 0;
-	int found = pool ? 0 : -ENOMEM;
+	int error = pool ? 0 : -ENOMEM;
 
-	while (found >= 0 && (key = key_set_next(&looking->follow->waiting, &at))) {
-		struct message message;
-		struct session session, own;
+	while (error >= 0 && (key = key_set_next(&follow->waiting, &at))) {
+		int shown = key_set_has(&looking->open, key) ? 0 : show(looking, read, key, pool, problem);
 
-		if (key_set_has(&looking->open, key)) {
-			found = key_set_add(&still, key);
-			continue;
-		}
-		found = store_read_message(read, key, looking->scan->with_attempts, pool, &message, problem);
-		if (found > 0) {
-			int has_session =
-				store_read_session(read, message.session_key, pool, &session, problem);
-
-			if (is_due(looking, key, false))
-				looking->scan->message(looking->scan->context, &message,
-						       has_session > 0 ? &session : NULL);
-		} else if (found == 0) {
-			found = store_read_session(read, key, pool, &own, problem);
-			if (found > 0 && is_due(looking, key, false))
-				looking->scan->session(looking->scan->context, &own);
-		}
+		if (shown > 0 && follow->state)
+			follow_state_drop(follow->state, FOLLOW_WAITING, key);
+		error = shown ? shown : key_set_add(&still, key);
 	}
 	pool_free(pool);
-	key_set_done(&looking->follow->waiting);
-	looking->follow->waiting = still;
-	return found < 0 ? found : 0;
+	key_set_done(&follow->waiting);
+	follow->waiting = still;
+	return error < 0 ? error : 0;
 }
 
 /* What is older than what is looked at again need not be known. */
 static int forget_old(struct store_follow *follow, transaction_key oldest)
 {
-	struct key_set kept = { .slots = NULL };
-	transaction_key key;
-	size_t at = 0;
+	struct key_set *const sets[] = { &follow->shown, &follow->told };
 	int error = 0;
 
-	while (error >= 0 && (key = key_set_next(&follow->shown, &at)))
-		if (key >= oldest)
-			error = key_set_add(&kept, key);
-	key_set_done(&follow->shown);
-	follow->shown = kept;
+	for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+		struct key_set kept = { .slots = NULL };
+		transaction_key key;
+		size_t at = 0;
+
+		/* A session that is under way may be old. */
+		while (error >= 0 && (key = key_set_next(sets[i], &at)))
+			if (key >= oldest || (sets[i] == &follow->told && key_set_has(&follow->waiting, key)))
+				error = key_set_add(&kept, key);
+		key_set_done(sets[i]);
+		*sets[i] = kept;
+	}
+	if (follow->state && follow->newest)
+		follow_state_forget(follow->state, oldest);
 	return error < 0 ? error : 0;
 }
 
@@ -200,12 +267,17 @@ static int look(struct looking *looking, struct store_read *read, struct problem
 		.login = take_login,
 		.context = looking,
 	};
-	int error = show_waiting(looking, read, problem);
+	int error = show_waiting(looking, read, show_waiting_message, problem);
 
 	if (!error)
 		error = store_read_scan(read, &scan, problem);
+	/* By now it is known which of them have messages. */
+	if (!error)
+		error = show_waiting(looking, read, show_waiting_session, problem);
 	if (!error)
 		error = looking->error;
+	if (!error && follow->state && looking->newest != follow->newest)
+		follow_state_set_number(follow->state, newest_name, looking->newest);
 	follow->newest = looking->newest;
 	return error || scan.from_us < FORGET_SLACK
 		       ? error

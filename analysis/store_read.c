@@ -11,11 +11,12 @@
 #include "analysis/store_rows.h"
 #include "analysis/transaction_copy.h"
 
-#define HOUR UINT64_C(3600000000)
+#define SECOND UINT64_C(1000000)
+#define HOUR (3600 * SECOND)
 /* A key tells when the first evidence came, which is not always that of the begin. */
 #define KEY_SLACK (6 * HOUR)
 
-enum { CACHE_KB = 16 * 1024, POOL_MAX = 4 * 1024 * 1024, AT_ONCE = 256 };
+enum { CACHE_KB = 16 * 1024, POOL_MAX = 4 * 1024 * 1024, AT_ONCE = 256, FEW_AT_ONCE = 64 };
 
 struct open_day {
 	store_day day;
@@ -269,6 +270,7 @@ struct scanning {
 	const struct store_scan *scan;
 	struct query_sql *sql;
 	uint64_t from_us, until_us; /* [from, until) */
+	bool has_older_days;	    /* which are looked at where this one is not enough */
 	struct pool *pool;
 	struct session session; /* of the message before; key 0: none */
 	struct problem *problem;
@@ -347,7 +349,7 @@ static transaction_key last_key(uint64_t time_us)
 
 /* A day that was written before a fact was known has no column for it: then all rows are looked at. */
 static int prepare(struct scanning *scanning, struct database *database, enum query_sql_of of,
-		   struct statement **ret_statement)
+		   struct statement **ret_statement, bool *ret_is_exact)
 {
 	static const char *const all[QUERY_SQL_COUNT] = {
 		"SELECT key FROM message WHERE key BETWEEN ?1 AND ?2 ORDER BY key",
@@ -357,15 +359,16 @@ static int prepare(struct scanning *scanning, struct database *database, enum qu
 	struct problem ignored;
 	int error = statement_new(ret_statement, database, query_sql_select(scanning->sql, of), &ignored);
 
+	*ret_is_exact = !error && query_sql_is_exact(scanning->sql, of);
 	return error == -EINVAL ? statement_new(ret_statement, database, all[of], scanning->problem) : error;
 }
 
-/* All keys of a kind at once, so that a writer need not wait until the last of them is shown. */
+/* All keys of a kind at once, so that a writer need not wait until the last of them is shown. *ret_is_exact: all of them match. */
 static int find_keys(struct scanning *scanning, struct database *database, enum query_sql_of of,
-		     struct key_list *ret_keys)
+		     struct key_list *ret_keys, bool *ret_is_exact)
 {
 	struct statement *keys;
-	int error = prepare(scanning, database, of, &keys), more;
+	int error = prepare(scanning, database, of, &keys, ret_is_exact), more;
 
 	if (error)
 		return error;
@@ -405,14 +408,40 @@ static int show_some(struct scanning *scanning, store_day day, enum query_sql_of
 	return error;
 }
 
+/* The newest first, until those that are left would not be wanted any more. */
+static int show_newest(struct scanning *scanning, store_day day, enum query_sql_of of, const struct key_list *keys)
+{
+	const struct store_scan *scan = scanning->scan;
+	size_t left = keys->count;
+	int error = 0;
+
+	while (left && !error) {
+		size_t count = left < FEW_AT_ONCE ? left : FEW_AT_ONCE;
+
+		left -= count;
+		error = show_some(scanning, day, of, keys->keys + left, count);
+		if (!error && left && scan->is_enough(scan->context, transaction_key_time(keys->keys[left - 1]) + SECOND + KEY_SLACK))
+			break;
+	}
+	return error;
+}
+
 static int show_all(struct scanning *scanning, struct database *database, store_day day, enum query_sql_of of)
 {
+	store_read_key *const take[QUERY_SQL_COUNT] = { scanning->scan->message_key, scanning->scan->session_key, NULL };
 	struct key_list keys = { .count = 0 };
-	int error = find_keys(scanning, database, of, &keys);
+	bool is_exact = false;
+	int error = find_keys(scanning, database, of, &keys, &is_exact);
 
-	for (size_t i = 0; i < keys.count && !error; i += AT_ONCE)
-		error = show_some(scanning, day, of, keys.keys + i,
-				  keys.count - i < AT_ONCE ? keys.count - i : AT_ONCE);
+	if (!error && is_exact && take[of])
+		for (size_t i = 0; i < keys.count; i++)
+			take[of](scanning->scan->context, keys.keys[i]);
+	else if (!error && scanning->has_older_days)
+		error = show_newest(scanning, day, of, &keys);
+	else
+		for (size_t i = 0; i < keys.count && !error; i += AT_ONCE)
+			error = show_some(scanning, day, of, keys.keys + i,
+					  keys.count - i < AT_ONCE ? keys.count - i : AT_ONCE);
 	free(keys.keys);
 	return error;
 }
@@ -461,6 +490,7 @@ int store_read_scan(struct store_read *read, const struct store_scan *scan, stru
 	for (size_t i = 0; i < read->day_count && !error; i++) {
 		store_day day = read->days[scan->is_enough ? read->day_count - 1 - i : i];
 
+		scanning.has_older_days = scan->is_enough && i + 1 < read->day_count && is_of_span(&scanning, day - 1) && has_day(read, day - 1);
 		if (is_of_span(&scanning, day))
 			error = scan_day(&scanning, day);
 		/* What lies on a day before may have begun a little later than its key says. */

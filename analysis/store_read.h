@@ -25,12 +25,14 @@ void store_read_close(struct store_read *read);
 
 /* Those that a query may find, day by day in the order of their keys: the query itself is to be asked of each. What is NULL
  * is not looked for. */
+typedef void store_read_key(void *context, transaction_key key);
+
 struct store_scan {
 	const struct query *query;	/* NULL: all */
 	uint64_t from_us;		/* what began before is not shown, or is by little */
 	bool (*skips_day)(const void *context, store_day day);	/* NULL: none */
 	const void *skip_context;
-	/* Asked behind each day, the newest first: whether what began before then need not be looked at. NULL: it is all looked
+	/* Asked behind each day and some rows of it, the newest first: whether what began before then need not be looked at. NULL: it is all looked
 	 * at, the oldest day first. */
 	bool (*is_enough)(void *context, uint64_t before_us);
 	bool with_attempts;
@@ -38,6 +40,8 @@ struct store_scan {
 	void (*message)(void *context, const struct message *message, const struct session *session);
 	void (*session)(void *context, const struct session *session);
 	void (*login)(void *context, const struct login *login);
+	/* In place of message and of session, for whoever needs no more, where it is known that the query finds it. NULL: nobody. */
+	store_read_key *message_key, *session_key;
 	void *context;
 };
 int store_read_scan(struct store_read *read, const struct store_scan *scan, struct problem *problem);
@@ -51,7 +55,6 @@ int store_read_session(struct store_read *read, transaction_key key, struct pool
 		       struct problem *problem);
 
 /* Keys of messages that came from a message, and of those of a session. */
-typedef void store_read_key(void *context, transaction_key key);
 int store_read_children(struct store_read *read, transaction_key parent, store_read_key *take, void *context, struct problem *problem);
 int store_read_of_session(struct store_read *read, const struct session *session, store_read_key *take, void *context,
 			  struct problem *problem);

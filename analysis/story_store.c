@@ -45,6 +45,20 @@ static void look_at_session(void *context, const struct session *session)
 		note(search, key_set_add(&search->sessions, session->key));
 }
 
+static void take_message(void *context, transaction_key key)
+{
+	struct search *search = context;
+
+	note(search, key_set_add(&search->messages, key));
+}
+
+static void take_session(void *context, transaction_key key)
+{
+	struct search *search = context;
+
+	note(search, key_set_add(&search->sessions, key));
+}
+
 static int find(struct search *search)
 {
 	const struct store_scan scan = {
@@ -52,6 +66,8 @@ static int find(struct search *search)
 		.with_attempts = search->query && query_asks(search->query, LEVEL_ATTEMPT),
 		.message = look_at_message,
 		.session = look_at_session,
+		.message_key = take_message,
+		.session_key = take_session,
 		.context = search,
 	};
 	int error = store_read_scan(search->read, &scan, search->problem);

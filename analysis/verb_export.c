@@ -14,12 +14,13 @@
 
 extern const struct verb verb_export;
 
-enum { OPTION_AS = 256, OPTION_TO, OPTION_COLUMNS, OPTION_FOLLOW, OPTION_INTERVAL, USUAL_INTERVAL_S = 5, INTERVAL_MAX_S = 3600 };
+enum { OPTION_AS = 256, OPTION_TO, OPTION_COLUMNS, OPTION_FOLLOW, OPTION_INTERVAL, OPTION_STATE, USUAL_INTERVAL_S = 5, INTERVAL_MAX_S = 3600,
+       COMMIT_ROWS = 500 };
 
 struct options {
 	struct ask ask;
 	const struct export_form *form;
-	const char *to, *column_names;
+	const char *to, *column_names, *state;
 	bool follows;
 	size_t interval_s;
 };
@@ -30,8 +31,11 @@ struct exporting {
 	struct export_target *target;
 	struct rows *rows;
 	struct key_set sessions;	/* that have a message that was shown */
+	struct follow_state *state;	/* NULL: none is kept */
 	struct problem problem;
-	uint64_t count;
+	uint64_t count, committed;	/* rows; those of the last commit */
+	bool has_place;			/* of this run, in the state */
+	bool is_over;			/* what follows is for the next time */
 	int error;
 };
 
@@ -44,7 +48,8 @@ static bool is_told_by_others(struct exporting *exporting, const struct report_r
 		return key_set_has(&exporting->sessions, row->session->key);
 	if (row->moment != REPORT_MESSAGE)
 		return false;
-	if (row->message->session_key && key_set_add(&exporting->sessions, row->message->session_key) < 0)
+	/* Of what is followed the follower knows it. */
+	if (row->message->session_key && !exporting->options->follows && key_set_add(&exporting->sessions, row->message->session_key) < 0)
 		exporting->error = -ENOMEM;
 	return row->message->recipients;
 }
@@ -53,7 +58,8 @@ static void take(void *context, const struct report_row *row)
 {
 	struct exporting *exporting = context;
 
-	if (exporting->error || stop_asked || is_told_by_others(exporting, row))
+	/* With a state all rows of a message go, or none. */
+	if (exporting->error || (stop_asked && !exporting->state) || is_told_by_others(exporting, row))
 		return;
 	exporting->options->form->row(&exporting->columns, row, export_target_file(exporting->target));
 	exporting->error = export_target_send(exporting->target, row->time_us, exporting->options->follows, &stop_asked, &exporting->problem);
@@ -64,27 +70,107 @@ static int finish(struct exporting *exporting, int error)
 {
 	if (!error)
 		error = exporting->error;
-	return error ? error : export_target_flush(exporting->target, &exporting->problem);
+	return error ? error : export_target_flush(exporting->target, exporting->options->follows, &stop_asked, &exporting->problem);
+}
+
+/* ---- how far it went ---- */
+
+static const char *const place_names[] = { "file_device", "file_inode", "file_size", "file_sum" };
+
+/* All rows are where they belong before the state says so. */
+static int commit(struct exporting *exporting)
+{
+	struct export_place place;
+	int error = finish(exporting, 0);
+
+	if (!error && (!exporting->has_place || exporting->count != exporting->committed)) {
+		error = export_target_place(exporting->target, &place, &exporting->problem);
+		const uint64_t numbers[] = { place.device, place.inode, place.size, place.sum };
+
+		for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && !error; i++)
+			follow_state_set_number(exporting->state, place_names[i], numbers[i]);
+	}
+	if (!error)
+		error = follow_state_commit(exporting->state, &exporting->problem);
+	exporting->committed = exporting->count;
+	exporting->has_place = !error;
+	return error;
+}
+
+/* Before what has that key is told: what came before it is committed now and then, and when it is time to stop. */
+static bool goes_on(struct exporting *exporting, transaction_key key)
+{
+	if (exporting->error || exporting->is_over)
+		return false;
+	if (!exporting->state)
+		return !stop_asked;
+	if (!stop_asked && exporting->count - exporting->committed < COMMIT_ROWS)
+		return true;
+	follow_state_drop(exporting->state, FOLLOW_SHOWN, key);
+	exporting->error = commit(exporting);
+	follow_state_add(exporting->state, FOLLOW_SHOWN, key);
+	exporting->is_over = stop_asked;
+	return !exporting->error && !exporting->is_over;
+}
+
+/* A position is of one store and one target. */
+static int open_state(struct exporting *exporting, const char *store)
+{
+	const struct options *options = exporting->options;
+	struct export_place place;
+	char *directory;
+	int error = follow_state_open(&exporting->state, options->state, &exporting->problem);
+
+	if (error)
+		return error;
+	directory = realpath(store, NULL);
+	if (!follow_state_is(exporting->state, "store", directory ? directory : store) ||
+	    !follow_state_is(exporting->state, "to", options->to)) {
+		problem_set(&exporting->problem, "'%s' is the position of an export from another store, or to another target", options->state);
+		error = -EINVAL;
+	}
+	free(directory);
+	place = (struct export_place){
+		follow_state_number(exporting->state, place_names[0]), follow_state_number(exporting->state, place_names[1]),
+		follow_state_number(exporting->state, place_names[2]), follow_state_number(exporting->state, place_names[3]),
+	};
+	return error ? error : export_target_resume(exporting->target, &place, &exporting->problem);
 }
 
 /* ---- what comes ---- */
 
 static void take_message(void *context, const struct message *message, const struct session *session)
 {
-	(void)rows_give_message(((struct exporting *)context)->rows, message, session);
+	struct exporting *exporting = context;
+
+	if (goes_on(exporting, message->key))
+		(void)rows_give_message(exporting->rows, message, session);
 }
 
 static void take_session(void *context, const struct session *session)
 {
 	struct exporting *exporting = context;
 
-	if (rows_find_session(exporting->rows->query, session))
+	if (goes_on(exporting, session->key) && rows_find_session(exporting->rows->query, session))
 		rows_give_session(exporting->rows, session);
 }
 
 static void take_login(void *context, const struct login *login)
 {
-	rows_give_login(((struct exporting *)context)->rows, login);
+	struct exporting *exporting = context;
+
+	if (goes_on(exporting, login_key(login)))
+		rows_give_login(exporting->rows, login);
+}
+
+static int look(struct exporting *exporting, struct store_follow *store, const struct store_scan *scan)
+{
+	int error = finish(exporting, store_follow_next(store, exporting->rows->sources, scan, &exporting->problem));
+
+	/* Else a look of which not all was told would count as whole. */
+	if (!error && exporting->state && !exporting->is_over)
+		error = commit(exporting);
+	return error;
 }
 
 static int follow(struct exporting *exporting, struct rows *rows)
@@ -94,15 +180,19 @@ static int follow(struct exporting *exporting, struct rows *rows)
 		.with_attempts = true, .message = take_message, .session = take_session, .login = take_login, .context = exporting,
 	};
 	struct store_follow *store = NULL;
-	int error = store_follow_new(&store, ask_store(&options->ask), options->ask.since_us ? options->ask.since_us : options->ask.now_us);
+	int error = store_follow_new(&store, ask_store(&options->ask), options->ask.since_us ? options->ask.since_us : options->ask.now_us,
+				     exporting->state);
 
 	exporting->rows = rows;
 	rows->query = options->ask.query;
 	rows->sources = source_table_new();
 	if (!rows->sources)
 		error = -ENOMEM;
+	/* Where it begins is kept before anything comes. */
+	if (!error && exporting->state)
+		error = commit(exporting);
 	while (!error && !stop_asked) {
-		error = finish(exporting, store_follow_next(store, rows->sources, &scan, &exporting->problem));
+		error = look(exporting, store, &scan);
 		if (!error && !stop_asked)
 			(void)poll(NULL, 0, (int)options->interval_s * 1000);
 	}
@@ -123,7 +213,9 @@ static int run(struct exporting *exporting)
 	rows.keeps_attempts = true;
 	rows.take = take;
 	rows.context = exporting;
-	if (options->form->begin) {
+	if (options->state)
+		error = open_state(exporting, ask_store(&options->ask));
+	if (!error && options->form->begin && (!options->state || export_target_is_empty(exporting->target))) {
 		options->form->begin(&exporting->columns, export_target_file(exporting->target));
 		error = ferror(export_target_file(exporting->target)) ? -EIO : 0;
 	}
@@ -157,6 +249,7 @@ static int export_all(const struct options *options)
 		status = verb_usage_error(&verb_export, "to a syslog server goes ndjson alone");
 	else
 		status = run(&exporting);
+	follow_state_close(exporting.state);
 	export_target_close(exporting.target);
 	key_set_done(&exporting.sessions);
 	return status;
@@ -171,6 +264,7 @@ static int read_option(struct options *options, int option, const char *value)
 	case OPTION_TO: options->to = value; return 0;
 	case OPTION_COLUMNS: options->column_names = value; return 0;
 	case OPTION_FOLLOW: options->follows = options->ask.spans_apart = true; return 0;
+	case OPTION_STATE: options->state = value; return 0;
 	case OPTION_INTERVAL: return ask_number(&options->ask, "--interval", value, &options->interval_s);
 	default: return ask_option(&options->ask, option, value);
 	}
@@ -182,6 +276,8 @@ static int check(const struct options *options)
 		return verb_usage_error(&verb_export, "--as says the form: ndjson, csv or sql");
 	if (options->follows && options->ask.file_count)
 		return verb_usage_error(&verb_export, "--follow follows the store; smtptrail ingest --follow brings what comes into it");
+	if (options->state && !options->follows)
+		return verb_usage_error(&verb_export, "--state is for --follow");
 	if (options->interval_s < 1 || options->interval_s > INTERVAL_MAX_S)
 		return verb_usage_error(&verb_export, "--interval is 1 to %d seconds", INTERVAL_MAX_S);
 	return 0;
@@ -192,7 +288,8 @@ static int run_export(int argc, char **argv)
 	static const struct option words[] = {
 		{ "as", required_argument, NULL, OPTION_AS }, { "to", required_argument, NULL, OPTION_TO },
 		{ "columns", required_argument, NULL, OPTION_COLUMNS }, { "follow", no_argument, NULL, OPTION_FOLLOW },
-		{ "interval", required_argument, NULL, OPTION_INTERVAL }, ASK_READ_OPTIONS, { NULL, 0, NULL, 0 },
+		{ "interval", required_argument, NULL, OPTION_INTERVAL },
+		{ "state", required_argument, NULL, OPTION_STATE }, ASK_READ_OPTIONS, { NULL, 0, NULL, 0 },
 	};
 	struct options options = { .form = &export_ndjson, .to = "-", .interval_s = USUAL_INTERVAL_S };
 	int option, status = 0;
@@ -224,6 +321,10 @@ const struct verb verb_export = {
 		"                   (RFC 5424, each message with its length in front)\n"
 		"  --columns LIST   of csv and sql, as of smtptrail search; +LIST: behind the usual ones\n"
 		"  --follow         goes on: what is no longer under way in the store, each once. It begins with --since, or now\n"
+		"  --state FILE     of --follow: how far it went is kept there, and it goes on behind that when it is started again: nothing\n"
+		"                   is left out, and a file has each row once: what a kill left behind the kept position is cut off, so\n"
+		"                   that nobody else may write to it. A syslog server or standard output may get the last 500 rows\n"
+		"                   twice; of what the server's system had taken, a server that crashes loses what it had not read\n"
 		"  --interval S     how often it looks (default 5)\n"
 		ASK_READ_HELP
 		"\nexit status: 0 done; 1 nothing was found; 2 something could not be read or written, or usage\n\n"
@@ -231,6 +332,6 @@ const struct verb verb_export = {
 		"  smtptrail export since:yesterday | gzip > mail.ndjson.gz\n"
 		"  smtptrail export --as csv fate:bounced --to bounced.csv /var/log/mail.log\n"
 		"  smtptrail export --as sql since:7d | sqlite3 mail.db\n"
-		"  smtptrail export --follow --to tcp:siem.example.com:601\n",
+		"  smtptrail export --follow --to tcp:siem.example.com:601 --state /var/lib/smtptrail/siem.state\n",
 	.run = run_export,
 };

@@ -109,6 +109,9 @@ tests_unit_test_sequence_LDADD = libanalysis.a $(UNIT_LIBS) $(ANALYSIS_LIBS)
 tests_unit_test_match_SOURCES = tests/unit/test_match.c tests/unit/unit.h
 tests_unit_test_match_LDADD = libanalysis.a $(UNIT_LIBS) $(ANALYSIS_LIBS)
 
+UNIT_TESTS += tests/unit/test_open_table
+tests_unit_test_open_table_SOURCES = tests/unit/test_open_table.c tests/unit/unit.h
+tests_unit_test_open_table_LDADD = libanalysis.a $(UNIT_LIBS) $(ANALYSIS_LIBS)
 UNIT_TESTS += tests/unit/test_query
 tests_unit_test_query_SOURCES = tests/unit/test_query.c tests/unit/unit.h
 tests_unit_test_query_LDADD = libanalysis.a $(UNIT_LIBS) $(ANALYSIS_LIBS)

@@ -34,7 +34,7 @@ def transactions(data):
         for digit in data["columns"]["key"][5 * i:5 * i + 5]:
             digest = digest * len(data["digits"]) + data["digits"].index(digit)
         fate, *words = data["outcome"][columns["outcome"][i]]
-        row = dict(zip(("stage", "reason", "reply_code", "dsn", "spf", "dkim", "dmarc"), (tables["words"][word] for word in words)))
+        row = dict(zip(("stage", "by", "reason", "reply_code", "dsn", "spf", "dkim", "dmarc"), (tables["words"][word] for word in words)))
         to_domain = domain("to_domain", i)
         row.update(time=time, key="%08x%08x" % (time + signed(columns["key_time"][i]) - data["key_epoch"], digest), fate=data["fates"][fate],
                    delay=columns["delay"][i], size=columns["size"][i], client_addr=text("clients", "client", i),

@@ -5,8 +5,11 @@ _smtptrail() {
 	COMPREPLY=()
 	[ "$before" != @ ] || word=@$word
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W "--help --version $(smtptrail --help 2> /dev/null |
-			sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')" -- "$word")
+		case $word in
+		-*) mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$word") ;;
+		*) mapfile -t COMPREPLY < <(compgen -W "$(smtptrail --help 2> /dev/null |
+			sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')" -- "$word") ;;
+		esac
 		return
 	fi
 	case $before in
@@ -14,11 +17,15 @@ _smtptrail() {
 		mapfile -t COMPREPLY < <(compgen -W "$(smtptrail fields 2> /dev/null |
 			sed -n 's/^| `\([a-z]*\)` | [^|]* |$/\1/p')" -- "$word")
 		return ;;
-	--file | --config | --log | --position | --reasons | --html | --to)
+	--file | --config | --log | --position | --reasons | --html | --to | --state)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return ;;
 	--store | --journal)
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
+		return ;;
+	--format)
+		mapfile -t COMPREPLY < <(compgen -W "$(smtptrail fields --formats 2> /dev/null |
+			sed -n 's/^\([a-z][a-z0-9_-]*\): .*/\1/p')" -- "$word")
 		return ;;
 	--as)
 		mapfile -t COMPREPLY < <(compgen -W "ndjson csv sql" -- "$word")
@@ -30,7 +37,7 @@ _smtptrail() {
 	case $verb:$word in
 	*:-*)
 		mapfile -t COMPREPLY < <(compgen -W "--help $(smtptrail "$verb" --help 2> /dev/null |
-			grep -oE -- '(^| |\[|;)--[a-z][a-z-]*' | tr -d '[; ' | sort -u)" -- "$word") ;;
+			sed -nE '1p; s/^  (--[a-z-]+(, --[a-z-]+)*).*/\1/p' | grep -oE -- '--[a-z][a-z-]*' | sort -u)" -- "$word") ;;
 	*:@*)
 		mapfile -t COMPREPLY < <(compgen -W "$(smtptrail fields --saved 2> /dev/null | sed 's/ .*//')" -- "$word")
 		# Where bash breaks words at @, what replaces the rest has none.

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""test_joins.py - 500 transactions of clients that know what they did and were told, against what the join makes of it.
+"""test_joins.py - 500 transactions and more of clients that know what they did and were told, against what the join makes of it.
 
 A real Postfix with the milter, a content filter, a proxy before the queue, postscreen, aliases and a second instance: every
 recipient's fate, stage and code, every session's records and lines. First with clients' ports in the log, where nothing may
-be left open; then without them, where nothing may be joined wrongly; then with the milter killed in between.
+be left open; then with the milter killed in between; then without ports, where nothing may be joined wrongly. Each time over all
+routes and to all fates, which is counted.
 
 SMTPTRAIL_TEST_EVIDENCE names a folder that keeps the logs and records of what failed.
 """
@@ -31,6 +32,9 @@ LATENESS_SECONDS = 10		# correlate_defaults
 EXPIRY_SECONDS = 180		# Postfix gives up what it next looks at, and a busy machine looks late
 ADDRESSES = ["127.0.0.%d" % number for number in range(2, 42)]
 OK, REFUSED = (250,), (450, 550, 553, 554)
+TRANSACTIONS = 500		# of each run, at least
+ROUTES = ("main", "filtered", "proxied", "screen", "pickup", "second instance", "virtual alias", "local alias")
+FATES = ("delivered", "deferred", "bounced", "expired", "rejected", "aborted")
 
 
 class Door:
@@ -248,6 +252,27 @@ class Script:
     def wanted(self):
         return [each for session in self.sessions for each in session.wanted] + self.picked
 
+    def tally(self):
+        """Transactions by the ways that they went, and recipients by their fates."""
+        routes, fates = collections.Counter(), collections.Counter()
+        for wanted in self.wanted():
+            routes[wanted.route] += 1
+            for way, taken in (("second instance", ("ok@two.test",)), ("virtual alias", ("team@" + DOMAIN, "boss@" + DOMAIN)),
+                               ("local alias", ("joe@" + DOMAIN, "list@" + DOMAIN))):
+                routes[way] += any(each in taken for each in wanted.taken)
+            fates.update(fate for _, fate, _, _ in wanted.ends)
+        return routes, fates
+
+    def is_complete(self):
+        """Whether it went all ways, to all fates, often enough."""
+        routes, fates = self.tally()
+        for names, found in ((ROUTES, routes), (FATES, fates)):
+            print("| %s" % ", ".join("%s %d" % (name, found[name]) for name in names))
+        missed = [name for names, found in ((ROUTES, routes), (FATES, fates)) for name in names if not found[name]]
+        if missed or len(self.wanted()) < TRANSACTIONS:
+            print("FAILED the script: %d transactions, none of %s" % (len(self.wanted()), ", ".join(missed) or "nothing"))
+        return not missed and len(self.wanted()) >= TRANSACTIONS
+
 
 class Evidence:
     """What was written since: the logs of both instances, and the records."""
@@ -401,7 +426,7 @@ def judge(name, lab, routes, evidence, script, **options):
         print("    " + line)
     for each in (lab, routes.second_lab):
         each.postfix_program("postsuper", "-d", "ALL")
-    return bool(wrong)
+    return bool(wrong) or not script.is_complete()
 
 
 def play(name, lab, routes, seed, share, **options):
@@ -478,7 +503,7 @@ def main():
             stored = Stored(lab, routes)
             failed = play("clients' ports in the log", lab, routes, 1, 7)
             first_ended = time.monotonic()
-            failed |= play_with_kill(lab, routes, 2, 1)
+            failed |= play_with_kill(lab, routes, 2, 3.5)
             lab.postfix_program("postconf", "-e", "smtpd_client_port_logging=no")
             lab.postfix_program("postfix", "reload")
             # What ended longer ago than lines may be late is settled by the lines that follow.

@@ -214,6 +214,10 @@ class Tester:
         rows = self.transactions()
         self.check("a row leads to its transactions", rows and all(row[1] == first for row in rows) or "from:" + first in self.command(), (first, rows[:2]))
         self.clear()
+        self.run("%s.tBodies[0].querySelector('.rowtools button').click()" % pick.replace(title, "Refused, by reason"))
+        rows = self.transactions()
+        self.check("a row of refusals leads to them", rows and all(row[3] == "rejected" for row in rows) and "recipient.reason:" in self.command(), rows[:2])
+        self.clear()
 
     def test_transactions(self):
         self.timed("sort transactions", "[..." + PANEL % TRANSACTIONS + ".querySelectorAll('th button')].find(each => each.textContent === 'Size').click()")

@@ -221,6 +221,7 @@ static size_t put_term(char *text, size_t size)
 {
 	const struct query_field_info *fields = query_fields();
 	static const char *const fates[] = { "delivered", "bounced", "rejected", "unknown" }, *const kinds[] = { "hop", "notice", "*" };
+	static const char *const networks[] = { "192.0.2.0/24", "192.0.2.7", "2001:db8::1", "2001:db8::/32", "mx.example.com", "*.example.com" };
 	unsigned count = 0;
 
 	while (fields[count].name)
@@ -240,7 +241,7 @@ static size_t put_term(char *text, size_t size)
 	if (strcmp(field->name, "key") == 0)
 		return (size_t)snprintf(text, size, "key:%016llx", (unsigned long long)(below(2) ? messages[below(MESSAGES)].key : sessions[below(SESSIONS)].key));
 	if (strcmp(field->name, "client") == 0 || strcmp(field->name, "ip") == 0 || strcmp(field->type, "address of the net") == 0)
-		return (size_t)snprintf(text, size, "%s:%s", field->name, below(3) ? "192.0.2.0/24" : "2001:db8::1");
+		return (size_t)snprintf(text, size, "%s:%s", field->name, PICK(networks));
 	switch (below(6)) {
 	case 0: return (size_t)snprintf(text, size, "%s:*", field->name);
 	case 1: return (size_t)snprintf(text, size, "%s:\"%s\"", field->name, PICK(words));
@@ -419,7 +420,9 @@ TEST(keys_are_found_by_indexes)
 	} cases[] = {
 		{ "queue_id:4dCw", true }, { "message_id:\"<a@b>\"", true }, { "address:joe@example.com", true }, { "from:joe@example.com to:x@y", true },
 		{ "queue_id:a OR message_id:b OR key:30b03580d913c8a5", true }, { "queue_id:a helo:x", true }, { "to:joe@example.com -dmarc:fail", true },
-		{ "queue_id:4dCw*", false }, { "queue_id:a OR helo:x", false }, { "-queue_id:a", false }, { "joe", false }, { "from:*@example.com", false },
+		{ "queue_id:4dCw*", false }, { "queue_id:a OR helo:x", false }, { "-queue_id:a", false }, { "joe", false }, { "from:*@example.com", true },
+		{ "from:*@*", false }, { "client:192.0.2.0/24", true }, { "client:192.0.2.1 dmarc:fail", true }, { "client:mx.example.com", false },
+		{ "maildomain:example.com", true }, { "client:192.0.2.1 OR helo:x", false },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
