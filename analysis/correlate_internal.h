@@ -112,6 +112,7 @@ struct open_session {
 	uint64_t passed_us;		/* when postscreen let it pass */
 	uint64_t connect_us;		/* when smtpd, or the milter, saw it come */
 	uint64_t stage_us;		/* of records: when it came, until its first greeting; 0: not known, or greeted */
+	uint64_t records_us, closed_us;	/* of records: when the first and the last came */
 	uint32_t client_port;		/* 0: not known */
 	uint32_t mails, passed, refused_count;	/* of records: messages, recipients that passed, and that did not */
 	uint32_t refusals;		/* messages without a queue identifier */
@@ -124,6 +125,7 @@ struct open_session {
 	bool is_cut_in_data;
 	bool by_log, by_records;
 	bool has_first_record, has_last_record;
+	bool are_records_cut;		/* the milter was not there to its end */
 	bool has_logged_in;
 	bool is_screen;			/* postscreen told of it */
 	bool has_passed;		/* and let it pass */
@@ -138,6 +140,9 @@ struct open_session {
 	bool was_matched;		/* postscreen's: with smtpd's of the same address; smtpd's: one of postscreen's may be its */
 	bool is_ambiguous;		/* several sessions of the other side fit */
 	bool lacks_records;		/* the MTA said that it did without its milter */
+	bool is_by_port;		/* both sides, since the client's address and port are the same */
+	bool is_proven;			/* and they tell of the same message */
+	bool shares_port;		/* another session of that time has the same */
 };
 
 /* A mailbox login whose end may come. */
@@ -307,6 +312,8 @@ void session_vanish(struct correlate *correlate, struct open_session *session, c
 /* It lies on the host of the other, and ends no later than it. */
 void item_follow(struct correlate *correlate, struct open_item *item, const struct open_item *other);
 void item_set_host(struct correlate *correlate, struct open_item *item, struct host *host);
+/* The message is none of its session's any more. */
+void session_lose(struct open_message *message);
 /* The message is one of the session's, unless it has one. */
 void session_take(struct open_session *session, struct open_message *message);
 /* The same for one that comes back, to where it was. */
@@ -522,6 +529,13 @@ void link_by_message_id(struct clue *clue, struct open_message *message);
 /* Its name and Message-ID are known: whoever waits for it. */
 void link_find_parent(struct clue *clue, struct open_message *child);
 
+/* ---- correlate_part.c ---- */
+
+/* Whether nothing but the client's port says that both sides of it are one. */
+bool session_may_part(const struct open_session *session);
+/* They are two: the session keeps the records. Gives what the log told; NULL: no memory, and they are one still. */
+struct open_session *session_part(struct correlate *correlate, struct open_session *session);
+
 /* ---- correlate_record.c ---- */
 
 void session_known_by_records(struct clue *clue, struct open_session *session, uint64_t hash);
@@ -537,6 +551,8 @@ void session_enter_clients(struct correlate *correlate, struct open_session *ses
 void session_know_client(struct correlate *correlate, struct open_session *session, uint64_t client, uint32_t port);
 /* A session of the other side that the same client and port began at that time; NULL: there is none. */
 struct open_session *join_by_port(struct clue *clue, uint64_t client, uint32_t port, bool is_record);
+/* Both sides have told more: true when they are two by what is known now, where the client's port alone made them one. */
+bool join_reconsider(struct correlate *correlate, struct open_session *session);
 /* A record names the queue identifier of its message. Gives the message, with the log's lines where they were there. */
 struct open_message *join_by_queue_id(struct clue *clue, struct open_message *record, struct text queue_id);
 /* The log names one: gives the message, with the records where they were there. */

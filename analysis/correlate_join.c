@@ -181,6 +181,8 @@ static void merge_messages(struct correlate *correlate, struct open_message *int
 	into->item.is_changed = true;
 	item_follow(correlate, &into->item, &from->item);
 	message_vanish(correlate, from, into);
+	if (into->message.session && into->by_log && into->by_records)
+		((struct open_session *)into->message.session)->is_proven = true;
 }
 
 void join_begun(struct correlate *correlate, struct open_message *message, struct open_message *begun)
@@ -242,6 +244,11 @@ static void merge_session_flags(struct open_session *into, const struct open_ses
 		into->connect_us = from->connect_us;
 	if (!into->stage_us)
 		into->stage_us = from->stage_us;
+	if (!into->records_us)
+		into->records_us = from->records_us;
+	into->is_by_port |= from->is_by_port;
+	into->is_proven |= from->is_proven;
+	into->shares_port |= from->shares_port;
 	into->is_screen |= from->is_screen;
 	into->has_passed |= from->has_passed;
 	into->is_tacit |= from->is_tacit;
@@ -254,6 +261,9 @@ static void merge_session_flags(struct open_session *into, const struct open_ses
 	into->is_cut_in_data |= from->is_cut_in_data;
 	into->has_first_record |= from->has_first_record;
 	into->has_last_record |= from->has_last_record;
+	into->are_records_cut |= from->are_records_cut;
+	if (!into->closed_us)
+		into->closed_us = from->closed_us;
 	into->by_log |= from->by_log;
 	into->by_records |= from->by_records;
 }
@@ -335,7 +345,7 @@ void pair_refusals(struct correlate *correlate, struct open_session *session)
 			merge_recipient(correlate, same, recipient);
 			recipient_moved(correlate, refused, recipient->recipient.number, message, same);
 			recipient_free(correlate, recipient);
-			message->by_log = true;
+			message->by_log = session->is_proven = true;
 			message->item.is_changed = refused->item.is_changed = true;
 		}
 		if (last && !refused->message.recipients) {
@@ -393,6 +403,15 @@ static bool agrees(const struct facts *a, const struct facts *b, enum fact fact)
 	return !one.start || !other.start || text_equal_nocase(one, other);
 }
 
+/* Whether each may have the other as its other side. What has another by its client's port alone may: the identifier is
+ * surer, where the log tells of that connection from its begin. */
+static bool are_free(const struct open_session *milter, const struct open_session *process)
+{
+	if (process->by_records && !(process->has_begin && session_may_part(process)))
+		return false;
+	return !session_has_lines(milter) || process->is_tacit || (process->has_begin && session_may_part(milter));
+}
+
 /* record: a message of the milter's; log: of the log, with the same queue identifier. */
 static bool is_same(const struct clue *clue, const struct open_message *record, const struct open_message *log)
 {
@@ -404,7 +423,7 @@ static bool is_same(const struct clue *clue, const struct open_message *record, 
 		return false;
 	if (process && process == milter)
 		return true;
-	if (process && (process->by_records || (session_has_lines(milter) && !process->is_tacit)))
+	if (process && !are_free(milter, process))
 		return false;
 	if (process && process->client_port && milter->client_port && process->client_port != milter->client_port)
 		return false;
@@ -425,6 +444,12 @@ static struct open_message *join_messages(struct clue *clue, struct open_message
 	struct open_session *milter = (struct open_session *)record->message.session;
 	struct open_session *process = (struct open_session *)log->message.session;
 
+	if (process && process != milter) {
+		if (process->by_records)
+			process = session_part(clue->correlate, process);
+		if (!process || (session_has_lines(milter) && !process->is_tacit && !session_part(clue->correlate, milter)))
+			return record;
+	}
 	if (record->waits_hash) {
 		open_table_remove(&clue->correlate->waiting, record->waits_hash, record);
 		record->waits_hash = 0;
@@ -612,19 +637,28 @@ static bool comes_at(const struct correlate *correlate, const struct open_sessio
 struct open_session *join_by_port(struct clue *clue, uint64_t client, uint32_t port, bool is_record)
 {
 	struct correlate *correlate = clue->correlate;
-	struct open_session *session;
+	struct open_session *session, *found = NULL;
+	bool is_shared = false;		/* none is chosen now: its messages will tell, or its end */
 
 	if (!client || !port || !correlate->has_records)
 		return NULL;
-	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->clients, hash_numbers(client, port, 0), &at));)
-		if (!(is_record ? session->by_records : session->by_log) && session->client == client &&
-		    session->client_port == port && comes_at(correlate, session, clue->time_us)) {
-			open_touch(clue, &session->item);
-			clue->is_counted = true;
-			correlate->counts.joined[JOIN_CLIENT_PORT]++;
-			return session;
-		}
-	return NULL;
+	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->clients, hash_numbers(client, port, 0), &at));) {
+		if (session->client != client || session->client_port != port || !comes_at(correlate, session, clue->time_us))
+			continue;
+		if (session->is_proven)
+			continue;
+		if (found || (is_record ? session->by_records : session->by_log))
+			session->shares_port = is_shared = true;
+		else
+			found = session;
+	}
+	if (!found || is_shared)
+		return NULL;
+	open_touch(clue, &found->item);
+	clue->is_counted = true;
+	correlate->counts.joined[JOIN_CLIENT_PORT]++;
+	found->is_by_port = true;
+	return found;
 }
 
 void session_enter_clients(struct correlate *correlate, struct open_session *session)
@@ -845,9 +879,27 @@ static struct open_session *find_fit(struct correlate *correlate, struct open_se
 	return NULL;
 }
 
+/* Another had the same port, so all that both sides told has to fit. And what came to a queue, the milter knows by its
+ * identifier: its records are all there, and know none that the log tells. */
+static bool is_doubtful(const struct correlate *correlate, const struct open_session *session)
+{
+	return session_may_part(session) && (session->queued || session->shares_port) && session->is_closed &&
+	       session->has_first_record && session->has_last_record && !session->are_records_cut && !session->lacks_records &&
+	       !join_in_gap(correlate, session->item.host, session->session.start_us, session->item.touched_us);
+}
+
+bool join_reconsider(struct correlate *correlate, struct open_session *session)
+{
+	return is_doubtful(correlate, session) && session_part(correlate, session);
+}
+
 bool join_at_end(struct correlate *correlate, struct open_session *session)
 {
-	struct open_session *other = correlate->keeps_facts ? screen_join(correlate, session) : NULL;
+	struct open_session *other;
+
+	if (join_reconsider(correlate, session))
+		return true;
+	other = correlate->keeps_facts ? screen_join(correlate, session) : NULL;
 
 	if (other) {
 		correlate->counts.joined[JOIN_ENVELOPE]++;

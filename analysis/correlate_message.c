@@ -390,6 +390,8 @@ void correlate_queued(struct clue *clue)
 	fact_put(clue, facts, FACT_MESSAGE_RECIPIENTS, clue_text(clue, NAME_RECIPIENTS));
 	fact_add_number(clue, facts, FACT_MESSAGE_QUEUED, clue->time_us);
 	link_by_message_id(clue, message);
+	if (message->message.session)
+		(void)join_reconsider(correlate, (struct open_session *)message->message.session);
 }
 
 void correlate_removed(struct clue *clue)

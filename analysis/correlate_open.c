@@ -312,7 +312,7 @@ static void free_checks(struct correlate *correlate, struct message *message)
 	}
 }
 
-static void leave_session(struct open_message *message)
+void session_lose(struct open_message *message)
 {
 	struct open_session *session = (struct open_session *)message->message.session;
 	struct message **link = &session->session.messages, *before = NULL;
@@ -326,6 +326,8 @@ static void leave_session(struct open_message *message)
 		session->last_message = (struct open_message *)before;
 	if (session->refused == message)
 		session->refused = NULL;
+	message->message.session = NULL;
+	message->message.next_in_session = NULL;
 }
 
 static void forget_message(struct correlate *correlate, struct open_message *message)
@@ -339,7 +341,7 @@ static void forget_message(struct correlate *correlate, struct open_message *mes
 		open_table_remove(&correlate->ids, message->id_hash, message);
 	link_leave(correlate, message);
 	if (message->message.session)
-		leave_session(message);
+		session_lose(message);
 	unlink_item(correlate, &message->item);
 	free_recipients(correlate, message);
 	free_checks(correlate, &message->message);

@@ -131,6 +131,7 @@ static struct open_session *new_session(struct clue *clue, uint64_t hash)
 void session_known_by_records(struct clue *clue, struct open_session *session, uint64_t hash)
 {
 	session->by_records = true;
+	session->records_us = clue->time_us;
 	session->mta_host = clue->mta_host;
 	if (open_table_add(&clue->correlate->milter, hash, session) == 0)
 		session->milter_hash = hash;
@@ -415,6 +416,8 @@ static void follow_close(struct clue *clue)
 		return;
 	is_cut = !text_is(cause, "ended");
 	session->has_last_record = true;
+	session->are_records_cut = is_cut;
+	session->closed_us = clue->time_us;
 	if (fact_begin(clue, &session->session.facts, JOIN_SESSION)) {
 		fact_put(clue, &session->session.facts, FACT_SESSION_ENDED, is_cut && !session->is_closed ? cause : TEXT_NONE);
 		if (is_cut)
@@ -424,6 +427,7 @@ static void follow_close(struct clue *clue)
 	if (session->by_log)
 		pair_refusals(clue->correlate, session);
 	session_end(clue, session);
+	(void)join_reconsider(clue->correlate, session);
 }
 
 /* ---- every record ---- */

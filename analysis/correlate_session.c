@@ -403,6 +403,7 @@ void correlate_disconnect(struct clue *clue)
 				 clue_has(clue, NAME_COUNT_QUIT) ? TEXT_LITERAL("quit") : TEXT_NONE);
 	}
 	session_end(clue, session);
+	(void)join_reconsider(clue->correlate, session);
 }
 
 void transcript_over(struct clue *clue, struct open_session *session)
@@ -529,6 +530,8 @@ void session_settle(struct correlate *correlate, struct open_session *session)
 		session_miss(correlate, session, "no_log");
 	if ((session->is_ambiguous || (session->was_matched && !session->is_screen)) &&
 	    (session_has_lines(session) != session->by_records || session_is_screen_alone(session)))
+		session_miss(correlate, session, "ambiguous");
+	if (session->shares_port && session_may_part(session))
 		session_miss(correlate, session, "ambiguous");
 	if (session->by_log ? !session->has_begin && !session->is_tacit : !session->has_first_record)
 		session_miss(correlate, session, "begin");

@@ -5,7 +5,7 @@
  * position moved, by the commit that has it: a kill at any moment loses nothing and doubles nothing.
  *
  * Threads: one owner at a time.
- * Memory:  that of the join, and a commit's (INGEST_PENDING_MAX).
+ * Memory:  that of the join, and two commits' (INGEST_PENDING_MAX).
  * Errors:  what fails in the store ends the run; inputs that fail are said, and the others go on.
  */
 #ifndef SMTPTRAIL_INGEST_H
@@ -19,7 +19,7 @@
 #include "analysis/input_redis.h"
 #include "analysis/store.h"
 
-enum { INGEST_PENDING_MAX = 32 * 1024 * 1024 };
+enum { INGEST_PENDING_MAX = 16 * 1024 * 1024 };
 
 struct ingest_options {
 	const struct config *config;

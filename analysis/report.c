@@ -243,14 +243,17 @@ static void list_row(struct table *table, const struct listing *listing, const s
 }
 
 /* Where a row comes when it is sorted by the column: the greater the earlier. A text's order is not told: 0. */
-static uint64_t rank_of(const struct listing_column *column, const struct tally_row *row)
+static uint64_t rank_of(const struct listing_column *column, const struct tally *tally, size_t row)
 {
+	uint64_t count;
+
 	switch (column->value) {
 	case LISTING_NUMBER:
 	case LISTING_OF_ALL:
-		return row->numbers[column->a];
+		return tally_number(tally, row, column->a);
 	case LISTING_MEAN:
-		return row->numbers[column->b] ? row->numbers[column->a] / row->numbers[column->b] : 0;
+		count = tally_number(tally, row, column->b);
+		return count ? tally_number(tally, row, column->a) / count : 0;
 	case LISTING_PART:
 	case LISTING_SHARE:
 		return 0;
@@ -287,11 +290,8 @@ static uint64_t least_rank(const struct listing_column *column, const struct tal
 
 	if (!heap)
 		return 0;
-	for (size_t i = 0; i < tally_count(tally); i++) {
-		struct tally_row row = tally_row(tally, i);
-
-		put_into_heap(heap, &count, top, rank_of(column, &row));
-	}
+	for (size_t i = 0; i < tally_count(tally); i++)
+		put_into_heap(heap, &count, top, rank_of(column, tally, i));
 	least = heap[0];
 	free(heap);
 	return least;
@@ -309,12 +309,14 @@ static struct table *list(const struct listing *listing, const struct tally *tal
 		for (unsigned j = 0; j < tally_info(tally)->numbers; j++)
 			all[j] += tally_number(tally, i, j);
 	for (size_t i = 0; table && i < tally_count(tally); i++) {
-		struct tally_row row = tally_row(tally, i);
+		struct tally_row row;
 
-		if (rank_of(by, &row) < least)
+		if (rank_of(by, tally, i) < least) {
 			left_out++;
-		else
-			list_row(table, listing, &row, all);
+			continue;
+		}
+		row = tally_row(tally, i);
+		list_row(table, listing, &row, all);
 	}
 	if (table)
 		table_leave_out(table, left_out);

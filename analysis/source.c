@@ -2,6 +2,7 @@
 #include "analysis/source.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "analysis/show_event.h"
@@ -14,6 +15,7 @@ struct source {
 };
 
 struct source_table {
+	pthread_mutex_t *lock;	/* guards all that follows */
 	struct source *sources;
 	size_t count, size;
 	uint16_t last;		/* that was asked for */
@@ -23,7 +25,17 @@ static const char too_many[] = "(one of too many files)";
 
 struct source_table *source_table_new(void)
 {
-	return calloc(1, sizeof(struct source_table));
+	struct source_table *table = calloc(1, sizeof *table);
+
+	if (!table)
+		return NULL;
+	table->lock = malloc(sizeof *table->lock);
+	if (!table->lock) {
+		free(table);
+		return NULL;
+	}
+	pthread_mutex_init(table->lock, NULL);
+	return table;
 }
 
 void source_table_free(struct source_table *table)
@@ -33,6 +45,8 @@ void source_table_free(struct source_table *table)
 	for (size_t i = 0; i < table->count; i++)
 		free(table->sources[i].name);
 	free(table->sources);
+	pthread_mutex_destroy(table->lock);
+	free(table->lock);
 	free(table);
 }
 
@@ -74,31 +88,59 @@ static uint16_t add(struct source_table *table, enum source_kind kind, struct te
 	return (uint16_t)table->count++;
 }
 
-uint16_t source_number(struct source_table *table, enum source_kind kind, struct text name)
+static uint16_t find(struct source_table *table, enum source_kind kind, struct text name)
 {
 	if (table->last < table->count && is_source(&table->sources[table->last], kind, name))
 		return table->last;
 	for (size_t i = 0; i < table->count; i++)
 		if (is_source(&table->sources[i], kind, name))
-			return table->last = (uint16_t)i;
-	return table->last = add(table, kind, name);
+			return (uint16_t)i;
+	return add(table, kind, name);
+}
+
+uint16_t source_number(struct source_table *table, enum source_kind kind, struct text name)
+{
+	uint16_t number;
+
+	pthread_mutex_lock(table->lock);
+	number = table->last = find(table, kind, name);
+	pthread_mutex_unlock(table->lock);
+	return number;
 }
 
 size_t source_count(const struct source_table *table)
 {
-	return table->count;
+	size_t count;
+
+	pthread_mutex_lock(table->lock);
+	count = table->count;
+	pthread_mutex_unlock(table->lock);
+	return count;
+}
+
+/* A copy: the array may grow. */
+static struct source source_at(const struct source_table *table, uint16_t number)
+{
+	static char none[] = "";
+	struct source source = { SOURCE_FILE, none, 0 };
+
+	pthread_mutex_lock(table->lock);
+	if (number < table->count)
+		source = table->sources[number];
+	pthread_mutex_unlock(table->lock);
+	return source;
 }
 
 enum source_kind source_kind(const struct source_table *table, uint16_t number)
 {
-	return number < table->count ? table->sources[number].kind : SOURCE_FILE;
+	return source_at(table, number).kind;
 }
 
 struct text source_name(const struct source_table *table, uint16_t number)
 {
-	if (number >= table->count)
-		return TEXT_LITERAL("");
-	return (struct text){ table->sources[number].name, table->sources[number].length };
+	struct source source = source_at(table, number);
+
+	return (struct text){ source.name, source.length };
 }
 
 void source_print(const struct source_table *table, const struct evidence *evidence, FILE *out)

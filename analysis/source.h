@@ -1,7 +1,7 @@
 /*
  * source.h - where evidence lies: log files and streams, each once, by a small number.
  *
- * Threads: one owner at a time.
+ * Threads: any; numbers are given under a lock.
  * Memory:  names are copied in, and lent until source_table_free.
  * Limits:  SOURCES_MAX; what comes behind them shares the last number, whose name says so.
  */

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "analysis/background.h"
 #include "analysis/key_set.h"
 #include "analysis/store_image.h"
 #include "analysis/store_rollup.h"
@@ -35,14 +36,18 @@ struct store {
 	struct store_options options;
 	int lock;
 	struct database *current;
+	/* Of the work in the background, while it is under way: days, turn, unfinished, newly_unfinished, moving, reader, item, moved. */
+	struct background background;
 	struct statement *add_moving, *add_open, *drop_open, *keep_state, *find_state, *keep_join_state, *add_source, *add_unfinished, *drop_unfinished, *set_input;
 	struct day days[STORE_DAYS_OPEN];
 	uint64_t turn;
 	struct key_set unfinished, newly_unfinished;	/* days since 1970, and one more */
 	struct open_keys messages, sessions;
-	struct store_image image;
+	struct store_image image;	/* what comes */
+	struct store_image moving;	/* what the last commit changed, on its way into the days */
 	struct store_image_reader *reader;
 	struct store_item item;		/* at hand */
+	struct store_counts moved;	/* of moving */
 	size_t kept_sources;		/* of the table, that current.db knows */
 	bool is_out_of_memory;
 	struct store_counts counts;
@@ -360,19 +365,19 @@ static int put_item(struct store *store, struct store_rows *rows, const struct s
 {
 	switch (item->kind) {
 	case STORE_ITEM_SESSION:
-		store->counts.sessions++;
+		store->moved.sessions++;
 		note_last(store, rows, item->session.end_us);
 		return store_put_session(rows, &item->session);
 	case STORE_ITEM_MESSAGE:
-		store->counts.messages++;
+		store->moved.messages++;
 		note_last(store, rows, item->message.last_us);
-		store->counts.recipients += item->message.recipient_count;
+		store->moved.recipients += item->message.recipient_count;
 		return store_put_message(rows, &item->message);
 	case STORE_ITEM_ATTEMPT:
-		store->counts.attempts++;
+		store->moved.attempts++;
 		return store_put_attempt(rows, &item->name, &item->attempt);
 	case STORE_ITEM_LOGIN:
-		store->counts.logins++;
+		store->moved.logins++;
 		return store_put_login(rows, &item->login);
 	case STORE_ITEM_GONE:
 		return store_drop(rows, item->gone.level, item->gone.key);
@@ -412,13 +417,39 @@ static int commit_days(struct store *store, struct problem *problem)
 	return error;
 }
 
-static int move_image(struct store *store, struct problem *problem)
+static int move_image(void *context, struct problem *problem)
 {
+	struct store *store = context;
 	int error = 0;
 
-	for (unsigned i = 0; i < store->image.count && !error; i++)
-		error = move_chunk(store, store->image.chunks[i].bytes, store->image.chunks[i].used, problem);
+	for (unsigned i = 0; i < store->moving.count && !error; i++)
+		error = move_chunk(store, store->moving.chunks[i].bytes, store->moving.chunks[i].used, problem);
 	return error ? error : commit_days(store, problem);
+}
+
+static void start_moving(struct store *store)
+{
+	struct store_image image = store->image;
+
+	store->image = store->moving;
+	store->moving = image;
+	background_start(&store->background, move_image, store);
+}
+
+/* What the last commit changed is in its days. */
+static int wait_for_moving(struct store *store, struct problem *problem)
+{
+	int error = background_wait(&store->background, problem);
+	const struct store_counts *moved = &store->moved;
+
+	store->counts.sessions += moved->sessions;
+	store->counts.messages += moved->messages;
+	store->counts.recipients += moved->recipients;
+	store->counts.attempts += moved->attempts;
+	store->counts.logins += moved->logins;
+	store->moved = (struct store_counts){ .commits = 0 };
+	store_image_clear(&store->moving);
+	return error;
 }
 
 /* A row lends its bytes, and not aligned: they are copied. */
@@ -526,6 +557,7 @@ void store_close(struct store *store)
 {
 	if (!store)
 		return;
+	(void)wait_for_moving(store, NULL);
 	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
 		close_day(&store->days[i]);
 	if (store->current) {
@@ -538,6 +570,7 @@ void store_close(struct store *store)
 	key_set_done(&store->unfinished);
 	key_set_done(&store->newly_unfinished);
 	store_image_done(&store->image);
+	store_image_done(&store->moving);
 	store_image_reader_free(store->reader);
 	if (store->lock >= 0)
 		(void)close(store->lock);
@@ -808,31 +841,45 @@ static bool has_changes(const struct store *store)
 	       store->newly_unfinished.count;
 }
 
+static int commit_changes(struct store *store, struct problem *problem)
+{
+	int error = commit_current(store, problem);
+
+	/* What moving adds is kept by the next commit, and found by moving again before it. */
+	key_set_clear(&store->newly_unfinished);
+	if (error)
+		return error;
+	start_moving(store);
+	if (!store->options.is_bulk)
+		error = wait_for_moving(store, problem);
+	store->counts.commits += !error;
+	return error;
+}
+
+static void roll_back(struct store *store)
+{
+	database_rollback(store->current);
+	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
+		if (store->days[i].rows)
+			store_rows_rollback(store->days[i].rows);
+}
+
 int store_commit(struct store *store, struct problem *problem)
 {
-	int error = 0;
+	int error = wait_for_moving(store, problem);
 
-	if (store->image.has_failed || store->is_out_of_memory) {
+	if (!error && (store->image.has_failed || store->is_out_of_memory)) {
 		problem_set(problem, "no memory for what goes into the store '%s'", store->directory);
 		error = -ENOMEM;
-	} else if (has_changes(store)) {
-		error = commit_current(store, problem);
-		/* What moving adds is kept by the next commit, and found by moving again before it. */
-		key_set_clear(&store->newly_unfinished);
-		if (!error)
-			error = move_image(store, problem);
-		store->counts.commits += !error;
 	}
+	if (!error && has_changes(store))
+		error = commit_changes(store, problem);
 	if (error) {
-		database_rollback(store->current);
-		for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
-			if (store->days[i].rows)
-				store_rows_rollback(store->days[i].rows);
+		roll_back(store);
 		return error;
 	}
 	forget_changes(&store->messages);
 	forget_changes(&store->sessions);
-	store_image_clear(&store->image);
 	return 0;
 }
 
@@ -946,8 +993,10 @@ static int restore_join(struct store *store, const struct store_restorer *restor
 
 int store_restore(struct store *store, const struct store_restorer *restorer, struct problem *problem)
 {
-	int error = restorer->join ? restore_join(store, restorer, problem) : 0;
+	int error = wait_for_moving(store, problem);
 
+	if (!error && restorer->join)
+		error = restore_join(store, restorer, problem);
 	if (!error)
 		error = restore_all(store, &store->sessions, restorer, problem);
 	if (!error)
@@ -976,10 +1025,15 @@ static int finish_day(struct store *store, store_day number, struct problem *pro
 
 int store_finish(struct store *store, struct problem *problem)
 {
-	size_t count = store->unfinished.count;
-	uint64_t *days = sorted_keys(&store->unfinished);
-	int error = days ? store_commit(store, problem) : -ENOMEM;
+	size_t count;
+	uint64_t *days = NULL;
+	int error = store_commit(store, problem);
 
+	if (!error)
+		error = wait_for_moving(store, problem);
+	count = store->unfinished.count;
+	if (!error && !(days = sorted_keys(&store->unfinished)))
+		error = -ENOMEM;
 	for (size_t i = 0; i < count && !error; i++)
 		error = finish_day(store, (store_day)(days[i] - 1), problem);
 	free(days);
@@ -1067,6 +1121,8 @@ int store_prune(struct store *store, const struct store_retention *retention, ui
 	/* What the last commit changed is in its days, so that none is made again by moving it. */
 	int error = store_commit(store, problem);
 
+	if (!error)
+		error = wait_for_moving(store, problem);
 	*ret_days = 0;
 	if (!error)
 		error = store_days_list(store->directory, &days, &count, problem);

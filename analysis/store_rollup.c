@@ -479,11 +479,23 @@ static void add_tally(struct tally *to, const struct tally *from)
 		tally_add_row(to, from, i);
 }
 
-static void add_run(struct report_run *to, const struct report_run *from)
+/* from may have another's tallies afterwards. */
+static void add_run(struct report_run *to, struct report_run *from)
 {
-	for (unsigned i = 0; report_run_report(to, i); i++)
-		for (unsigned j = 0; j < report_run_report(to, i)->tally_count; j++)
-			add_tally(report_run_tallies(to, i)[j], report_run_tallies(from, i)[j]);
+	for (unsigned i = 0; report_run_report(to, i); i++) {
+		struct tally **into = report_run_tallies(to, i), **day = report_run_tallies(from, i), *empty;
+
+		for (unsigned j = 0; j < report_run_report(to, i)->tally_count; j++) {
+			if (tally_count(into[j])) {
+				add_tally(into[j], day[j]);
+				continue;
+			}
+			/* Of the first day as it is. */
+			empty = into[j];
+			into[j] = day[j];
+			day[j] = empty;
+		}
+	}
 }
 
 int store_rollup_add(const char *directory, store_day day, struct report_run *run, struct problem *problem)

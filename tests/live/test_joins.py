@@ -5,12 +5,16 @@ A real Postfix with the milter, a content filter, a proxy before the queue, post
 recipient's fate, stage and code, every session's records and lines. First with clients' ports in the log, where nothing may
 be left open; then with the milter killed in between; then without ports, where nothing may be joined wrongly. Each time over all
 routes and to all fates, which is counted.
+
+SMTPTRAIL_TEST_EVIDENCE names a folder that keeps the logs and records of what failed.
 """
 import collections
 import contextlib
 import glob
 import json
+import os
 import random
+import shutil
 import signal
 import socket
 import sqlite3
@@ -274,7 +278,7 @@ class Evidence:
     """What was written since: the logs of both instances, and the records."""
 
     def __init__(self, lab, routes):
-        self.lab, self.routes = lab, routes
+        self.lab, self.routes, self.folder = lab, routes, lab.path("evidence")
         self.mark, self.positions = lab.last_id(), [each.log_position() for each in (lab, routes.second_lab)]
 
     def records(self):
@@ -296,7 +300,8 @@ class Evidence:
 
     def write(self):
         """Files for the join."""
-        paths = [self.lab.path(name) for name in ("one.log", "two.log", "all.records")]
+        os.makedirs(self.folder, exist_ok=True)
+        paths = [os.path.join(self.folder, name) for name in ("one.log", "two.log", "all.records")]
         for path, lab, position in zip(paths, (self.lab, self.routes.second_lab), self.positions):
             with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
                 file.writelines(line + "\n" for line in lab.log_lines(position))
@@ -393,15 +398,16 @@ class Judge:
 
 def expire(lab):
     """What has a sender of that domain has waited long enough."""
-    entries = [json.loads(line) for line in lab.postfix_program("postqueue", "-j")[1].splitlines() if line.startswith("{")]
-    for entry in entries:
-        if entry["sender"].endswith("@expire.example"):
-            lab.postfix_program("postsuper", "-e", entry["queue_id"])
-            lab.postfix_program("postqueue", "-i", entry["queue_id"])
-
-    def are_gone():
-        return "expire.example" not in lab.postfix_program("postqueue", "-j")[1]
-    wait_until("expired mail is given up", are_gone, EXPIRY_SECONDS)
+    def entries():
+        found = [json.loads(line) for line in lab.postfix_program("postqueue", "-j")[1].splitlines() if line.startswith("{")]
+        return [entry for entry in found if entry["sender"].endswith("@expire.example")]
+    # What was never tried would be given up without the reply that is wanted.
+    wait_until("mail that will expire was tried", lambda: all(entry["queue_name"] == "deferred" for entry in entries()), EXPIRY_SECONDS)
+    for entry in entries():
+        lab.postfix_program("postsuper", "-e", entry["queue_id"])
+        lab.postfix_program("postqueue", "-i", entry["queue_id"])
+    # A notice to its sender may stay for long: where nobody answers for that domain, a resolver may say so late.
+    wait_until("expired mail is given up", lambda: not entries(), EXPIRY_SECONDS)
 
 
 def judge(name, lab, routes, evidence, script, **options):
@@ -411,6 +417,8 @@ def judge(name, lab, routes, evidence, script, **options):
     joined = Joined(lab.program("tests/driver/transactions"), files)
     judged = Judge(joined, script, files[0], files[2])
     wrong = judged.check(**options)
+    if wrong and "SMTPTRAIL_TEST_EVIDENCE" in os.environ:
+        shutil.copytree(evidence.folder, os.path.join(os.environ["SMTPTRAIL_TEST_EVIDENCE"], "%d-%d" % (os.getpid(), script.seed)))
     count = len(script.wanted())
     print("%s %s: %d of %d transactions as their clients know them, %d ambiguous and marked so"
           % ("FAILED" if wrong else "ok    ", name, count - len(wrong) - judged.ambiguous, count, judged.ambiguous), flush=True)
