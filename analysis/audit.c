@@ -95,10 +95,24 @@ static int compare(const struct table_row *a, const struct table_row *b)
 	return (a->cells[COUNT].number < b->cells[COUNT].number) - (a->cells[COUNT].number > b->cells[COUNT].number);
 }
 
+static bool has_column(const struct table *table, const char *name)
+{
+	for (unsigned i = 0; i < table_column_count(table); i++)
+		if (strcmp(table_columns(table)[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 void audit_emit(struct table *table, const struct report_options *options, report_emit *emit, void *context)
 {
+	struct report_options all = *options;
+
+	/* The gravest stay, whatever they are then sorted by. */
 	if (table)
 		table_sort_by(table, compare, options->top);
+	all.top = 0;
+	if (table && options->by && has_column(table, options->by))
+		report_sort(table, &all, options->by);
 	emit(context, table);
 }
 

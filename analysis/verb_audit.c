@@ -55,7 +55,7 @@ static void emit(void *context, struct table *table)
 static int show(const struct options *options, const struct rows *rows, const struct report_run *run)
 {
 	struct report_options wanted = {
-		.top = options->ask.top, .now_us = options->ask.now_us, .from_us = rows->from_us, .until_us = rows->until_us,
+		.top = options->ask.top, .by = options->ask.by, .now_us = options->ask.now_us, .from_us = rows->from_us, .until_us = rows->until_us,
 		.own_domains = &options->ask.config.own_domains,
 	};
 	struct showing showing = { .options = options };

@@ -201,7 +201,9 @@ static int explain(struct ask *ask, int argc, char **argv)
 
 static int run_explain(int argc, char **argv)
 {
-	static const struct option words[] = { ASK_OPTIONS, { NULL, 0, NULL, 0 } };
+	static const struct option words[] = {
+		ASK_READ_OPTIONS, { "top", required_argument, NULL, ASK_FIRST_OPTION + 8 }, { NULL, 0, NULL, 0 },
+	};
 	struct ask ask;
 	int option, status = 0;
 
@@ -210,8 +212,6 @@ static int run_explain(int argc, char **argv)
 	opterr = 0;
 	while (!status && (option = getopt_long(argc, argv, "", words, NULL)) != -1)
 		status = ask_option(&ask, option, optarg);
-	if (!status && ask.html)
-		status = verb_usage_error(&verb_explain, "it makes no page; smtptrail report --html does");
 	if (!status)
 		status = explain(&ask, argc, argv);
 	ask_done(&ask);
@@ -226,7 +226,9 @@ const struct verb verb_explain = {
 		"bounced), or what became of each recipient of the messages that a key (queue id, Message-ID, address, or key of\n"
 		"smtptrail search) or a query finds, in the store or in log files. The advice is a table: analysis/advice.def.\n\n"
 		"options:\n"
-		ASK_HELP
+		ASK_READ_HELP
+		"  --top N          of so many recipients at most (default 20; 0: all)\n"
+		"  --json           for programs; smtptrail-json(5) says what the members mean\n"
 		"\nexit status: 0 explained; 1 nothing was found; 2 a file could not be read, or usage\n\n"
 		"examples:\n"
 		"  smtptrail explain 5.7.26\n"
