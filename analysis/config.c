@@ -95,6 +95,9 @@ const struct conf_option config_options[] = {
 	{ "ingest_memory", CONF_SIZE, "512M", 1048576, 0, NULL, NULL,
 	  "Memory for what is under way. Beyond it what was silent for longest goes to the store, marked incomplete=evicted.", false,
 	  AT(ingest_memory), NULL },
+	{ "clock_skew", CONF_DURATION, "2s", 0, 10 * 1000 * MILLISECOND, NULL, NULL,
+	  "How far the clocks of the milter and of the log may be apart: what is tied without a queue id is tied within it.", false,
+	  AT(clock_skew_us), NULL },
 	{ "commit_interval", CONF_DURATION, "2s", 10 * MILLISECOND, MINUTE, NULL, NULL,
 	  "How often what is new goes to the store, where smtptrail ingest follows its inputs.", false, AT(commit_interval_us), NULL },
 

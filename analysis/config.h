@@ -36,6 +36,7 @@ struct config {
 	bool journald;
 	char *consumer_group;
 	uint64_t ingest_memory;
+	uint64_t clock_skew_us;
 	uint64_t commit_interval_us;
 	char *status_file;
 	int colour;			/* enum config_colour */

@@ -142,6 +142,7 @@ static int open_join(struct ingest *ingest, struct problem *problem)
 
 	correlate_defaults(&options);
 	options.hosts = &ingest->hosts;
+	options.skew_us = ingest->options.config->clock_skew_us;
 	options.memory_bytes = ingest->options.config->ingest_memory;
 	store_ended_sink(ingest->store, &sink);
 	error = correlate_new(&ingest->correlate, &options, &sink);
