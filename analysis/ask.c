@@ -67,7 +67,8 @@ int ask_option(struct ask *ask, int option, const char *value)
 	case OPTION_TOP: return ask_number(ask, "--top", value, &ask->top);
 	case OPTION_BY: ask->by = value; return 0;
 	case OPTION_SHOW_QUERY: ask->shows_queries = true; return 0;
-	case OPTION_TIMEZONE: stamp_set_zone(value); return 0;
+	case OPTION_TIMEZONE:
+		return stamp_set_zone(value) ? 0 : verb_usage_error(ask->verb, STAMP_NO_ZONE, value);
 	case OPTION_FORMAT:
 		ask->log.format = format_by_name(value);
 		if (ask->log.format || strcmp(value, "auto") == 0)
@@ -77,7 +78,7 @@ int ask_option(struct ask *ask, int option, const char *value)
 		if (log_year_read(value, &ask->log.year))
 			return 0;
 		return verb_usage_error(ask->verb, "--year wants a year from %d, got '%s'", LOG_YEAR_MIN, value);
-	default: return verb_usage_error(ask->verb, "an option is unknown or lacks its value");
+	default: return verb_option_error(ask->verb);
 	}
 }
 
@@ -244,6 +245,18 @@ static int parse_query(struct ask *ask, char **words, size_t count)
 	return status;
 }
 
+/* Mistyped it is looked for, and seldom found. */
+static void say_near_name(const struct ask *ask, const char *word)
+{
+	const char *name;
+
+	for (unsigned i = 0; ask->name_at && (name = ask->name_at(i)); i++)
+		if (query_is_near(word, name)) {
+			fprintf(stderr, "smtptrail %s: '%s' is taken for the query; perhaps '%s' is meant?\n", ask->verb->name, word, name);
+			return;
+		}
+}
+
 int ask_words(struct ask *ask, int argc, char **argv, bool (*is_name)(const char *word))
 {
 	char **words = calloc((size_t)argc + 1, sizeof(char *));
@@ -266,7 +279,7 @@ int ask_words(struct ask *ask, int argc, char **argv, bool (*is_name)(const char
 		else if (is_file(argv[i]))
 			ask->files[ask->file_count++] = argv[i];
 		else
-			words[word_count++] = argv[i];
+			say_near_name(ask, words[word_count++] = argv[i]);
 	}
 	status = read_span(ask);
 	if (!status)
@@ -316,7 +329,14 @@ static int read_store(const struct ask *ask, struct rows *rows)
 	}
 	rows->query = ask->query;
 	error = rows_read_store(rows, ask_store(ask), &problem);
-	return error ? ask_problem(ask, error, &problem) : 0;
+	if (!error)
+		return 0;
+	if (error == -ENOENT && ask->query_text && ask->query_text[0]) {
+		fprintf(stderr, "smtptrail %s: no file is named by ", ask->verb->name);
+		escape_terminal(text_of(ask->query_text), stderr);
+		fputs(": it is taken for the query\n", stderr);
+	}
+	return ask_problem(ask, error, &problem);
 }
 
 int ask_read(const struct ask *ask, struct rows *rows)

@@ -36,6 +36,7 @@ struct ask {
 	const char *since, *until;
 	bool spans_apart;		/* set by the verb: --since and --until are no part of the query */
 	enum ask_keys keys;		/* set by the verb */
+	const char *(*name_at)(unsigned at);	/* set by a verb that has words of its own: those that a slip may be meant for; NULL ends them */
 	bool takes_kinds;		/* set by the verb: the query may say what a row is */
 	uint64_t since_us, until_us;	/* 0, and now, where they were not given */
 	const struct output *output;	/* text, JSON or CSV */

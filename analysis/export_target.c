@@ -296,7 +296,7 @@ int export_target_send(struct export_target *target, uint64_t time_us, bool keep
 	int error = 0;
 
 	if (!target->server)
-		return ferror(target->file) ? -EIO : 0;
+		return ferror(target->file) ? export_target_flush(target, false, stopped, problem) : 0;
 	if (fflush(target->file) != 0)
 		return -ENOMEM;
 	line = (struct text){ target->line,
@@ -323,9 +323,11 @@ int export_target_flush(struct export_target *target, bool keeps_trying, const v
 {
 	if (target->server)
 		return confirm(target, keeps_trying, stopped, problem);
+	errno = 0;
 	if (fflush(target->file) == 0 && !ferror(target->file))
 		return 0;
-	problem_set(problem, "cannot write '%s': %s", target->to, strerror(errno ? errno : EIO));
+	problem_set(problem, "cannot write '%s': %s", strcmp(target->to, "-") == 0 ? "standard output" : target->to,
+		    strerror(errno ? errno : EIO));
 	return -EIO;
 }
 

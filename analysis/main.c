@@ -1,4 +1,5 @@
 /* main.c - smtptrail: the table of verbs, and what is common to them. */
+#include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -28,6 +29,13 @@ int verb_usage_error(const struct verb *verb, const char *format, ...)
 	va_end(arguments);
 	fprintf(stderr, "; see smtptrail %s --help\n", verb->name);
 	return EXIT_USAGE;
+}
+
+static char *const *verb_words;	/* of the command line; getopt_long may put them in another order */
+
+int verb_option_error(const struct verb *verb)
+{
+	return verb_usage_error(verb, "the option '%s' is unknown, or lacks its value or has one too many", verb_words[optind - 1]);
 }
 
 static void print_help(FILE *out)
@@ -101,5 +109,6 @@ int main(int argc, char **argv)
 		print_verb_help(verb);
 		return finish_output(EXIT_FOUND);
 	}
+	verb_words = argv + 1;
 	return finish_output(verb->run(argc - 1, argv + 1));
 }

@@ -76,6 +76,13 @@ static unsigned distance(struct text a, const char *b)
 	return row[length];
 }
 
+bool query_is_near(const char *word, const char *name)
+{
+	enum { SHORT = 4 };
+
+	return distance(text_of(word), name) <= (strlen(name) <= SHORT ? 1 : NEAR_MAX);
+}
+
 static const char *nearest_field(struct text name)
 {
 	const char *nearest = NULL;
@@ -473,6 +480,13 @@ static bool check_word(struct parser *parser, const struct query_term *term)
 	return true;
 }
 
+static bool is_like_network(const char *text)
+{
+	const char *slash = strchr(text, '/');
+
+	return slash && slash != text && slash[1] && slash[1 + strspn(slash + 1, "0123456789")] == '\0';
+}
+
 static bool read_text_value(struct parser *parser, struct query_term *term, struct value *value)
 {
 	char plain[QUERY_LENGTH_MAX + 1];
@@ -486,6 +500,9 @@ static bool read_text_value(struct parser *parser, struct query_term *term, stru
 		term->test = TEST_NETWORK;
 		return set_text(parser, term, plain);
 	}
+	/* No name has a slash that digits follow to its end. */
+	if (term->field.type == FACT_IP && !value->is_quoted && is_like_network(plain))
+		return FAIL(parser, "'%s' of '%s' is no network: 192.0.2.0/24, 2001:db8::/32", plain, term->field.name);
 	/* The null sender, as it is written in SMTP. */
 	if (term->field.type == FACT_ADDRESS && strcmp(plain, "<>") == 0)
 		value->pattern[0] = '\0';
@@ -647,6 +664,15 @@ static struct query_node *parse_deeper(struct parser *parser)
 	return node;
 }
 
+static bool at_word(struct parser *parser, const char *word)
+{
+	const char *at = parser->at;
+	bool is_there = take_word(parser, word);
+
+	parser->at = at;
+	return is_there;
+}
+
 static struct query_node *parse_unary(struct parser *parser)
 {
 	bool is_not = take_word(parser, "NOT");
@@ -660,24 +686,16 @@ static struct query_node *parse_unary(struct parser *parser)
 
 	if (*parser->at == '(' || *parser->at == '@' || is_not) {
 		if (++parser->depth > QUERY_DEPTH_MAX)
-			return FAIL(parser, "more than %d within each other", QUERY_DEPTH_MAX);
+			return FAIL(parser, *parser->at == '@' ? "more than %d within each other: does a saved query name itself?"
+							       : "more than %d within each other", QUERY_DEPTH_MAX);
 		node = is_not ? parse_unary(parser) : parse_deeper(parser);
 		parser->depth--;
 	} else {
-		if (!*parser->at || *parser->at == ')')
+		if (!*parser->at || *parser->at == ')' || at_word(parser, "OR") || at_word(parser, "AND"))
 			return FAIL(parser, "a term is missing");
 		node = parse_term(parser);
 	}
 	return node && is_not ? new_node(parser, NODE_NOT, node, NULL) : node;
-}
-
-static bool at_word(struct parser *parser, const char *word)
-{
-	const char *at = parser->at;
-	bool is_there = take_word(parser, word);
-
-	parser->at = at;
-	return is_there;
 }
 
 static struct query_node *parse_and(struct parser *parser)

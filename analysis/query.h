@@ -70,6 +70,9 @@ int query_parse(struct query **ret_query, const char *text, uint64_t now_us, que
 int query_parse_words(struct query **ret_query, char *const *words, size_t count, uint64_t now_us, query_saved *saved,
 		      void *context, struct problem *problem);
 void query_free(struct query *query);
+/* Whether the word may be meant for the name: a slip or two away. */
+bool query_is_near(const char *word, const char *name);
+
 /* A word of a command line like "-to:x", "-(a OR b)" or "-@saved" is no option: it becomes "NOT to:x". What was made for that
  * is to be freed when argv is no longer read; NULL: no memory, and all is as it was. */
 char **query_take_negations(int argc, char **argv);

@@ -12,11 +12,11 @@ static const struct {
 } lines[] = {
 	{ "sessions", "Sessions", "is:session", false },
 	{ "sessions_lost", "of which lost or timed out", "is:session (ended:lost OR ended:timeout)", false },
-	{ "sessions_screened", "of which turned away by postscreen", "is:session ended:refused screen:*", false },
 	{ "messages", "Messages accepted", REPORT_ACCEPTED, true },
 	{ "notices", "of which notices of the MTA", "is:message accepted:yes parent:notice", true },
 	{ "hops", "Hops: the same mail again, behind a filter or at our next host", "is:message accepted:yes (parent:hop OR parent:next_host)", true },
 	{ "recipients", "Recipients", REPORT_RECIPIENTS, false },
+	{ "rejected_screened", "of which refused by postscreen", REPORT_RECIPIENTS " fate:rejected by:screen", false },
 	{ "delivered_late", "of which delivered after several tries", REPORT_RECIPIENTS " fate:delivered tries:>1", false },
 	{ "logins", "Logins", "is:login -outcome:failed -outcome:aborted", false },
 	{ "logins_failed", "Logins that failed", "is:login outcome:failed", false },
@@ -35,8 +35,6 @@ static void collect_session(struct tally *tally, const struct facts *facts)
 	count(tally, "sessions", 0);
 	if (text_is(ended, "lost") || text_is(ended, "timeout"))
 		count(tally, "sessions_lost", 0);
-	if (text_is(ended, "refused") && facts_text(facts, FACT_SESSION_SCREEN).start)
-		count(tally, "sessions_screened", 0);
 }
 
 static void collect_message(struct tally *tally, const struct report_row *row)
@@ -58,6 +56,8 @@ static void collect_recipient(struct tally *tally, const struct report_row *row)
 		return;
 	count(tally, "recipients", 0);
 	count(tally, fate_name(row->fate), row->fate == FATE_DELIVERED ? row->size : 0);
+	if (row->fate == FATE_REJECTED && text_is(facts_text(&row->recipient->facts, FACT_RECIPIENT_BY), "screen"))
+		count(tally, "rejected_screened", 0);
 	if (row->fate == FATE_DELIVERED && row->recipient->attempts > 1)
 		count(tally, "delivered_late", 0);
 }
@@ -138,7 +138,7 @@ static void show(struct tally *const *tally, const struct report_options *option
 	emit(context, table);
 }
 
-static const enum fact asked_for[] = { FACT_SESSION_ENDED, FACT_SESSION_SCREEN, FACT_LOGIN_OUTCOME, FACT_COUNT };
+static const enum fact asked_for[] = { FACT_SESSION_ENDED, FACT_RECIPIENT_BY, FACT_LOGIN_OUTCOME, FACT_COUNT };
 
 const struct report report_summary = {
 	.name = "summary", .summary = "the whole in a few lines: sessions, messages, and what became of every recipient",

@@ -1,8 +1,13 @@
 /* stamp.c - log times; a stamp that equals the one before costs one comparison. */
 #include "analysis/stamp.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
+
+#define ZONES "/usr/share/zoneinfo"
 
 enum { DAY_SECONDS = 86400, MONTH_LENGTH = 3, BSD_LENGTH = 15, ISO_LENGTH = 19, MINUTE_LENGTH = 5 };
 /* A step back of so much is a new year and not disorder; a step forward of so much, after a
@@ -10,11 +15,32 @@ enum { DAY_SECONDS = 86400, MONTH_LENGTH = 3, BSD_LENGTH = 15, ISO_LENGTH = 19, 
 enum { BACK_DAYS = 60, LATE_DAYS = 300 };
 #define SECOND_US INT64_C(1000000)
 
-void stamp_set_zone(const char *zone)
+/* tzset(3) takes a name that it does not know as UTC, in silence. */
+static bool is_zone(const char *zone)
 {
+	const char *directory = getenv("TZDIR");
+	char path[PATH_MAX];
+	size_t letters;
+
+	if (*zone == ':')
+		zone++;
+	(void)snprintf(path, sizeof path, "%s/%s", *zone == '/' ? "" : directory ? directory : ZONES, zone);
+	if (access(path, R_OK) == 0 || strcmp(zone, "UTC") == 0)
+		return true;
+	/* "CET-1CEST", "<+03>-3" */
+	letters = *zone == '<' ? strcspn(zone, ">") : strspn(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+	letters += zone[letters] == '>';
+	return letters >= 3 && zone[letters] && strchr("+-0123456789", zone[letters]);
+}
+
+bool stamp_set_zone(const char *zone)
+{
+	if (zone && !is_zone(zone))
+		return false;
 	if (zone)
 		(void)setenv("TZ", zone, 1);
 	tzset();
+	return true;
 }
 
 void stamp_start(struct stamp_reader *reader, int year, int64_t file_us)

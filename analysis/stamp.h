@@ -32,8 +32,9 @@ struct stamp_reader {
 	bool zone_known;
 };
 
-/* The zone of all times that do not say theirs; NULL: this machine's. */
-void stamp_set_zone(const char *zone);
+/* The zone of all times that do not say theirs; NULL: this machine's. False: this machine knows none of that name. */
+bool stamp_set_zone(const char *zone);
+#define STAMP_NO_ZONE "--timezone wants a zone that this machine knows, as Europe/Berlin or CET-1CEST, got '%s'"
 
 /* year: 0, not given. file_us: when the file was written last; 0: not known. */
 void stamp_start(struct stamp_reader *reader, int year, int64_t file_us);

@@ -2,7 +2,8 @@
  * store_follow.h - what comes to its end in a store while an ingest writes it: each message, each session without messages,
  * and each login, once.
  *
- * A message or session is shown when it is no longer under way. What began more than STORE_FOLLOW_BACK before the newest
+ * A message or session is shown when it is no longer under way; a message with what is known of its session by then, which may
+ * still be open. What began more than STORE_FOLLOW_BACK before the newest
  * that was seen, and came into the store after that without having been under way, is not noticed.
  *
  * Threads: one owner at a time.

@@ -14,7 +14,7 @@
 enum { REPORTS_MAX = 64, NAME_MAX_BYTES = 100, RAW_MAX = 512 * 1024 * 1024, QUICK = 1 };
 
 /* Where the tables of a report change, so does its name here; where what it counts does, this number. */
-enum { ROLLUP_VERSION = 1 };
+enum { ROLLUP_VERSION = 2 };
 
 /* ---- names ---- */
 

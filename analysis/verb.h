@@ -27,4 +27,7 @@ struct verb {
 __attribute__((format(printf, 2, 3)))
 int verb_usage_error(const struct verb *verb, const char *format, ...);
 
+/* The same for the option that getopt_long has just refused. */
+int verb_option_error(const struct verb *verb);
+
 #endif

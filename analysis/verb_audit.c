@@ -21,6 +21,11 @@ static bool is_name(const char *word)
 	return audit_by_name(word);
 }
 
+static const char *name_at(unsigned at)
+{
+	return audit_table[at] ? audit_table[at]->name : NULL;
+}
+
 static void take(void *context, const struct report_row *row)
 {
 	report_run_add(context, row);
@@ -112,6 +117,7 @@ static int run_audit(int argc, char **argv)
 	int option, status = 0;
 
 	ask_init(&options.ask, &verb_audit, argc, argv);
+	options.ask.name_at = name_at;
 	opterr = 0;
 	while (!status && (option = getopt_long(argc, argv, "", words, NULL)) != -1) {
 		if (option == OPTION_LIST) {

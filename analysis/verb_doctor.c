@@ -89,7 +89,7 @@ static int read_option(int option, const char *value, struct options *options)
 			return verb_usage_error(&verb_doctor, "more than %d logs", LOGS_MAX);
 		options->logs[options->log_count++] = value;
 		return 0;
-	default: return verb_usage_error(&verb_doctor, "an option is unknown or lacks its value");
+	default: return verb_option_error(&verb_doctor);
 	}
 }
 

@@ -162,6 +162,8 @@ static int explain_transactions(struct ask *ask)
 		printf("]}\n");
 	if (!status && ask->top && telling.told > ask->top)
 		fprintf(stderr, "smtptrail explain: %zu more recipients; --top 0 shows all\n", telling.told - ask->top);
+	if (!status && !telling.told && ask->output != &output_json)
+		fprintf(stderr, "smtptrail explain: nothing of the kind is in what was read\n");
 	if (!status)
 		status = ask_finish(ask, &rows, telling.told != 0);
 	rows_done(&rows);

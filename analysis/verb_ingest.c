@@ -210,7 +210,8 @@ static int read_option(struct options *options, int option, char *value)
 		options->reads_queue = true;
 		options->queue_file = value;
 		return 0;
-	case OPTION_TIMEZONE: stamp_set_zone(value); return 0;
+	case OPTION_TIMEZONE:
+		return stamp_set_zone(value) ? 0 : verb_usage_error(&verb_ingest, STAMP_NO_ZONE, value);
 	case OPTION_JOURNALD:
 		options->reads_journal = true;
 		options->journal_directory = value;
@@ -225,7 +226,7 @@ static int read_option(struct options *options, int option, char *value)
 			return 0;
 		return verb_usage_error(&verb_ingest, "--year wants a year from %d, got '%s'", LOG_YEAR_MIN, value);
 	default:
-		return verb_usage_error(&verb_ingest, "an option is unknown or lacks its value");
+		return verb_option_error(&verb_ingest);
 	}
 }
 

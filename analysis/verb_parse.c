@@ -255,8 +255,7 @@ static int read_option(int option, const char *value, struct options *options)
 			return 0;
 		return verb_usage_error(&verb_parse, "--year wants a year from %d, got '%s'", LOG_YEAR_MIN, value);
 	case OPTION_TIMEZONE:
-		stamp_set_zone(value);
-		return 0;
+		return stamp_set_zone(value) ? 0 : verb_usage_error(&verb_parse, STAMP_NO_ZONE, value);
 	case OPTION_JSON:
 		options->as_json = true;
 		return 0;
@@ -283,7 +282,7 @@ static int read_option(int option, const char *value, struct options *options)
 		options->journal_directory = value;
 		return 0;
 	default:
-		return verb_usage_error(&verb_parse, "an option is unknown or lacks its value");
+		return verb_option_error(&verb_parse);
 	}
 }
 

@@ -78,6 +78,13 @@ static bool is_name(const char *word)
 	return strcmp(word, totals_name) == 0 || strcmp(word, "all") == 0 || report_by_name(word);
 }
 
+static const char *name_at(unsigned at)
+{
+	if (at == 0)
+		return totals_name;
+	return report_table[at - 1] ? report_table[at - 1]->name : NULL;
+}
+
 static bool has_name(const struct ask *ask, const char *name)
 {
 	for (unsigned i = 0; i < ask->name_count; i++)
@@ -136,7 +143,7 @@ struct showing {
 	struct table *before[TABLES_MAX];	/* of the span before, by name */
 	unsigned before_count;
 	size_t rows;
-	bool lacks_memory;
+	bool lacks_memory, has_by;		/* the column that is sorted by */
 };
 
 static void keep_before(void *context, struct table *table)
@@ -174,6 +181,8 @@ static void emit(void *context, struct table *table)
 		showing->lacks_memory = true;
 		return;
 	}
+	for (unsigned i = 0; showing->options->ask.by && i < table_column_count(table); i++)
+		showing->has_by |= strcmp(table_columns(table)[i].name, showing->options->ask.by) == 0;
 	table = compare(showing, table);
 	showing->rows += table_row_count(table);
 	/* A list of problems has no room for those that there are not. */
@@ -210,6 +219,9 @@ static int show(const struct options *options, const struct rows *rows, const st
 		return status;
 	if (showing.lacks_memory)
 		return verb_usage_error(&verb_report, "%s", strerror(ENOMEM));
+	if (options->ask.by && !showing.has_by)
+		return verb_usage_error(&verb_report, "no table of these has a column '%s' to be sorted by: --json shows their names",
+					options->ask.by);
 	return ask_finish(&options->ask, rows, showing.rows != 0);
 }
 
@@ -294,6 +306,7 @@ static int run_report(int argc, char **argv)
 	int option, status = 0;
 
 	ask_init(&options.ask, &verb_report, argc, argv);
+	options.ask.name_at = name_at;
 	opterr = 0;
 	while (!status && (option = getopt_long(argc, argv, "", words, NULL)) != -1) {
 		if (option == OPTION_LIST) {

@@ -452,7 +452,7 @@ static int read_option(struct options *options, int option, const char *value)
 		options->journals[options->journal_count++] = value;
 		return 0;
 	default:
-		return verb_usage_error(&verb_store, "an option is unknown or lacks its value");
+		return verb_option_error(&verb_store);
 	}
 }
 
