@@ -160,6 +160,9 @@ static void merge_flags(struct open_message *into, const struct open_message *fr
 
 static void merge_messages(struct correlate *correlate, struct open_message *into, struct open_message *from)
 {
+	/* What has no name yet ends with its session. The log, which knows the name, tells whether it has ended. */
+	bool goes_on = into->item.is_ending && !into->name_hash && from->name_hash && !from->item.is_ending;
+
 	if (from->message.start_us < into->message.start_us)
 		into->message.start_us = from->message.start_us;
 	if (from->message.last_us > into->message.last_us)
@@ -180,6 +183,8 @@ static void merge_messages(struct correlate *correlate, struct open_message *int
 	facts_add_missing(correlate, &into->message.facts, &from->message.facts);
 	into->item.is_changed = true;
 	item_follow(correlate, &into->item, &from->item);
+	if (goes_on && !message_ends_with_session(into))
+		message_resume(correlate, into);
 	message_vanish(correlate, from, into);
 	if (into->message.session && into->by_log && into->by_records)
 		((struct open_session *)into->message.session)->is_proven = true;

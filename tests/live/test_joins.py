@@ -6,7 +6,7 @@ recipient's fate, stage and code, every session's records and lines. First with 
 be left open; then with the milter killed in between; then without ports, where nothing may be joined wrongly. Each time over all
 routes and to all fates, which is counted.
 
-SMTPTRAIL_TEST_EVIDENCE names a folder that keeps the logs and records of what failed.
+SMTPTRAIL_TEST_EVIDENCE names a folder that keeps the logs and records of what failed, and the store.
 """
 import collections
 import contextlib
@@ -410,6 +410,11 @@ def expire(lab):
     wait_until("expired mail is given up", lambda: not entries(), EXPIRY_SECONDS)
 
 
+def keep(folder, name):
+    if "SMTPTRAIL_TEST_EVIDENCE" in os.environ:
+        shutil.copytree(folder, os.path.join(os.environ["SMTPTRAIL_TEST_EVIDENCE"], "%d-%s" % (os.getpid(), name)))
+
+
 def judge(name, lab, routes, evidence, script, **options):
     expire(lab)
     wait_until("all has ended", lambda: evidence.is_whole(script), 60, 0.2)
@@ -417,8 +422,8 @@ def judge(name, lab, routes, evidence, script, **options):
     joined = Joined(lab.program("tests/driver/transactions"), files)
     judged = Judge(joined, script, files[0], files[2])
     wrong = judged.check(**options)
-    if wrong and "SMTPTRAIL_TEST_EVIDENCE" in os.environ:
-        shutil.copytree(evidence.folder, os.path.join(os.environ["SMTPTRAIL_TEST_EVIDENCE"], "%d-%d" % (os.getpid(), script.seed)))
+    if wrong:
+        keep(evidence.folder, str(script.seed))
     count = len(script.wanted())
     print("%s %s: %d of %d transactions as their clients know them, %d ambiguous and marked so"
           % ("FAILED" if wrong else "ok    ", name, count - len(wrong) - judged.ambiguous, count, judged.ambiguous), flush=True)
@@ -485,6 +490,8 @@ class Stored:
             wait_until("the store has it all", lambda: self.rows(prefix) == wanted, pause=0.5)
         except LabError:
             stored = self.rows(prefix)
+            keep(self.evidence.folder, "files")
+            keep(self.store, "store")
             print("FAILED the store: %d recipients only joined, %d only stored" % ((wanted - stored).total(), (stored - wanted).total()))
             for name, rows in (("joined", wanted - stored), ("stored", stored - wanted)):
                 print("".join("    only %s: %s\n" % (name, row) for row in list(rows)[:6]), end="")
