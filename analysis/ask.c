@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "analysis/match.h"
+#include "analysis/reason.h"
 #include "analysis/when.h"
 #include "common/escape.h"
 
@@ -40,6 +41,7 @@ void ask_done(struct ask *ask)
 	free(ask->query_text);
 	free(ask->files);
 	query_free_negations(ask->negated);
+	reason_unload();
 	config_done(&ask->config);
 }
 
@@ -269,7 +271,7 @@ int ask_words(struct ask *ask, int argc, char **argv, bool (*is_name)(const char
 		free(words);
 		return verb_usage_error(ask->verb, "%s", strerror(ENOMEM));
 	}
-	if (config_read(&ask->config, ask->config_file, &problem) != 0) {
+	if (config_read(&ask->config, ask->config_file, &problem) != 0 || config_load_reasons(&ask->config, &problem) != 0) {
 		free(words);
 		return verb_usage_error(ask->verb, "%s", problem.text);
 	}

@@ -6,6 +6,7 @@
 
 #include "analysis/hosts.h"
 #include "analysis/query.h"
+#include "analysis/reason.h"
 #include "common/redis_link.h"
 #include "common/stream.h"
 
@@ -107,6 +108,10 @@ const struct conf_option config_options[] = {
 	{ "recipient_delimiter", CONF_TEXT, "+", 0, 8, NULL, NULL,
 	  "Signs that begin a tag of an address, as Postfix' option of that name: joe+shop@example.com is joe@example.com, whom"
 	  " smtptrail store forget then finds too. Empty: there are no tags.", false, AT(recipient_delimiter), NULL },
+	{ "reasons", CONF_PATH, "", 0, 0, NULL, NULL,
+	  "File of classes of your own for why mail is refused, deferred or bounced, before the built-in ones: lines CLASS PATTERN, as"
+	  " of smtptrail parse --reasons. Empty: none. What is in the store keeps the class that it came with.",
+	  false, AT(reasons), NULL },
 	{ "query", CONF_SECTIONS, "\"late\" { match = \"fate:delivered delay:>1h\" description = \"took its time\" }",
 	  0, QUERIES_MAX, NULL, NULL,
 	  "A saved query: @NAME in a query stands for what its match says. The description may be missing; smtptrail fields --saved"
@@ -139,6 +144,11 @@ const char *config_saved_query(void *context, const char *name)
 		if (strcmp(config->queries.items[i + CONFIG_QUERY_NAME], name) == 0)
 			return config->queries.items[i + CONFIG_QUERY_MATCH];
 	return NULL;
+}
+
+int config_load_reasons(const struct config *config, struct problem *problem)
+{
+	return config->reasons[0] ? reason_load(config->reasons, problem) : 0;
 }
 
 void config_redis_options(const struct config *config, struct redis_options *ret_options)

@@ -30,6 +30,7 @@ struct config {
 	char *recipient_delimiter;
 	struct conf_list queries;	/* sections: a name, its query, its description */
 	struct conf_list hosts;		/* pairs, for hosts_new */
+	char *reasons;			/* for config_load_reasons; "": none */
 	char *store;
 	uint64_t store_keep_us, store_size;
 	struct conf_list logs;
@@ -53,6 +54,9 @@ enum { CONFIG_QUERY_NAME, CONFIG_QUERY_MATCH, CONFIG_QUERY_DESCRIPTION, CONFIG_Q
 
 /* The text of a saved query, for query_parse: context is a struct config. NULL: there is none of the name. */
 const char *config_saved_query(void *context, const char *name);
+
+/* Classes of reasons of the person's own, where the configuration names their file; reason_unload lets them go. */
+int config_load_reasons(const struct config *config, struct problem *problem);
 
 struct redis_options;
 /* How Redis is reached; borrows from the configuration. */

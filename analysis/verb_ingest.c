@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "analysis/ingest.h"
+#include "analysis/reason.h"
 #include "analysis/stop.h"
 #include "analysis/verb.h"
 #include "common/escape.h"
@@ -191,7 +192,13 @@ static int run_inputs(struct options *options)
 		free(config.store);
 		config.store = strdup(options->store);
 	}
-	status = config.store ? run_configured(options, &config) : EXIT_USAGE;
+	if (config_load_reasons(&config, &problem) != 0) {
+		fprintf(stderr, "smtptrail ingest: %s\n", problem.text);
+		status = EXIT_USAGE;
+	} else {
+		status = config.store ? run_configured(options, &config) : EXIT_USAGE;
+	}
+	reason_unload();
 	config_done(&config);
 	return status;
 }
