@@ -29,7 +29,7 @@ from pairs import print_head, print_row, with_interval  # noqa: E402
 
 SIZES, QUICK_SIZES = ("200M", "1G", "4G"), ("50M",)
 MONTH = ("6200M", "--rate", "1.75")	# 5 million recipients in 30 days
-ROUNDS = {"4G": 3}
+ROUNDS = {"4G": 2}
 USUAL_ROUNDS = 5
 ACCESS_BYTES = 500_000_000		# of a larger log no access log is made
 SLOWEST_BYTES = 2_000_000_000		# of a larger log what takes minutes is not run
