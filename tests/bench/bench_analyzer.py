@@ -29,8 +29,8 @@ from pairs import print_head, print_row, with_interval  # noqa: E402
 
 SIZES, QUICK_SIZES = ("200M", "1G", "4G"), ("50M",)
 MONTH = ("6200M", "--rate", "1.75")	# 5 million recipients in 30 days
-ROUNDS = {"4G": 2}
-USUAL_ROUNDS = 5
+ROUNDS = {"200M": 5, "1G": 3, "4G": 1}
+USUAL_ROUNDS = 3
 ACCESS_BYTES = 500_000_000		# of a larger log no access log is made
 SLOWEST_BYTES = 2_000_000_000		# of a larger log what takes minutes is not run
 ALL_CORES = ", all cores"
@@ -196,7 +196,7 @@ def ask_store(log, build):
     print("\nstore of %s: %d days of %.0f MB, %d recipients: %.0f bytes each; goal: at most 700; %.0f MB of what is under way\n" % (
         log.size, len(days), sum(sizes) / 1e6, recipients, sum(sizes) / recipients,
         os.path.getsize(os.path.join(log.store, "current.db")) / 1e6))
-    keys = {"queue id": r" ([0-9A-F]{6,}): from=<", "Message-ID": r"message-id=(<[^>]+>)", "recipient": r" to=<([^>]+)>"}
+    keys = {"queue id": r" ([0-9A-F]{6,}): from=<", "Message-ID": r"message-id=(<[^>]+>)", "recipient": r"\]: [0-9A-F]{6,}: to=<([^>]+)>"}
     print_head(("question", "median ms", "longest ms", "CPU ms"))
     smtptrail = os.path.join(build, "smtptrail")
     for name, pattern in keys.items():
