@@ -128,6 +128,7 @@ class Log:
                       "%.0f" % self.median(name, 2), self.ratio(name),
                       "%.1f" % (reference / self.median(name, 0)) if ours and reference else "")
         totals = "smtptrail report totals"
+        print("\npeak: a process is counted from this script's own size on, that of wc here; mapped files count")
         print("\n%s on all cores: %.2f times faster than on one; goal, of two: 1.6" % (
             totals, self.median(totals, 0) / self.median(totals + ALL_CORES, 0)))
 
