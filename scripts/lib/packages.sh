@@ -20,6 +20,8 @@ PACKAGES_BUILD="gcc libc6-dev make autoconf automake pkg-config libmilter-dev li
 PACKAGES_LIVE="ldnsutils nsd python3 python3-dkim python3-dns python3-nacl python3-spf redis-server redis-tools sqlite3 openssl stunnel4
 	sasl2-bin libsasl2-modules iproute2 m4"
 PACKAGES_CHECK="chromium chromium-driver clang fonts-dejavu-core libclang-rt-14-dev strace systemd-journal-remote valgrind zsh"
+# What the benches compare with; nothing else needs it.
+PACKAGES_BENCH="goaccess logwatch opendkim opendmarc pflogsumm python3-milter python3-redis ripgrep rspamd strace valgrind"
 }
 
 packages_lock=/run/smtptrail-packages.lock
