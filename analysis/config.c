@@ -7,7 +7,6 @@
 #include "analysis/hosts.h"
 #include "analysis/query.h"
 #include "analysis/reason.h"
-#include "common/redis_link.h"
 #include "common/stream.h"
 
 enum { QUERIES_MAX = 200 };
@@ -40,32 +39,7 @@ enum { MILLISECOND = 1000, MINUTE = 60 * 1000 * MILLISECOND };
 #define AT(member) .offset = offsetof(struct config, member)
 
 const struct conf_option config_options[] = {
-	{ "redis_address", CONF_TEXT, "tcp:127.0.0.1:6379", 1, 0, NULL, "Redis",
-	  "Address of Redis: unix:/PATH or tcp:HOST:PORT, an IPv6 address in brackets; sentinel:HOST:PORT,HOST:PORT.../MASTER:"
-	  " the master that these sentinels name; cluster:HOST:PORT,HOST:PORT...: a cluster, by some of its nodes; tls:HOST:PORT,"
-	  " sentinel+tls:..., cluster+tls:...: the same by TLS.",
-	  false, AT(redis_address), redis_address_check },
-	{ "redis_user", CONF_TEXT, "", 0, 256, NULL, NULL,
-	  "User of Redis' access control; empty: its default user.", false, AT(redis_user), NULL },
-	{ "redis_password_file", CONF_PATH, "", 0, 0, NULL, NULL,
-	  "File whose first line is the password; empty: none.", false, AT(redis_password_file), NULL },
-	{ "redis_sentinel_user", CONF_TEXT, "", 0, 256, NULL, NULL,
-	  "User of the sentinels' own access control; empty: their default user.", false, AT(redis_sentinel_user), NULL },
-	{ "redis_sentinel_password_file", CONF_PATH, "", 0, 0, NULL, NULL,
-	  "File whose first line is the sentinels' own password; empty: none.",
-	  false, AT(redis_sentinel_password_file), NULL },
-	{ "redis_tls_ca_file", CONF_PATH, "", 0, 0, NULL, NULL,
-	  "Certificates (PEM) that may have signed those of the servers; empty: those that this machine trusts.",
-	  false, AT(redis_tls_ca_file), NULL },
-	{ "redis_tls_certificate_file", CONF_PATH, "", 0, 0, NULL, NULL,
-	  "Our own certificate (PEM, with its chain), where Redis asks for one (tls-auth-clients); empty: none.",
-	  false, AT(redis_tls_certificate_file), NULL },
-	{ "redis_tls_key_file", CONF_PATH, "", 0, 0, NULL, NULL,
-	  "Its key (PEM); empty: it is in the same file.", false, AT(redis_tls_key_file), NULL },
-	{ "redis_connect_timeout", CONF_DURATION, "1s", 10 * MILLISECOND, MINUTE, NULL, NULL,
-	  "How long a connect to Redis may take.", false, AT(redis_connect_timeout_us), NULL },
-	{ "redis_command_timeout", CONF_DURATION, "2s", 10 * MILLISECOND, MINUTE, NULL, NULL,
-	  "How long a reply of Redis may take.", false, AT(redis_command_timeout_us), NULL },
+	REDIS_CONF_ROWS(struct config, redis, ""),
 	{ "stream_prefix", CONF_TEXT, "smtptrail", 1, STREAM_PREFIX_MAX, NULL, NULL,
 	  "Begin of the keys, as in smtptrail-milter.conf: the records are in the stream {PREFIX:0}:records.",
 	  false, AT(stream_prefix), conf_check_key },
@@ -149,20 +123,4 @@ const char *config_saved_query(void *context, const char *name)
 int config_load_reasons(const struct config *config, struct problem *problem)
 {
 	return config->reasons[0] ? reason_load(config->reasons, problem) : 0;
-}
-
-void config_redis_options(const struct config *config, struct redis_options *ret_options)
-{
-	*ret_options = (struct redis_options){
-		.address = config->redis_address,
-		.user = config->redis_user,
-		.password_file = config->redis_password_file,
-		.sentinel_user = config->redis_sentinel_user,
-		.sentinel_password_file = config->redis_sentinel_password_file,
-		.tls_ca_file = config->redis_tls_ca_file,
-		.tls_certificate_file = config->redis_tls_certificate_file,
-		.tls_key_file = config->redis_tls_key_file,
-		.connect_timeout_us = config->redis_connect_timeout_us,
-		.command_timeout_us = config->redis_command_timeout_us,
-	};
 }

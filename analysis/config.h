@@ -10,20 +10,12 @@
 
 #include "common/conf.h"
 #include "common/problem.h"
+#include "common/redis_conf.h"
 
 enum config_colour { CONFIG_COLOUR_AUTO, CONFIG_COLOUR_ALWAYS, CONFIG_COLOUR_NEVER };
 
 struct config {
-	char *redis_address;
-	char *redis_user;
-	char *redis_password_file;
-	char *redis_sentinel_user;
-	char *redis_sentinel_password_file;
-	char *redis_tls_ca_file;
-	char *redis_tls_certificate_file;
-	char *redis_tls_key_file;
-	uint64_t redis_connect_timeout_us;
-	uint64_t redis_command_timeout_us;
+	struct redis_conf redis;
 	char *stream_prefix;
 	uint64_t partitions;
 	struct conf_list own_domains;
@@ -57,9 +49,5 @@ const char *config_saved_query(void *context, const char *name);
 
 /* Classes of reasons of the person's own, where the configuration names their file; reason_unload lets them go. */
 int config_load_reasons(const struct config *config, struct problem *problem);
-
-struct redis_options;
-/* How Redis is reached; borrows from the configuration. */
-void config_redis_options(const struct config *config, struct redis_options *ret_options);
 
 #endif

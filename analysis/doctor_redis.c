@@ -51,7 +51,7 @@ void doctor_check_redis(struct doctor *doctor)
 	struct redis_link *link;
 	struct problem problem = { "" };
 
-	config_redis_options(config, &options);
+	options = redis_conf_options(&config->redis);
 	link = redis_link_new(&options);
 	if (!link)
 		return;

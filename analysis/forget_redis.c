@@ -151,7 +151,7 @@ int forget_redis(const struct config *config, struct store *store, const struct 
 	enum redis_failure failure = REDIS_OK;
 	int error;
 
-	config_redis_options(config, &options.redis);
+	options.redis = redis_conf_options(&config->redis);
 	error = ingest_redis_new(&places, &options, &listener, config->consumer_group, store, problem);
 	if (error)
 		return error;

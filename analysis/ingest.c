@@ -174,7 +174,7 @@ static int open_redis(struct ingest *ingest, struct problem *problem)
 	};
 	int error;
 
-	config_redis_options(config, &options.redis);
+	options.redis = redis_conf_options(&config->redis);
 	error = ingest_redis_new(&ingest->redis, &options, &listener, config->consumer_group, ingest->store, problem);
 	ingest->stream_sources = calloc(options.partitions, sizeof *ingest->stream_sources);
 	if (!ingest->stream_sources)

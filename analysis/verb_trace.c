@@ -26,7 +26,7 @@ static int show_story(const struct options *options, const struct rows *rows, co
 	int error = 0;
 
 	if (options->shows_raw) {
-		config_redis_options(&options->ask.config, &redis);
+		redis = redis_conf_options(&options->ask.config.redis);
 		error = story_raw_read(&raw, story, rows->sources, &redis);
 		show.raw = &raw;
 	}

@@ -249,7 +249,7 @@ static int run_configured(const struct watch_options *options, const struct conf
 	};
 	struct input_redis *input;
 
-	config_redis_options(config, &input_options.redis);
+	input_options.redis = redis_conf_options(&config->redis);
 	if (options->redis_address)
 		input_options.redis.address = options->redis_address;
 	input = input_redis_new(&input_options, &listener);

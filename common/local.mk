@@ -16,6 +16,7 @@ libcommon_a_SOURCES = \
 	common/problem.c common/problem.h \
 	common/record.c common/record.def common/record.h \
 	common/redis_address.c common/redis_address.h \
+	common/redis_conf.c common/redis_conf.h \
 	common/redis_link.c common/redis_link.h \
 	common/redis_route.c common/redis_route.h \
 	common/redis_slot.c common/redis_slot.h \

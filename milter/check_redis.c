@@ -94,7 +94,7 @@ static void check_commands(struct redis_link *link, const struct config *config)
 		if (redis_link_command(link, commands[i].count, commands[i].words, &reply, &problem) != REDIS_OPERATOR)
 			continue;
 		check_say(CHECK_ERROR, subject, "%.*s is refused: %s; allow it: ACL SETUSER %s ~{%s:* +get +set +type +xadd +eval +evalsha +ping +time +xlen +xtrim +xrange +xinfo +xpending +incrby",
-			  TEXT_ARGS(commands[i].words[0]), problem.text, config->redis_user[0] ? config->redis_user : "default",
+			  TEXT_ARGS(commands[i].words[0]), problem.text, config->redis.user[0] ? config->redis.user : "default",
 			  config->stream_prefix);
 		denied++;
 	}
@@ -122,14 +122,7 @@ static void check_stream(struct redis_link *link, const struct config *config)
 
 void check_redis(const struct config *config)
 {
-	const struct redis_options options = {
-		.address = config->redis_address, .user = config->redis_user, .password_file = config->redis_password_file,
-		.sentinel_user = config->redis_sentinel_user, .sentinel_password_file = config->redis_sentinel_password_file,
-		.tls_ca_file = config->redis_tls_ca_file,
-		.tls_certificate_file = config->redis_tls_certificate_file,
-		.tls_key_file = config->redis_tls_key_file,
-		.connect_timeout_us = config->redis_connect_timeout_us, .command_timeout_us = config->redis_command_timeout_us,
-	};
+	const struct redis_options options = redis_conf_options(&config->redis);
 	struct redis_link *link = redis_link_new(&options);
 	struct stream_names names;
 	struct problem problem;

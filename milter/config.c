@@ -10,7 +10,6 @@
 
 #include "common/auth/dkim.h"
 #include "common/journal.h"
-#include "common/redis_link.h"
 #include "common/stream.h"
 #include "milter/clock.h"
 #include "milter/socket.h"
@@ -90,33 +89,7 @@ const struct conf_option config_options[] = {
 	  " sessions that are well.",
 	  false, AT(idle_timeout_us), NULL },
 
-	{ "redis_address", CONF_TEXT, "tcp:127.0.0.1:6379", 1, 0, NULL, "Redis",
-	  "Address of Redis: unix:/PATH or tcp:HOST:PORT, an IPv6 address in brackets; sentinel:HOST:PORT,HOST:PORT.../MASTER:"
-	  " the master that these sentinels name; cluster:HOST:PORT,HOST:PORT...: a cluster, by some of its nodes; tls:HOST:PORT,"
-	  " sentinel+tls:..., cluster+tls:...: the same by TLS.",
-	  false, AT(redis_address), redis_address_check },
-	{ "redis_user", CONF_TEXT, "", 0, 256, NULL, NULL,
-	  "User of Redis' access control; empty: its default user.", false, AT(redis_user), NULL },
-	{ "redis_password_file", CONF_PATH, "", 0, 0, NULL, NULL,
-	  "File whose first line is the password; empty: none. It is read at each connect.",
-	  false, AT(redis_password_file), NULL },
-	{ "redis_sentinel_user", CONF_TEXT, "", 0, 256, NULL, NULL,
-	  "User of the sentinels' own access control; empty: their default user.", false, AT(redis_sentinel_user), NULL },
-	{ "redis_sentinel_password_file", CONF_PATH, "", 0, 0, NULL, NULL,
-	  "File whose first line is the sentinels' own password; empty: none.",
-	  false, AT(redis_sentinel_password_file), NULL },
-	{ "redis_tls_ca_file", CONF_PATH, "", 0, 0, NULL, NULL,
-	  "Certificates (PEM) that may have signed those of the servers; empty: those that this machine trusts.",
-	  false, AT(redis_tls_ca_file), NULL },
-	{ "redis_tls_certificate_file", CONF_PATH, "", 0, 0, NULL, NULL,
-	  "Our own certificate (PEM, with its chain), where Redis asks for one (tls-auth-clients); empty: none.",
-	  false, AT(redis_tls_certificate_file), NULL },
-	{ "redis_tls_key_file", CONF_PATH, "", 0, 0, NULL, NULL,
-	  "Its key (PEM); empty: it is in the same file.", false, AT(redis_tls_key_file), NULL },
-	{ "redis_connect_timeout", CONF_DURATION, "1s", 10000, MINUTE, NULL, NULL,
-	  "How long a connect to Redis may take. No mail waits for it.", false, AT(redis_connect_timeout_us), NULL },
-	{ "redis_command_timeout", CONF_DURATION, "2s", 10000, MINUTE, NULL, NULL,
-	  "How long a reply of Redis may take. No mail waits for it.", false, AT(redis_command_timeout_us), NULL },
+	REDIS_CONF_ROWS(struct config, redis, " No mail waits for it."),
 	{ "stream_prefix", CONF_TEXT, "smtptrail", 1, STREAM_PREFIX_MAX, NULL, NULL,
 	  "Begin of the keys: the records go to the stream {PREFIX:0}:records.", false, AT(stream_prefix), conf_check_key },
 	{ "partitions", CONF_NUMBER, "1", 1, JOURNAL_PARTITIONS_MAX, NULL, NULL,

@@ -15,6 +15,7 @@
 
 #include "common/conf.h"
 #include "common/problem.h"
+#include "common/redis_conf.h"
 #include "milter/network.h"
 
 #define CONFIG_KEY_MIN 16
@@ -39,16 +40,7 @@ struct config {
 	int latency;			/* enum config_latency */
 	uint64_t idle_timeout_us;
 	/* Redis */
-	char *redis_address;
-	char *redis_user;
-	char *redis_password_file;
-	char *redis_sentinel_user;
-	char *redis_sentinel_password_file;
-	char *redis_tls_ca_file;
-	char *redis_tls_certificate_file;
-	char *redis_tls_key_file;
-	uint64_t redis_connect_timeout_us;
-	uint64_t redis_command_timeout_us;
+	struct redis_conf redis;
 	char *stream_prefix;
 	uint64_t stream_max_length, stream_max_age_us, stream_hard_length;
 	bool stream_hard_length_given;

@@ -87,7 +87,7 @@ static void fill_shipper(const struct housekeeping_parts *parts, struct status *
 	partitions_shipper_status(parts->partitions, &shipper);
 	status->partitions = parts->partitions->active;
 	partitions_behind(parts->partitions, status->partitions_behind, sizeof status->partitions_behind);
-	SET_TEXT(status, redis_address, parts->boot_config->redis_address);
+	SET_TEXT(status, redis_address, parts->boot_config->redis.address);
 	SET_TEXT(status, redis_state, shipper.state);
 	status->redis_since = shipper.since_us;
 	status->records_shipped = shipper.shipped;

@@ -192,7 +192,7 @@ static int serve(struct config *config)
 		error = start_threads(&daemon, &problem);
 	if (!error) {
 		log_info("smtptrail-milter " PACKAGE_VERSION " records at %s; epoch %u, records go to %s", config->socket,
-			 epoch, config->redis_address);
+			 epoch, config->redis.address);
 		(void)sd_notify(0, "READY=1");
 		error = callbacks_run(&daemon.sessions, &daemon.address);
 		if (error)

@@ -118,15 +118,7 @@ static int start_one(struct partition *row)
 	const struct config *config = row->all->config;
 	const struct shipper_options options = {
 		.journal = row->journal,
-		.redis = { .address = config->redis_address, .user = config->redis_user,
-			   .password_file = config->redis_password_file,
-			   .sentinel_user = config->redis_sentinel_user,
-			   .sentinel_password_file = config->redis_sentinel_password_file,
-			   .tls_ca_file = config->redis_tls_ca_file,
-			   .tls_certificate_file = config->redis_tls_certificate_file,
-			   .tls_key_file = config->redis_tls_key_file,
-			   .connect_timeout_us = config->redis_connect_timeout_us,
-			   .command_timeout_us = config->redis_command_timeout_us },
+		.redis = redis_conf_options(&config->redis),
 		.prefix = config->stream_prefix,
 		.partition = row->number,
 		.name = row->name,
