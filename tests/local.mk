@@ -128,10 +128,9 @@ UNIT_TESTS += tests/unit/test_facts
 tests_unit_test_facts_SOURCES = tests/unit/test_facts.c tests/unit/unit.h
 tests_unit_test_facts_LDADD = libanalysis.a $(UNIT_LIBS) $(ANALYSIS_LIBS)
 
-# What understands logs. tests/unit/test_formats also reads the logs in SMTPTRAIL_SAMPLE_LOGS.
 TESTS += tests/check_milter
 EXTRA_DIST += tests/check_milter
-# What understands logs. tests/unit/test_postfix also reads the logs in SMTPTRAIL_SAMPLE_LOGS.
+# What understands logs. tests/unit/test_formats also reads the logs in SMTPTRAIL_SAMPLE_LOGS.
 UNIT_TESTS += tests/unit/test_frame
 tests_unit_test_frame_SOURCES = tests/unit/test_frame.c tests/unit/unit.h
 tests_unit_test_frame_LDADD = libanalysis.a $(UNIT_LIBS) $(ANALYSIS_LIBS)
