@@ -666,6 +666,7 @@ void correlate_notice(struct clue *clue);
 void correlate_refusal(struct clue *clue);
 void correlate_proxy_accept(struct clue *clue);
 void correlate_reject_warning(struct clue *clue);
+void correlate_too_large(struct clue *clue);
 void correlate_held(struct clue *clue);
 void correlate_released(struct clue *clue);
 void correlate_milter_failed(struct clue *clue);
