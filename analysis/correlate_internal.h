@@ -546,7 +546,9 @@ void session_known_by_records(struct clue *clue, struct open_session *session, u
 void join_begin_records(struct correlate *correlate);
 void join_find_clients(struct correlate *correlate);
 void session_forget_client(struct correlate *correlate, struct open_session *session);
-/* Whether records have come or not. */
+/* Where those are in the table of clients that postscreen has not let pass, by their address alone. */
+uint64_t client_waiting_hash(uint64_t client);
+/* Whether records have come or not; again when postscreen has let it pass. */
 void session_enter_clients(struct correlate *correlate, struct open_session *session);
 void session_know_client(struct correlate *correlate, struct open_session *session, uint64_t client, uint32_t port);
 /* A session of the other side that the same client and port began at that time; NULL: there is none. */
