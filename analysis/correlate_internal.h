@@ -233,7 +233,8 @@ struct correlate {
 	struct open_login *first_login, *last_login;
 	size_t open_logins;
 	struct open_table keys;		/* sessions and messages by their keys, which are digests of their own */
-	transaction_key last_key;	/* where facts are not kept, keys are numbers */
+	bool shows_keys;		/* else they are numbers, */
+	transaction_key last_key;	/* of which this is the last */
 	struct open_table messages;	/* by host and queue identifier */
 	struct open_table processes;	/* of the log, by host and pid */
 	struct open_table milter;	/* sessions of the milter, by producer and name */
