@@ -32,6 +32,7 @@ struct correlate_options {
 	/* For whoever asks for these alone: others may be missing, none has evidence, and keys are numbers that tell nothing.
 	 * Not with a store. NULL: all, with their evidence. Borrowed for the call of correlate_new. */
 	const struct fact_set *facts;
+	bool only_logs;			/* neither records nor the queue will come; asked where facts are chosen */
 };
 
 void correlate_defaults(struct correlate_options *options);

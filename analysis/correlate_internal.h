@@ -218,7 +218,7 @@ struct correlate {
 	struct pool *pool;
 	struct origins *origins;
 	struct origin_cache *origin_cache;
-	bool keeps_facts, keeps_evidence, keeps_checks;
+	bool keeps_facts, keeps_evidence, keeps_checks, keeps_replies;
 	struct fact_set facts;		/* that are kept: those that are asked for, and those that the join asks for itself */
 	uint64_t swept_us;		/* when silence was last looked for, */
 	uint64_t sweep_pause_us;	/* and how often it is; */
@@ -372,8 +372,18 @@ static inline bool fact_begin(struct clue *clue, struct facts *facts, enum join_
 	return true;
 }
 
+static inline bool fact_is_kept(const struct correlate *correlate, enum fact fact)
+{
+	return fact_set_has(&correlate->facts, fact);
+}
+
 /* By the fact's type; an absent value sets nothing. */
-void fact_put(struct clue *clue, struct facts *facts, enum fact fact, struct text value);
+void fact_put_kept(struct clue *clue, struct facts *facts, enum fact fact, struct text value);
+static inline void fact_put(struct clue *clue, struct facts *facts, enum fact fact, struct text value)
+{
+	if (value.start && fact_is_kept(clue->correlate, fact))
+		fact_put_kept(clue, facts, fact, value);
+}
 void fact_put_number(struct clue *clue, struct facts *facts, enum fact fact, uint64_t number);
 
 struct fact_row {
@@ -391,11 +401,6 @@ void fact_copy(struct clue *clue, struct facts *facts, const struct fact_row *ro
 
 /* Decides which facts are kept, and whether evidence is. */
 void fact_choose(struct correlate *correlate);
-
-static inline bool fact_is_kept(const struct correlate *correlate, enum fact fact)
-{
-	return fact_set_has(&correlate->facts, fact);
-}
 
 /* The digits a text begins with; too large: UINT64_MAX. */
 uint64_t fact_number(struct text text);
