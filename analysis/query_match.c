@@ -59,6 +59,16 @@ static bool fits_regex(const struct query_term *term, struct text text)
 	return matches >= 0;
 }
 
+static bool fits_item(const struct query_term *term, struct text list)
+{
+	struct text item;
+
+	while (facts_next_item(&list, &item))
+		if (query_pattern_fits(term->text, item))
+			return true;
+	return false;
+}
+
 bool query_text_fits(const struct query_term *term, struct text text)
 {
 	if (!text.start)
@@ -67,7 +77,7 @@ bool query_text_fits(const struct query_term *term, struct text text)
 	case TEST_KNOWN:
 		return true;
 	case TEST_PATTERN:
-		return query_pattern_fits(term->text, text);
+		return query_pattern_fits(term->text, text) || (term->is_of_items && fits_item(term, text));
 	case TEST_CONTAINS:
 		return contains(text, term->text);
 	case TEST_REGEX:
