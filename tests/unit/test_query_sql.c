@@ -394,7 +394,7 @@ TEST(the_store_finds_what_the_predicate_finds)
 		struct query *query;
 
 		make_query(text, sizeof text);
-		if (query_parse(&query, text, NOW_DAY * day_us, NULL, NULL, &problem) != 0)
+		if (query_parse(&query, text, NOW_DAY * day_us, NULL, &problem) != 0)
 			continue;
 		struct found memory = { .query = query, .attempts_apart = below(2) }, store = memory;
 
@@ -430,7 +430,7 @@ TEST(keys_are_found_by_indexes)
 		struct query *query;
 		struct query_sql *sql;
 
-		CHECK_SAYING(query_parse(&query, cases[i].query, 0, NULL, NULL, &problem) == 0, "%s", problem.text);
+		CHECK_SAYING(query_parse(&query, cases[i].query, 0, NULL, &problem) == 0, "%s", problem.text);
 		CHECK_NUMBER(query_sql_new(&sql, query, false), 0);
 		CHECK_SAYING(query_sql_is_indexed(sql, QUERY_SQL_MESSAGES) == cases[i].is_indexed, "%s", cases[i].query);
 		query_sql_free(sql);
@@ -508,7 +508,7 @@ TEST(what_was_counted_of_days_gives_the_same_reports)
 	for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
 		struct query *query;
 
-		CHECK_SAYING(query_parse(&query, queries[i], NOW_DAY * day_us, NULL, NULL, &problem) == 0, "%s", problem.text);
+		CHECK_SAYING(query_parse(&query, queries[i], NOW_DAY * day_us, NULL, &problem) == 0, "%s", problem.text);
 		struct report_run *got = run_of(*queries[i] ? query : NULL, true), *wanted = run_of(*queries[i] ? query : NULL, false);
 
 		compare_runs(got, wanted, queries[i]);
