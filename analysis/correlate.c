@@ -106,6 +106,7 @@ int correlate_new(struct correlate **ret_correlate, const struct correlate_optio
 	correlate->options = *options;
 	correlate->sink = *sink;
 	correlate->keeps_facts = wants_facts(options, sink);
+	correlate->shows_keys = correlate->keeps_facts && !options->facts;
 	correlate->sweep_pause_us = options->silence_us / SWEEPS_A_SILENCE;
 	correlate->oldest_us = UINT64_MAX;
 	fact_choose(correlate);

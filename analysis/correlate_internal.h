@@ -223,7 +223,7 @@ struct correlate {
 	struct pool *pool;
 	struct origins *origins;
 	struct origin_cache *origin_cache;
-	bool keeps_facts, keeps_evidence, keeps_checks;
+	bool keeps_facts, keeps_evidence, keeps_checks, keeps_replies;
 	struct fact_set facts;		/* that are kept: those that are asked for, and those that the join asks for itself */
 	uint64_t swept_us;		/* when silence was last looked for, */
 	uint64_t sweep_pause_us;	/* and how often it is; */
@@ -238,7 +238,8 @@ struct correlate {
 	struct open_login *first_login, *last_login;
 	size_t open_logins;
 	struct open_table keys;		/* sessions and messages by their keys, which are digests of their own */
-	transaction_key last_key;	/* where facts are not kept, keys are numbers */
+	bool shows_keys;		/* else they are numbers, */
+	transaction_key last_key;	/* of which this is the last */
 	struct open_table messages;	/* by host and queue identifier */
 	struct open_table processes;	/* of the log, by host and pid */
 	struct open_table milter;	/* sessions of the milter, by producer and name */
@@ -382,8 +383,18 @@ static inline bool fact_begin(struct clue *clue, struct facts *facts, enum join_
 	return true;
 }
 
+static inline bool fact_is_kept(const struct correlate *correlate, enum fact fact)
+{
+	return fact_set_has(&correlate->facts, fact);
+}
+
 /* By the fact's type; an absent value sets nothing. */
-void fact_put(struct clue *clue, struct facts *facts, enum fact fact, struct text value);
+void fact_put_kept(struct clue *clue, struct facts *facts, enum fact fact, struct text value);
+static inline void fact_put(struct clue *clue, struct facts *facts, enum fact fact, struct text value)
+{
+	if (value.start && fact_is_kept(clue->correlate, fact))
+		fact_put_kept(clue, facts, fact, value);
+}
 void fact_put_number(struct clue *clue, struct facts *facts, enum fact fact, uint64_t number);
 
 struct fact_row {
@@ -401,11 +412,6 @@ void fact_copy(struct clue *clue, struct facts *facts, const struct fact_row *ro
 
 /* Decides which facts are kept, and whether evidence is. */
 void fact_choose(struct correlate *correlate);
-
-static inline bool fact_is_kept(const struct correlate *correlate, enum fact fact)
-{
-	return fact_set_has(&correlate->facts, fact);
-}
 
 /* The digits a text begins with; too large: UINT64_MAX. */
 uint64_t fact_number(struct text text);
@@ -563,7 +569,9 @@ void session_known_by_records(struct clue *clue, struct open_session *session, u
 void join_begin_records(struct correlate *correlate);
 void join_find_clients(struct correlate *correlate);
 void session_forget_client(struct correlate *correlate, struct open_session *session);
-/* Whether records have come or not. */
+/* Where those are in the table of clients that postscreen has not let pass, by their address alone. */
+uint64_t client_waiting_hash(uint64_t client);
+/* Whether records have come or not; again when postscreen has let it pass. */
 void session_enter_clients(struct correlate *correlate, struct open_session *session);
 void session_know_client(struct correlate *correlate, struct open_session *session, uint64_t client, uint32_t port);
 /* A session of the other side that the same client and port began at that time; NULL: there is none. */

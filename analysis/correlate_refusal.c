@@ -97,7 +97,7 @@ static const struct fact_row envelope_rows[] = { { NAME_HELO, FACT_SESSION_HELO 
 static struct open_message *new_refused(struct clue *clue, struct open_session *session, struct text from)
 {
 	char number[16];
-	int length = ++session->refusals && clue->correlate->keeps_facts ? snprintf(number, sizeof number, "%u", session->refusals) : 0;
+	int length = ++session->refusals && clue->correlate->shows_keys ? snprintf(number, sizeof number, "%u", session->refusals) : 0;
 	struct text identity[] = { clue->host->name, clue->origin->process, session_name(clue), { number, (size_t)length } };
 	struct open_message *message = message_open(clue, identity, 4);
 	struct facts *facts;
@@ -202,11 +202,24 @@ static struct text rule_of(const struct clue *clue, struct text said)
 	return rest.start ? up_to(rest, ":;(") : TEXT_NONE;
 }
 
+/* What the reply is taken apart for. */
+static void keep_reply(struct clue *clue, struct facts *facts, struct text text)
+{
+	struct reply reply = reply_read(text);
+
+	fact_put(clue, facts, FACT_RECIPIENT_REPLY_CODE, reply.code_text);
+	fact_put(clue, facts, FACT_RECIPIENT_DSN, reply.status_text);
+	fact_put(clue, facts, FACT_RECIPIENT_REPLY, text);
+	if (fact_is_kept(clue->correlate, FACT_RECIPIENT_RULE))
+		fact_put(clue, facts, FACT_RECIPIENT_RULE, rule_of(clue, reply.text));
+	if (clue->correlate->options.keeps_reasons)
+		fact_put(clue, facts, FACT_RECIPIENT_REASON, text_of(reason_of(&reply)));
+}
+
 static void keep_refusal(struct clue *clue, const struct action *action, struct open_recipient *recipient, enum join_key key)
 {
 	struct facts *facts = &recipient->recipient.facts;
 	struct text text = clue_text(clue, NAME_REPLY);
-	struct reply reply;
 
 	recipient->recipient.fate = (uint8_t)action->fate;
 	recipient->recipient.has_changed = true;
@@ -218,15 +231,8 @@ static void keep_refusal(struct clue *clue, const struct action *action, struct 
 	else
 		fact_put(clue, facts, FACT_RECIPIENT_STAGE, clue_text(clue, clue_has(clue, NAME_STAGE) ? NAME_STAGE : NAME_SECTION));
 	fact_put(clue, facts, FACT_RECIPIENT_BY, text_of(clue->origin->role == ROLE_SCREEN ? "screen" : action->by));
-	if (!text.start)
-		return;
-	reply = reply_read(text);
-	fact_put(clue, facts, FACT_RECIPIENT_REPLY_CODE, reply.code_text);
-	fact_put(clue, facts, FACT_RECIPIENT_DSN, reply.status_text);
-	fact_put(clue, facts, FACT_RECIPIENT_REPLY, text);
-	fact_put(clue, facts, FACT_RECIPIENT_RULE, rule_of(clue, reply.text));
-	if (clue->correlate->options.keeps_reasons)
-		fact_put(clue, facts, FACT_RECIPIENT_REASON, text_of(reason_of(&reply)));
+	if (text.start && clue->correlate->keeps_replies)
+		keep_reply(clue, facts, text);
 }
 
 static void keep_state(struct clue *clue, const struct action *action, struct open_message *message, enum join_key key)

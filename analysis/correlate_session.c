@@ -365,16 +365,17 @@ void correlate_connect(struct clue *clue)
 static void put_counts(struct clue *clue, struct facts *facts)
 {
 	for (size_t i = 0; i < sizeof count_rows / sizeof count_rows[0]; i++) {
+		enum fact all = count_rows[i].all, good = count_rows[i].good;
 		struct text value = clue_text(clue, count_rows[i].name);
 		const char *slash;
 
-		if (!value.start)
+		if (!value.start || !(fact_is_kept(clue->correlate, all) || (good != FACT_COUNT && fact_is_kept(clue->correlate, good))))
 			continue;
 		slash = memchr(value.start, '/', value.length);
-		fact_put_number(clue, facts, count_rows[i].all, fact_number(slash ? (struct text){ slash + 1,
+		fact_put_number(clue, facts, all, fact_number(slash ? (struct text){ slash + 1,
 				(size_t)(value.start + value.length - slash - 1) } : value));
-		if (count_rows[i].good != FACT_COUNT)
-			fact_put_number(clue, facts, count_rows[i].good, fact_number(value));
+		if (good != FACT_COUNT)
+			fact_put_number(clue, facts, good, fact_number(value));
 	}
 }
 

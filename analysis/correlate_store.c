@@ -217,24 +217,16 @@ struct text correlate_message_state(struct correlate *correlate, const struct me
 
 static void enter_tables(struct correlate *correlate, struct open_session *session)
 {
-	const struct {
-		struct open_table *table;
-		uint64_t hash;
-	} places[] = {
-		{ &correlate->milter, session->milter_hash }, { &correlate->clients, session->client_hash },
-		{ &correlate->clients, session->port_hash },
-	};
+	/* It may have been kept before the first record came. */
+	bool is_found = correlate->finds_clients || session->client_hash || session->port_hash;
 	uint64_t process_hash = session->process_hash;
 
-	session->process_hash = 0;
+	session->process_hash = session->client_hash = session->port_hash = 0;
 	if (process_hash)
 		session_enter_process(correlate, session, process_hash);
-
-	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
-		if (places[i].hash)
-			(void)open_table_add(places[i].table, places[i].hash, session);
-	/* It was kept before the first record came. */
-	if (correlate->finds_clients)
+	if (session->milter_hash)
+		(void)open_table_add(&correlate->milter, session->milter_hash, session);
+	if (is_found)
 		session_enter_clients(correlate, session);
 }
 
