@@ -71,6 +71,7 @@ static const struct kind {
 	[EVENT_REMOVED] = COUNTED(correlate_removed, removed),
 	[EVENT_BOUNCE] = COUNTED(correlate_notice, received_notice),
 	[EVENT_REJECT] = COUNTS_ITSELF(correlate_refusal),
+	[EVENT_TOO_LARGE] = UNCOUNTED(correlate_too_large),
 	[EVENT_DISCARD] = COUNTS_ITSELF(correlate_refusal),
 	[EVENT_HOLD] = COUNTS_ITSELF(correlate_refusal),
 	[EVENT_QUARANTINE] = COUNTS_ITSELF(correlate_refusal),
@@ -105,6 +106,7 @@ int correlate_new(struct correlate **ret_correlate, const struct correlate_optio
 	correlate->options = *options;
 	correlate->sink = *sink;
 	correlate->keeps_facts = wants_facts(options, sink);
+	correlate->shows_keys = correlate->keeps_facts && !options->facts;
 	correlate->sweep_pause_us = options->silence_us / SWEEPS_A_SILENCE;
 	correlate->oldest_us = UINT64_MAX;
 	fact_choose(correlate);
