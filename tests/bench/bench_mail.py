@@ -28,13 +28,13 @@ EVENTS_PER_MESSAGE = 16
 CONNECTIONS = (1, 10, 100, 1000, 5000)
 REPLIES = ("p50", "p99", "p99.9", "max")
 MESSAGES = 12000			# of one run, over all connections
-PAIRS, QUICK_PAIRS, QUICK_MESSAGES = 15, 3, 2000
+PAIRS, QUICK_PAIRS, QUICK_MESSAGES = 15, 1, 2000
 PACE, PACED_MESSAGES = 2000, 500	# events a second
 IDLE_SESSIONS, IDLE_SECONDS = 1000, 4
 THREADS_BEHIND = ("prepare", "keep", "ship", "housekeeping")
 GOAL_RATIO, GOAL_IDLE_MIB = 0.85, 16
 MIB = 1 << 20
-FRONT_MIB, SPOOL_MIB, QUICK_SPOOL_MIB = 8, 128, 32	# of the milter whose Redis is down
+FRONT_MIB, SPOOL_MIB, QUICK_SPOOL_MIB = 8, 128, 16	# of the milter whose Redis is down
 
 
 def behind_seconds(pid):
