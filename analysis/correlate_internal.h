@@ -595,6 +595,12 @@ struct open_session *screen_passed(struct clue *clue, uint64_t client, uint32_t 
 /* It is about to leave, and its client went on to smtpd: the session there, where one only fits; NULL. */
 struct open_session *screen_join(struct correlate *correlate, struct open_session *screen);
 
+/* Postscreen has not let it pass yet. */
+static inline bool session_waits_at_screen(const struct open_session *session)
+{
+	return session->is_screen && !session->has_passed && !session->by_records && !session->process_hash;
+}
+
 /* Of postscreen's lines: those of smtpd are missing. */
 static inline bool session_is_screen_alone(const struct open_session *session)
 {

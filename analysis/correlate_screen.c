@@ -56,6 +56,7 @@ static struct open_session *new_screen(struct clue *clue, uint64_t client, uint3
 	if (!session)
 		return NULL;
 	session->by_log = session->is_screen = true;
+	clue->correlate->may_go_quiet = true;
 	session->accepted = UINT32_MAX;
 	session_know_client(clue->correlate, session, client, port);
 	session_enter_clients(clue->correlate, session);
