@@ -585,7 +585,6 @@ bool join_in_gap(const struct correlate *correlate, const struct host *host, uin
 
 /* ---- correlate_screen.c ---- */
 
-void screen_expect(struct correlate *correlate, const struct event *event);
 /* The session that postscreen tells of; NULL: the line names none. */
 struct open_session *screen_of(struct clue *clue);
 /* Whether the client that passed may have come to smtpd, or its milter, at that time. */
