@@ -68,6 +68,7 @@ static const struct kind {
 	[EVENT_REMOVED] = COUNTED(correlate_removed, removed),
 	[EVENT_BOUNCE] = COUNTED(correlate_notice, received_notice),
 	[EVENT_REJECT] = COUNTS_ITSELF(correlate_refusal),
+	[EVENT_TOO_LARGE] = UNCOUNTED(correlate_too_large),
 	[EVENT_DISCARD] = COUNTS_ITSELF(correlate_refusal),
 	[EVENT_HOLD] = COUNTS_ITSELF(correlate_refusal),
 	[EVENT_QUARANTINE] = COUNTS_ITSELF(correlate_refusal),
