@@ -108,7 +108,7 @@ libanalysis_a_SOURCES = \
 	analysis/pairs.c analysis/pairs.h \
 	analysis/pool.c analysis/pool.h \
 	analysis/query.c analysis/query.h analysis/query_internal.h analysis/query_fields.def \
-	analysis/query_field.c analysis/query_match.c analysis/query_sql.c analysis/query_sql.h \
+	analysis/query_field.c analysis/query_match.c analysis/query_sql.c analysis/query_sql.h analysis/query_words.c analysis/query_words.def \
 	analysis/reason.c analysis/reason.h analysis/reasons.def \
 	analysis/remote_id.c analysis/remote_id.h \
 	analysis/reply.c analysis/stage_replies.def analysis/reply.h analysis/status_codes.def \

@@ -8,18 +8,18 @@
 
 #include "analysis/query_internal.h"
 #include "analysis/when.h"
+#include "common/near.h"
 
 #define SECOND UINT64_C(1000000)
 #define DAY (24 * 3600 * SECOND)
 
-enum { NEAR_MAX = 2, FIELD_NAME_MAX = 40 };
+enum { FIELD_NAME_MAX = 40 };
 
 struct parser {
 	const char *text, *at;
 	struct query *query;
 	uint64_t now_us;
-	query_saved *saved;
-	void *context;
+	const struct query_saved *saved;
 	unsigned depth;
 	struct problem *problem;
 	int error;
@@ -47,56 +47,16 @@ static void *fail(struct parser *parser, int error, const char *format, ...)
 	return NULL;
 }
 
-static unsigned least(unsigned a, unsigned b, unsigned c)
-{
-	return a < b ? (a < c ? a : c) : (b < c ? b : c);
-}
-
-/* Letters to change, add or leave out to make one of the other. */
-static unsigned distance(struct text a, const char *b)
-{
-	unsigned row[FIELD_NAME_MAX + 1];
-	size_t length = strlen(b);
-
-	if (a.length > FIELD_NAME_MAX || length > FIELD_NAME_MAX)
-		return UINT32_MAX;
-	for (size_t j = 0; j <= length; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; i <= a.length; i++) {
-		unsigned corner = row[0];
-
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= length; j++) {
-			unsigned above = row[j];
-
-			row[j] = least(row[j] + 1, row[j - 1] + 1, corner + (a.start[i - 1] != b[j - 1]));
-			corner = above;
-		}
-	}
-	return row[length];
-}
-
-bool query_is_near(const char *word, const char *name)
-{
-	enum { SHORT = 4 };
-
-	return distance(text_of(word), name) <= (strlen(name) <= SHORT ? 1 : NEAR_MAX);
-}
-
 static const char *nearest_field(struct text name)
 {
-	const char *nearest = NULL;
-	unsigned best = NEAR_MAX + 1;
+	char word[FIELD_NAME_MAX + 1];
+	struct near near;
 
-	for (const struct query_field_info *field = query_fields(); field->name; field++) {
-		unsigned far = distance(name, field->name);
-
-		if (far < best) {
-			best = far;
-			nearest = field->name;
-		}
-	}
-	return nearest;
+	(void)snprintf(word, sizeof word, "%.*s", TEXT_ARGS(name));
+	near_begin(&near, word);
+	for (const struct query_field_info *field = query_fields(); field->name; field++)
+		near_offer(&near, field->name);
+	return near.name;
 }
 
 static void *fail_field(struct parser *parser, struct text name)
@@ -414,6 +374,30 @@ static bool set_text(struct parser *parser, struct query_term *term, const char 
 	return term->text;
 }
 
+static bool check_word(struct parser *parser, const struct query_term *term)
+{
+	struct problem problem;
+
+	if (query_word_is_refused(term, &problem))
+		return FAIL(parser, "%s", problem.text);
+	return true;
+}
+
+/* A path has more behind its second slash. */
+bool query_is_regex(const char *text)
+{
+	const char *at = text + 1;
+
+	if (*text != '/')
+		return false;
+	while (*at && *at != '/')
+		at += *at == '\\' && at[1] ? 2 : 1;
+	if (at == text + 1 || !*at)
+		return false;
+	at++;
+	return ends_word(*at) || (*at == 'i' && ends_word(at[1]));
+}
+
 /* /regex/ or /regex/i; \/ is a slash. */
 static bool read_regex(struct parser *parser, struct query_term *term)
 {
@@ -450,34 +434,12 @@ static bool read_regex(struct parser *parser, struct query_term *term)
 		return FAIL(parser, "regular expression, at %zu: %s", offset, (const char *)words);
 	}
 	parser->at = at;
-	return set_text(parser, term, source);
+	return set_text(parser, term, source) && check_word(parser, term);
 }
 
 static bool is_number_field(const struct query_field *field)
 {
 	return field->type >= FACT_NUMBER;
-}
-
-static bool is_yes_or_no(enum query_special special)
-{
-	return special == QUERY_COMPLETE || special == QUERY_HOP || special == QUERY_ACCEPTED || special == QUERY_UNDERSTOOD;
-}
-
-static bool check_word(struct parser *parser, const struct query_term *term)
-{
-	char words[200] = "";
-
-	if (!term->is_plain)
-		return true;
-	if (term->field.special == QUERY_FATE && fate_by_name(text_of(term->text)) == FATE_COUNT) {
-		for (int fate = 0; fate < FATE_COUNT; fate++)
-			(void)snprintf(words + strlen(words), sizeof words - strlen(words), "%s%s", fate ? ", " : "",
-				       fate_name((enum fate)fate));
-		return FAIL(parser, "no fate '%s'; allowed: %s", term->text, words);
-	}
-	if (is_yes_or_no(term->field.special) && strcmp(term->text, "yes") != 0 && strcmp(term->text, "no") != 0)
-		return FAIL(parser, "'%s' is yes or no, not '%s'", term->field.name, term->text);
-	return true;
 }
 
 static bool is_like_network(const char *text)
@@ -508,6 +470,7 @@ static bool read_text_value(struct parser *parser, struct query_term *term, stru
 		value->pattern[0] = '\0';
 	term->test = TEST_PATTERN;
 	term->is_plain = value->is_plain;
+	term->is_of_items = term->field.type == FACT_LIST && !value->is_quoted;
 	return set_text(parser, term, value->pattern) && check_word(parser, term);
 }
 
@@ -548,13 +511,16 @@ static bool read_test(struct parser *parser, struct query_term *term)
 
 static bool read_free_word(struct parser *parser, struct query_term *term)
 {
-	struct value *value = malloc(sizeof *value);
 	char plain[QUERY_LENGTH_MAX + 1];
+	struct value *value;
 
+	term->field = (struct query_field){ .name = "", .special = QUERY_ANYWHERE, .type = FACT_TEXT };
+	if (query_is_regex(parser->at))
+		return read_regex(parser, term);
+	term->test = TEST_CONTAINS;
+	value = malloc(sizeof *value);
 	if (!value)
 		return fail(parser, -ENOMEM, "%s", strerror(ENOMEM));
-	term->field = (struct query_field){ .name = "", .special = QUERY_ANYWHERE, .type = FACT_TEXT };
-	term->test = TEST_CONTAINS;
 	bool is_read = read_value(parser, value);
 
 	if (is_read) {
@@ -619,6 +585,19 @@ static struct query_node *parse_term(struct parser *parser)
 
 /* ---- the tree ---- */
 
+static void *fail_saved(struct parser *parser, const char *name)
+{
+	const char *other;
+	struct near near;
+
+	near_begin(&near, name);
+	for (unsigned i = 0; parser->saved && (other = parser->saved->name_at(parser->saved->context, i)); i++)
+		near_offer(&near, other);
+	if (near.name)
+		return FAIL(parser, "no saved query '@%s'; perhaps '@%s'?", name, near.name);
+	return FAIL(parser, "no saved query '@%s' in the configuration; smtptrail fields --saved lists them", name);
+}
+
 static struct query_node *parse_saved(struct parser *parser)
 {
 	size_t length = strcspn(parser->at + 1, " \t\n\r)");
@@ -626,13 +605,11 @@ static struct query_node *parse_saved(struct parser *parser)
 	const char *text = NULL, *outer_text = parser->text, *outer_at = parser->at + 1 + length;
 	struct query_node *node;
 
-	if (length <= FIELD_NAME_MAX) {
-		memcpy(name, parser->at + 1, length);
-		name[length] = '\0';
-		text = parser->saved ? parser->saved(parser->context, name) : NULL;
-	}
+	(void)snprintf(name, sizeof name, "%.*s", (int)length, parser->at + 1);
+	if (length <= FIELD_NAME_MAX && parser->saved)
+		text = parser->saved->text_of(parser->saved->context, name);
 	if (!text)
-		return FAIL(parser, "no saved query '@%.*s' in the configuration; smtptrail fields --saved lists them", (int)length, parser->at + 1);
+		return fail_saved(parser, name);
 	if (strlen(text) > QUERY_LENGTH_MAX)
 		return FAIL(parser, "the saved query '@%s' is longer than %d bytes", name, QUERY_LENGTH_MAX);
 	parser->text = parser->at = text;
@@ -750,7 +727,7 @@ static enum query_kind kind_by_name(const char *name)
 	};
 
 	for (int kind = 1; name && kind < (int)(sizeof names / sizeof names[0]); kind++)
-		if (strcmp(name, names[kind]) == 0)
+		if (strcasecmp(name, names[kind]) == 0)
 			return (enum query_kind)kind;
 	return QUERY_KIND_ANY;
 }
@@ -778,12 +755,12 @@ static void take_kinds(struct parser *parser, struct query_node *node, bool is_f
 	*node = (struct query_node){ .kind = NODE_ALL };
 }
 
-int query_parse(struct query **ret_query, const char *text, uint64_t now_us, query_saved *saved, void *context,
+int query_parse(struct query **ret_query, const char *text, uint64_t now_us, const struct query_saved *saved,
 		struct problem *problem)
 {
 	struct query *query = calloc(1, sizeof *query);
 	struct parser parser = {
-		.text = text, .at = text, .query = query, .now_us = now_us, .saved = saved, .context = context, .problem = problem,
+		.text = text, .at = text, .query = query, .now_us = now_us, .saved = saved, .problem = problem,
 	};
 
 	if (!query) {
@@ -808,8 +785,8 @@ int query_parse(struct query **ret_query, const char *text, uint64_t now_us, que
 	return 0;
 }
 
-int query_parse_words(struct query **ret_query, char *const *words, size_t count, uint64_t now_us, query_saved *saved,
-		      void *context, struct problem *problem)
+int query_parse_words(struct query **ret_query, char *const *words, size_t count, uint64_t now_us, const struct query_saved *saved,
+		      struct problem *problem)
 {
 	size_t size = 1, length = 0;
 	char *text;
@@ -824,7 +801,7 @@ int query_parse_words(struct query **ret_query, char *const *words, size_t count
 	}
 	for (size_t i = 0; i < count; i++)
 		length += (size_t)snprintf(text + length, size - length, "%s%s", i ? " " : "", words[i]);
-	error = query_parse(ret_query, text, now_us, saved, context, problem);
+	error = query_parse(ret_query, text, now_us, saved, problem);
 	free(text);
 	return error;
 }
@@ -898,6 +875,20 @@ void query_span(const struct query *query, uint64_t *ret_from_us, uint64_t *ret_
 {
 	node_span(query->root, ret_from_us, ret_until_us);
 	*ret_until_us += *ret_until_us != UINT64_MAX;
+}
+
+int query_check_span(const struct query *query, struct problem *problem)
+{
+	uint64_t low, high;
+	char from[WHEN_SIZE], until[WHEN_SIZE];
+
+	node_span(query->root, &low, &high);
+	if (low <= high)
+		return 0;
+	when_show(low, from);
+	when_show(high + 1, until);
+	problem_set(problem, "query: nothing is from %s on and before %s: since is not before until", from, until);
+	return -EINVAL;
 }
 
 static bool node_is_span(const struct query_node *node)

@@ -50,6 +50,7 @@ struct query_term {
 	enum query_test test;
 	char *text;		/* TEST_PATTERN (\ keeps the next byte), TEST_CONTAINS; of TEST_REGEX its source */
 	bool is_plain;		/* TEST_PATTERN without * and ? */
+	bool is_of_items;	/* TEST_PATTERN of any item of a list */
 	pcre2_code *regex;
 	struct network network;
 	uint64_t low, high;
@@ -69,8 +70,8 @@ struct query {
 	enum query_kind kind;
 };
 
-/* Whether a text is what a pattern says, upper and lower case being the same. */
-bool query_pattern_fits(const char *pattern, struct text text);
+/* Whether the term asks for a word that its field never has: then the problem says so. */
+bool query_word_is_refused(const struct query_term *term, struct problem *problem);
 
 /* Whether a value is what a term wants, wherever it stands. */
 bool query_text_fits(const struct query_term *term, struct text text);

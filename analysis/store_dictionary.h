@@ -15,9 +15,8 @@
 
 struct store_dictionaries;
 
-/* With may_add new texts get a number. */
-int store_dictionary_new(struct store_dictionaries **ret_dictionaries, struct database *database, bool may_add,
-			 struct problem *problem);
+/* With may_add new texts get a number. 0 or -ENOMEM. */
+int store_dictionary_new(struct store_dictionaries **ret_dictionaries, struct database *database, bool may_add);
 void store_dictionary_free(struct store_dictionaries *dictionaries);
 void store_dictionary_forget(struct store_dictionaries *dictionaries);
 

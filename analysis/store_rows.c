@@ -61,8 +61,8 @@ static int prepare_put(struct store_rows *rows, enum fact_level level, struct pr
 	return prepare_text(rows, &rows->tables[level].put, out, &sql, problem);
 }
 
-/* All rows of one key: of a message all its recipients. */
-static int prepare_get(struct store_rows *rows, enum fact_level level, struct problem *problem)
+/* All rows of one key: of a message all its recipients. looks: first at the columns that there are. */
+static int try_get(struct store_rows *rows, enum fact_level level, bool looks, struct problem *problem)
 {
 	char *sql = NULL;
 	size_t size;
@@ -72,7 +72,7 @@ static int prepare_get(struct store_rows *rows, enum fact_level level, struct pr
 	if (!out)
 		return -ENOMEM;
 	fputs("SELECT ", out);
-	error = store_print_columns(rows->database, level, rows->has_choice ? &rows->facts : NULL, out, problem);
+	error = store_print_columns(looks ? rows->database : NULL, level, rows->has_choice ? &rows->facts : NULL, out, problem);
 	fprintf(out, " FROM [%s] WHERE [%s]=?1 ORDER BY ", fact_level_name(level), store_column_name(level, 0));
 	store_print_keys(level, out);
 	if (error) {
@@ -81,6 +81,14 @@ static int prepare_get(struct store_rows *rows, enum fact_level level, struct pr
 		return error;
 	}
 	return prepare_text(rows, &rows->tables[level].get, out, &sql, problem);
+}
+
+/* Only an older database lacks a column. */
+static int prepare_get(struct store_rows *rows, enum fact_level level, struct problem *problem)
+{
+	int error = try_get(rows, level, false, NULL);
+
+	return error == -EINVAL ? try_get(rows, level, true, problem) : error;
 }
 
 static int prepare_drop(struct store_rows *rows, enum fact_level level, struct problem *problem)
@@ -109,34 +117,31 @@ static int prepare_table(struct store_rows *rows, enum fact_level level, bool ma
 	table->end = level + 1 < LEVEL_COUNT ? fact_first(level + 1) : FACT_COUNT;
 	table->first_fact = store_fact_index(table->first);
 	table->evidence = store_evidence_index(level);
-	error = prepare_get(rows, level, problem);
-	if (!error && may_change)
-		error = prepare_put(rows, level, problem);
-	if (!error && may_change)
-		error = prepare_drop(rows, level, problem);
-	return error;
+	/* Who looks up a key reads few levels of many databases: get waits until it is needed. */
+	if (!may_change)
+		return 0;
+	error = prepare_put(rows, level, problem);
+	return error ? error : prepare_drop(rows, level, problem);
 }
 
-static int prepare_sources(struct store_rows *rows, bool may_change, struct problem *problem)
+static int prepare_sources(struct store_rows *rows, struct problem *problem)
 {
 	int error = statement_new(&rows->find_source, rows->database, "SELECT id FROM source WHERE name=?1 AND kind=?2", problem);
 
-	if (!error)
-		error = statement_new(&rows->read_source, rows->database, "SELECT kind, name FROM source WHERE id=?1", problem);
-	if (!error && may_change)
-		error = statement_new(&rows->add_source, rows->database, "INSERT INTO source(name, kind) VALUES(?1, ?2)", problem);
-	return error;
+	return error ? error : statement_new(&rows->add_source, rows->database, "INSERT INTO source(name, kind) VALUES(?1, ?2)", problem);
 }
 
 /* Makes the tables where the file is empty, else looks what it is. */
 static int set_up(struct store_rows *rows, enum database_access access, struct problem *problem)
 {
-	int64_t tables = 0;
-	int error = database_number(rows->database, "SELECT count(*) FROM sqlite_schema", &tables, problem);
+	int64_t tables = 1;
+	int error = 0;
 
+	if (access == DATABASE_CREATE)
+		error = database_number(rows->database, "SELECT count(*) FROM sqlite_schema", &tables, problem);
 	if (error)
 		return error;
-	if (tables == 0 && access == DATABASE_CREATE)
+	if (tables == 0)
 		return store_schema_make(rows->database, STORE_DAY, problem);
 	return store_schema_check(rows->database, STORE_DAY, access != DATABASE_READ, problem);
 }
@@ -158,11 +163,11 @@ int store_rows_open(struct store_rows **ret_rows, const char *path, enum databas
 	if (!error)
 		error = set_up(rows, access, problem);
 	if (!error)
-		error = store_dictionary_new(&rows->dictionaries, rows->database, may_change, problem);
+		error = store_dictionary_new(&rows->dictionaries, rows->database, may_change);
 	for (int level = 0; level < LEVEL_COUNT && !error; level++)
 		error = prepare_table(rows, (enum fact_level)level, may_change, problem);
-	if (!error)
-		error = prepare_sources(rows, may_change, problem);
+	if (!error && may_change)
+		error = prepare_sources(rows, problem);
 	if (!error && may_change)
 		error = prepare_drops_of_recipient(rows, problem);
 	if (error) {
@@ -446,8 +451,12 @@ int store_put_login(struct store_rows *rows, const struct login *login)
 
 static int read_source(struct store_rows *rows, uint64_t id, uint16_t *ret_number)
 {
-	int more;
+	int more = 0;
 
+	if (!rows->read_source)
+		more = statement_new(&rows->read_source, rows->database, "SELECT kind, name FROM source WHERE id=?1", NULL);
+	if (more)
+		return more;
 	statement_bind_number(rows->read_source, 1, id);
 	more = statement_step(rows->read_source);
 	if (more <= 0)
@@ -573,17 +582,23 @@ static int word_of(struct store_rows *rows, const struct statement *row, enum st
 	return store_dictionary_text(rows->dictionaries, DICTIONARY_WORD, number_of(row, column), ret_word);
 }
 
-/* 1: the first row of the key; the caller resets the statement. */
-static int find(struct store_rows *rows, enum fact_level level, transaction_key key)
+/* 1: the first row of the key, which *ret_row has; the caller resets it. */
+static int find(struct store_rows *rows, enum fact_level level, transaction_key key, struct statement **ret_row)
 {
-	statement_bind_number(rows->tables[level].get, 1, key);
-	return statement_step(rows->tables[level].get);
+	struct table *table = &rows->tables[level];
+	int error = table->get ? 0 : prepare_get(rows, level, NULL);
+
+	if (error)
+		return error;
+	*ret_row = table->get;
+	statement_bind_number(table->get, 1, key);
+	return statement_step(table->get);
 }
 
 int store_get_session(struct store_rows *rows, transaction_key key, struct pool *pool, struct session *ret_session)
 {
-	struct statement *row = rows->tables[LEVEL_SESSION].get;
-	int more = find(rows, LEVEL_SESSION, key), error;
+	struct statement *row;
+	int more = find(rows, LEVEL_SESSION, key, &row), error;
 
 	if (more <= 0)
 		return more;
@@ -615,9 +630,9 @@ static int take_recipient(struct store_rows *rows, struct pool *pool, const stru
 
 static int get_recipients(struct store_rows *rows, struct pool *pool, struct message *message)
 {
-	struct statement *row = rows->tables[LEVEL_RECIPIENT].get;
+	struct statement *row;
 	struct recipient **last = &message->recipients;
-	int more = find(rows, LEVEL_RECIPIENT, message->key);
+	int more = find(rows, LEVEL_RECIPIENT, message->key, &row);
 
 	while (more > 0) {
 		size_t size = sizeof **last;
@@ -638,9 +653,9 @@ static int get_recipients(struct store_rows *rows, struct pool *pool, struct mes
 
 static int get_checks(struct store_rows *rows, struct pool *pool, struct message *message)
 {
-	struct statement *row = rows->tables[LEVEL_CHECK].get;
+	struct statement *row;
 	struct check **last = &message->checks;
-	int more = find(rows, LEVEL_CHECK, message->key);
+	int more = find(rows, LEVEL_CHECK, message->key, &row);
 
 	while (more > 0) {
 		size_t size = sizeof **last;
@@ -672,9 +687,9 @@ static enum parent_kind parent_kind_by_name(struct text name)
 
 int store_get_message(struct store_rows *rows, transaction_key key, struct pool *pool, struct message *ret_message)
 {
-	struct statement *row = rows->tables[LEVEL_MESSAGE].get;
+	struct statement *row;
 	struct text parent_kind;
-	int more = find(rows, LEVEL_MESSAGE, key), error;
+	int more = find(rows, LEVEL_MESSAGE, key, &row), error;
 
 	if (more <= 0)
 		return more;
@@ -698,8 +713,8 @@ int store_get_message(struct store_rows *rows, transaction_key key, struct pool 
 
 int store_get_login(struct store_rows *rows, transaction_key key, struct pool *pool, struct login *ret_login)
 {
-	struct statement *row = rows->tables[LEVEL_LOGIN].get;
-	int more = find(rows, LEVEL_LOGIN, key), error;
+	struct statement *row;
+	int more = find(rows, LEVEL_LOGIN, key, &row), error;
 
 	if (more <= 0)
 		return more;
@@ -731,8 +746,8 @@ static int take_attempt(struct store_rows *rows, struct pool *pool, const struct
 int store_each_attempt(struct store_rows *rows, transaction_key message_key, struct pool *pool,
 		       int (*take)(void *context, const struct attempt_name *name, const struct attempt *attempt), void *context)
 {
-	struct statement *row = rows->tables[LEVEL_ATTEMPT].get;
-	int more = find(rows, LEVEL_ATTEMPT, message_key);
+	struct statement *row;
+	int more = find(rows, LEVEL_ATTEMPT, message_key, &row);
 
 	while (more > 0) {
 		int error = take_attempt(rows, pool, row, message_key, take, context);

@@ -716,7 +716,7 @@ TEST(addresses_of_one_digest_are_told_apart)
 	unsigned wrong = 0;
 
 	CHECK_NUMBER(database_begin(store_rows_database(rows), &problem), 0);
-	CHECK_NUMBER(store_dictionary_new(&dictionaries, store_rows_database(rows), true, &problem), 0);
+	CHECK_NUMBER(store_dictionary_new(&dictionaries, store_rows_database(rows), true), 0);
 	for (int i = 0; i < COUNT; i++) {
 		(void)snprintf(text, sizeof text, "u%d@example", i);
 		wrong += store_dictionary_number(dictionaries, DICTIONARY_ADDRESS, text_of(text), &id) != 0 || !id;
