@@ -615,7 +615,6 @@ bool join_in_gap(const struct correlate *correlate, const struct host *host, uin
 
 /* ---- correlate_screen.c ---- */
 
-void screen_expect(struct correlate *correlate, const struct event *event);
 /* The session that postscreen tells of; NULL: the line names none. */
 struct open_session *screen_of(struct clue *clue);
 /* Whether the client that passed may have come to smtpd, or its milter, at that time. */
@@ -624,6 +623,12 @@ bool screen_may_go_on(const struct open_session *screen, uint64_t connect_us);
 struct open_session *screen_passed(struct clue *clue, uint64_t client, uint32_t port);
 /* It is about to leave, and its client went on to smtpd: the session there, where one only fits; NULL. */
 struct open_session *screen_join(struct correlate *correlate, struct open_session *screen);
+
+/* Postscreen has not let it pass yet. */
+static inline bool session_waits_at_screen(const struct open_session *session)
+{
+	return session->is_screen && !session->has_passed && !session->by_records && !session->process_hash;
+}
 
 /* Of postscreen's lines: those of smtpd are missing. */
 static inline bool session_is_screen_alone(const struct open_session *session)

@@ -681,7 +681,7 @@ uint64_t client_waiting_hash(uint64_t client)
  * for long: whoever looks for the other side of a session never means them. */
 static void enter_by_address(struct correlate *correlate, struct open_session *session)
 {
-	bool is_waiting = session->is_screen && !session->has_passed && !session->by_records && !session->process_hash;
+	bool is_waiting = session_waits_at_screen(session);
 	uint64_t hash = is_waiting ? client_waiting_hash(session->client) : session->client;
 
 	if (session->client_hash == hash)
