@@ -904,7 +904,7 @@ static int restore_message(struct store *store, const struct store_restorer *res
 {
 	struct pool *pool = pool_new();
 	struct message message;
-	int found = pool ? store_get_message(rows, key, pool, &message) : -ENOMEM;
+	int found = pool ? store_get_message(rows, key, false, pool, &message) : -ENOMEM;
 
 	if (found > 0 && restorer->message)
 		restorer->message(restorer->context, &message, state_of(store, key));
