@@ -16,7 +16,7 @@
 /* A key tells when the first evidence came, which is not always that of the begin. */
 #define KEY_SLACK (6 * HOUR)
 
-enum { CACHE_KB = 1024, SCAN_CACHE_KB = 16 * 1024, POOL_MAX = 4 * 1024 * 1024, AT_ONCE = 256, FEW_AT_ONCE = 64 };
+enum { CACHE_KB = 1024, SCAN_CACHE_KB = 16 * 1024, POOL_MAX = 4 * 1024 * 1024, AT_ONCE = 256, FEW_AT_ONCE = 64, OTHERS_MAX = 2000 };
 
 /* What is asked of a day again and again, by one number. */
 enum question { QUESTION_CHILDREN, QUESTION_OF_SESSION, QUESTION_COUNT };
@@ -351,6 +351,12 @@ static int show_login(struct scanning *scanning, struct store_rows *rows, transa
 	return found < 0 ? found : 0;
 }
 
+/* Below it are the keys of days before. */
+static transaction_key begin_key(store_day day)
+{
+	return transaction_key_of(store_day_begin(day), NULL, 0) & ~(transaction_key)UINT32_MAX;
+}
+
 static transaction_key first_key(uint64_t time_us)
 {
 	return time_us > KEY_SLACK
@@ -445,6 +451,89 @@ static int show_newest(struct scanning *scanning, store_day day, enum query_sql_
 	return error;
 }
 
+/* ---- sessions of other days ---- */
+
+/* Of messages of a day, in the order of their keys. */
+struct other_sessions {
+	struct scanning *scanning;
+	struct store_rows *rows;
+	store_day day;
+	bool is_listed;
+	struct key_list keys;
+};
+
+static int list_other_sessions(struct other_sessions *others)
+{
+	struct database *database = store_rows_database(others->rows);
+	struct statement *keys;
+	int more, error = statement_new(&keys, database, "SELECT DISTINCT session_key FROM message WHERE session_key < ?1 UNION"
+					" SELECT DISTINCT session_key FROM message WHERE session_key >= ?2 ORDER BY 1", NULL);
+
+	if (error)
+		return error;
+	statement_bind_number(keys, 1, begin_key(others->day));
+	statement_bind_number(keys, 2, begin_key(others->day + 1));
+	while ((more = statement_step(keys)) > 0)
+		keep_key(&others->keys, statement_number(keys, 0));
+	statement_free(keys);
+	others->is_listed = true;
+	return more < 0 ? more : others->keys.lacks_memory ? -ENOMEM : 0;
+}
+
+static store_day day_of(transaction_key key)
+{
+	return store_day_of(transaction_key_time(key));
+}
+
+/* Those from first on that are of one day; how many there are. */
+static size_t print_keys_of_day(const struct key_list *keys, size_t first, FILE *out)
+{
+	size_t i = first;
+
+	for (; i < keys->count && day_of(keys->keys[i]) == day_of(keys->keys[first]); i++)
+		fprintf(out, "%s%" PRIu64, i > first ? "," : "", keys->keys[i]);
+	return i - first;
+}
+
+static int find_others_of_day(struct other_sessions *others, const struct query_term *term, enum fact fact, size_t *first, FILE *out,
+			      size_t *count)
+{
+	store_day day = day_of(others->keys.keys[*first]);
+	char *keys = NULL;
+	size_t size;
+	FILE *list = open_memstream(&keys, &size);
+	struct store_rows *rows;
+	int found;
+
+	if (!list)
+		return -ENOMEM;
+	*first += print_keys_of_day(&others->keys, *first, list);
+	found = fclose(list) == 0 ? find_day(others->scanning->read, day, &rows, others->scanning->problem) : -ENOMEM;
+	if (found > 0)
+		found = query_sql_find_sessions(term, fact, store_rows_database(rows), keys, out, count);
+	free(keys);
+	return found;
+}
+
+static int find_others(void *context, const struct query_term *term, enum fact fact, char **ret_keys)
+{
+	struct other_sessions *others = context;
+	size_t size, count = 0;
+	int error = others->is_listed ? 0 : list_other_sessions(others);
+	FILE *out;
+
+	if (error || others->keys.count > OTHERS_MAX)
+		return error;
+	out = open_memstream(ret_keys, &size);
+	if (!out)
+		return -ENOMEM;
+	for (size_t i = 0; i < others->keys.count && !error;)
+		error = find_others_of_day(others, term, fact, &i, out, &count);
+	return fclose(out) == 0 ? error : -ENOMEM;
+}
+
+/* ---- a day ---- */
+
 /* What a day has of each kind. */
 struct day_keys {
 	struct key_list keys[QUERY_SQL_COUNT];
@@ -470,15 +559,18 @@ static int show_all(struct scanning *scanning, store_day day, enum query_sql_of 
 }
 
 /* The dictionaries and the rows are those of one moment. */
-static int find_in_day(struct scanning *scanning, struct store_rows *rows, struct day_keys *found)
+static int find_in_day(struct scanning *scanning, struct store_rows *rows, store_day day, struct day_keys *found)
 {
+	struct other_sessions others = { .scanning = scanning, .rows = rows, .day = day };
 	const bool wanted[QUERY_SQL_COUNT] = { scanning->scan->message, scanning->scan->session, scanning->scan->login };
 	struct database *database = store_rows_database(rows);
 	int error = database_run(database, "BEGIN", scanning->problem);
 
 	if (error)
 		return error;
-	error = query_sql_new(&scanning->sql, scanning->scan->query, scanning->scan->attempts_apart, database);
+	error = query_sql_new(&scanning->sql, scanning->scan->query, scanning->scan->attempts_apart,
+			      &(struct query_sql_day){ database, find_others, &others });
+	free(others.keys.keys);
 	if (error) {
 		store_rows_explain(rows, error, scanning->problem);
 		database_rollback(database);
@@ -502,7 +594,7 @@ static int scan_day(struct scanning *scanning, store_day day)
 	if (found <= 0)
 		return found;
 	database_set_cache(store_rows_database(rows), SCAN_CACHE_KB);
-	error = find_in_day(scanning, rows, &keys);
+	error = find_in_day(scanning, rows, day, &keys);
 	for (int of = 0; of < QUERY_SQL_COUNT && !error; of++)
 		if (keys.keys[of].count)
 			error = show_all(scanning, day, (enum query_sql_of)of, &keys);
@@ -649,9 +741,8 @@ int store_read_other_sessions(struct store_read *read, store_day day, store_read
 	(void)snprintf(
 		sql, sizeof sql,
 		"SELECT DISTINCT session_key FROM message WHERE session_key < ?1 OR session_key >= %" PRIu64,
-		transaction_key_of(store_day_begin(day + 1), NULL, 0) & ~(transaction_key)UINT32_MAX);
-	return keys_of_day(read, day, sql,
-			   transaction_key_of(store_day_begin(day), NULL, 0) & ~(transaction_key)UINT32_MAX, take, context, problem);
+		begin_key(day + 1));
+	return keys_of_day(read, day, sql, begin_key(day), take, context, problem);
 }
 
 int store_read_logins(struct store_read *read, const struct session *session,

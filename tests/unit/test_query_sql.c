@@ -377,7 +377,7 @@ static void check_exact(const struct found *found, const char *text)
 		CHECK_SAYING(database_open(&database, path, DATABASE_READ, &problem) == 0, "%s", problem.text);
 		/* For any day, and for this one alone. */
 		for (int of_day = 0; of_day < 2; of_day++) {
-			CHECK(query_sql_new(&sql, found->query, found->attempts_apart, of_day ? database : NULL) == 0);
+			CHECK(query_sql_new(&sql, found->query, found->attempts_apart, of_day ? &(struct query_sql_day){ .database = database } : NULL) == 0);
 			check_exact_day(found, sql, database, text);
 			query_sql_free(sql);
 		}
