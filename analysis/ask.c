@@ -140,7 +140,9 @@ static void put_key(FILE *out, const char *word, bool quick)
 		fprintf(out, " OR key:%s", word);
 }
 
-char *ask_key_query(enum ask_keys keys, const char *word, bool quick)
+/* The query that finds what a word alone names, to free; NULL: it names nothing, or is of the query's language. quick: only
+ * what there are indexes for. */
+static char *key_query(enum ask_keys keys, const char *word, bool quick)
 {
 	struct network network;
 	char *text = NULL;
@@ -243,8 +245,8 @@ static bool may_be_queue_id(const char *word)
 
 static int parse_query(struct ask *ask, char **words, size_t count)
 {
-	char *key = count == 1 ? ask_key_query(ask->keys, words[0], false) : NULL;
-	char *quick = key ? ask_key_query(ask->keys, words[0], true) : NULL;
+	char *key = count == 1 ? key_query(ask->keys, words[0], false) : NULL;
+	char *quick = key ? key_query(ask->keys, words[0], true) : NULL;
 	int status = 0;
 
 	if (!key && count == 1 && ask->keys == ASK_NAMES_FIRST && may_be_queue_id(words[0]) && asprintf(&quick, "queue_id:\"%s\"", words[0]) < 0)

@@ -38,6 +38,8 @@ struct open_recipient {
 	uint64_t next_hash;		/* of the message that goes on, which is not known yet; 0: none */
 	uint64_t to, given;		/* hashes of where it was delivered to (0: not known), and of what the client gave */
 	uint64_t told_us;		/* of the newest line that says what became of it: clocks of records are finer */
+	uint64_t records_us;		/* when the first of its records came; 0: none */
+	uint64_t stamp_first_us, stamp_last_us;	/* while it is shown with finer times */
 	uint32_t refused_by_log, refused_by_records;	/* how often each told a refusal */
 	bool is_given;			/* a client gave it, as its RCPT or a record says */
 	bool awaits_reply;		/* of a transcript: the reply to its RCPT has not come */
@@ -61,6 +63,8 @@ struct open_message {
 	uint64_t front_hash;		/* of the client and port that the proxy before the queue told; 0: none */
 	uint64_t waits_hash;		/* of a record's: it waits for the log's lines, in that table; 0: it does not */
 	uint64_t named_us;		/* when a record named its queue identifier first */
+	uint64_t records_us;		/* when the first of its records came; 0: none */
+	uint64_t stamp_us;		/* while it is shown with a finer begin */
 	uint64_t stage_us;		/* of records: when it reached its stage; 0: none yet */
 	uint32_t turn;			/* among the messages of its session */
 	uint32_t generation;
@@ -113,6 +117,7 @@ struct open_session {
 	uint64_t connect_us;		/* when smtpd, or the milter, saw it come */
 	uint64_t stage_us;		/* of records: when it came, until its first greeting; 0: not known, or greeted */
 	uint64_t records_us, closed_us;	/* of records: when the first and the last came */
+	uint64_t stamp_us, stamp_end_us;	/* while it is shown with finer times */
 	uint32_t client_port;		/* 0: not known */
 	uint32_t mails, passed, refused_count;	/* of records: messages, recipients that passed, and that did not */
 	uint32_t refusals;		/* messages without a queue identifier */
@@ -292,6 +297,12 @@ static inline bool clue_is_tacit(const struct clue *clue)
 /* A stamp of syslog tells no more than the second. */
 enum { STAMP_STEP_US = 1000000 };
 
+/* When it was, which a record told too (0: none did): of a stamp's whole second the record tells the rest. */
+static inline uint64_t time_told_finer(uint64_t time_us, uint64_t record_us)
+{
+	return record_us > time_us && time_us % STAMP_STEP_US == 0 && record_us - time_us < STAMP_STEP_US ? record_us : time_us;
+}
+
 /* ---- correlate_open.c: what comes into memory, stays and leaves ---- */
 
 /* The identity is what the key is made of. NULL: no memory. */
@@ -430,6 +441,9 @@ static inline void session_set_ended(struct open_session *session, bool has_ende
 /* Its end is known by the dialogue: the next of that name is another. */
 void transcript_over(struct clue *clue, struct open_session *session);
 /* Before it is shown: what follows from all that is known. */
+/* What both a stamp and a record tell is shown with the finer time; lines are found by that of the stamp, which comes back. */
+void session_tell_finer(struct open_session *session);
+void session_tell_stamp(struct open_session *session);
 void session_settle(struct correlate *correlate, struct open_session *session);
 /* Something of it is not known. */
 void session_miss(struct correlate *correlate, struct open_session *session, const char *what);
@@ -460,6 +474,9 @@ void message_enter_ids(struct correlate *correlate, struct open_message *message
 void message_know_id(struct correlate *correlate, struct open_message *message, uint64_t id_hash);
 /* Its session has ended: whether nothing more is to come of it. */
 bool message_ends_with_session(const struct open_message *message);
+/* The same, with its recipients. */
+void message_tell_finer(struct open_message *message);
+void message_tell_stamp(struct open_message *message);
 void message_settle(struct correlate *correlate, struct open_message *message);
 bool message_all_refused(const struct open_message *message);
 void message_miss(struct correlate *correlate, struct open_message *message, const char *what);
@@ -585,7 +602,6 @@ bool join_in_gap(const struct correlate *correlate, const struct host *host, uin
 
 /* ---- correlate_screen.c ---- */
 
-void screen_expect(struct correlate *correlate, const struct event *event);
 /* The session that postscreen tells of; NULL: the line names none. */
 struct open_session *screen_of(struct clue *clue);
 /* Whether the client that passed may have come to smtpd, or its milter, at that time. */
@@ -594,6 +610,12 @@ bool screen_may_go_on(const struct open_session *screen, uint64_t connect_us);
 struct open_session *screen_passed(struct clue *clue, uint64_t client, uint32_t port);
 /* It is about to leave, and its client went on to smtpd: the session there, where one only fits; NULL. */
 struct open_session *screen_join(struct correlate *correlate, struct open_session *screen);
+
+/* Postscreen has not let it pass yet. */
+static inline bool session_waits_at_screen(const struct open_session *session)
+{
+	return session->is_screen && !session->has_passed && !session->by_records && !session->process_hash;
+}
 
 /* Of postscreen's lines: those of smtpd are missing. */
 static inline bool session_is_screen_alone(const struct open_session *session)
@@ -657,6 +679,7 @@ void correlate_notice(struct clue *clue);
 void correlate_refusal(struct clue *clue);
 void correlate_proxy_accept(struct clue *clue);
 void correlate_reject_warning(struct clue *clue);
+void correlate_too_large(struct clue *clue);
 void correlate_held(struct clue *clue);
 void correlate_released(struct clue *clue);
 void correlate_milter_failed(struct clue *clue);

@@ -65,6 +65,8 @@ static void merge_recipient(struct correlate *correlate, struct open_recipient *
 		into->recipient.last_us = from->recipient.last_us;
 	if (from->told_us > into->told_us)
 		into->told_us = from->told_us;
+	if (!into->records_us)
+		into->records_us = from->records_us;
 	if (from_log && from->recipient.fate != FATE_UNKNOWN)
 		into->recipient.fate = from->recipient.fate;
 	into->refused_by_log += from->refused_by_log;
@@ -147,6 +149,8 @@ static void merge_flags(struct open_message *into, const struct open_message *fr
 	into->is_filtered |= from->is_filtered;
 	into->is_discarded |= from->is_discarded;
 	into->is_proxied |= from->is_proxied;
+	if (!into->records_us)
+		into->records_us = from->records_us;
 	if (from->stage_us > into->stage_us) {
 		into->stage_us = from->stage_us;
 		into->stage = from->stage;
@@ -677,7 +681,7 @@ uint64_t client_waiting_hash(uint64_t client)
  * for long: whoever looks for the other side of a session never means them. */
 static void enter_by_address(struct correlate *correlate, struct open_session *session)
 {
-	bool is_waiting = session->is_screen && !session->has_passed && !session->by_records && !session->process_hash;
+	bool is_waiting = session_waits_at_screen(session);
 	uint64_t hash = is_waiting ? client_waiting_hash(session->client) : session->client;
 
 	if (session->client_hash == hash)

@@ -9,6 +9,8 @@
 enum { BEHIND_MAX = 1000, WAITS_MAX = 6 };
 
 static const uint64_t QUIET_US = UINT64_C(3600) * 1000000;
+/* Postscreen takes 20 commands of a client (postscreen_command_count_limit), of 300 s each (postscreen_command_time_limit). */
+static const uint64_t SCREEN_QUIET_US = UINT64_C(7200) * 1000000;
 
 #define SESSION_OF(item) ((struct open_session *)((char *)(item) - offsetof(struct open_session, item)))
 #define MESSAGE_OF(item) ((struct open_message *)((char *)(item) - offsetof(struct open_message, item)))
@@ -623,6 +625,13 @@ static bool has_gone_quiet(struct open_item *item, uint64_t now_us)
 	return (SESSION_OF(item)->is_tacit || (SESSION_OF(item)->is_transcript && SESSION_OF(item)->is_closed)) && !SESSION_OF(item)->by_records && !SESSION_OF(item)->has_ended;
 }
 
+/* It is longer ago than postscreen lets a client stay: the line that told its end is missing. */
+static bool has_left_screen(struct open_item *item, uint64_t now_us)
+{
+	return item->kind == OPEN_SESSION && session_waits_at_screen(SESSION_OF(item)) && now_us > item->touched_us &&
+	       now_us - item->touched_us > SCREEN_QUIET_US;
+}
+
 static void end_quietly(struct correlate *correlate, struct open_item *item)
 {
 	if (item->kind == OPEN_MESSAGE) {
@@ -657,6 +666,8 @@ void open_sweep(struct correlate *correlate)
 
 		if (now_us > item->touched_us && now_us - item->touched_us > correlate->options.silence_us)
 			drop(correlate, item, "silence");
+		else if (has_left_screen(item, now_us))
+			drop(correlate, item, "end");
 		else if (has_gone_quiet(item, now_us))
 			end_quietly(correlate, item);
 		else

@@ -249,6 +249,8 @@ static struct open_message *message_of_record(struct clue *clue, struct open_ses
 	open_touch(clue, &message->item);
 	if (clue->time_us > message->message.last_us)
 		message->message.last_us = clue->time_us;
+	if (!message->records_us)
+		message->records_us = clue->time_us;
 	/* The first record that names it: the log's lines of it are found. */
 	if (queue_id.length && !message->name.length)
 		message = join_by_queue_id(clue, message, queue_id);
@@ -375,6 +377,8 @@ static void follow_rcpt(struct clue *clue)
 	recipient = recipient_given(clue, message, field_text(clue, FIELD_TO), JOIN_SESSION);
 	if (!recipient)
 		return;
+	if (!recipient->records_us)
+		recipient->records_us = clue->time_us;
 	if (!text_is(field_text(clue, FIELD_OUTCOME), "rejected")) {
 		session->passed++;
 		return;

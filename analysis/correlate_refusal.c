@@ -226,8 +226,10 @@ static void keep_refusal(struct clue *clue, const struct action *action, struct 
 	recipient->recipient.last_us = clue->time_us;
 	if (!fact_begin(clue, facts, key))
 		return;
-	fact_put(clue, facts, FACT_RECIPIENT_STAGE,
-		 clue_text(clue, clue_has(clue, NAME_STAGE) ? NAME_STAGE : NAME_SECTION));
+	if (clue->event->kind == EVENT_KIND(TOO_LARGE))
+		fact_put(clue, facts, FACT_RECIPIENT_STAGE, TEXT_LITERAL("END-OF-MESSAGE"));
+	else
+		fact_put(clue, facts, FACT_RECIPIENT_STAGE, clue_text(clue, clue_has(clue, NAME_STAGE) ? NAME_STAGE : NAME_SECTION));
 	fact_put(clue, facts, FACT_RECIPIENT_BY, text_of(clue->origin->role == ROLE_SCREEN ? "screen" : action->by));
 	if (text.start && clue->correlate->keeps_replies)
 		keep_reply(clue, facts, text);
@@ -262,6 +264,15 @@ static void refuse_whole(struct clue *clue, const struct action *action, struct 
 	keep_state(clue, action, message, key);
 	if (action->fate != FATE_HELD && clue_has(clue, NAME_QUEUE_ID))
 		message_end(clue, message);
+}
+
+/* Postfix tells the client, and no line of it tells that reply. */
+void correlate_too_large(struct clue *clue)
+{
+	struct open_message *message = message_of(clue);
+
+	if (message)
+		refuse_whole(clue, action_of_kind(EVENT_REJECT), message, JOIN_QUEUE_ID);
 }
 
 static bool has_no_name(const struct recipient *recipient)

@@ -21,13 +21,6 @@ static uint32_t port_of(const struct clue *clue)
 	return port <= UINT16_MAX ? (uint32_t)port : 0;
 }
 
-void screen_expect(struct correlate *correlate, const struct event *event)
-{
-	uint64_t client = client_hash(correlate, event_text(event, NAME_CLIENT_ADDR));
-
-	open_table_prefetch(&correlate->clients, hash_numbers(client, fact_number(event_text(event, NAME_CLIENT_PORT)), 0));
-}
-
 static bool may_be(const struct clue *clue, const struct open_session *session, uint64_t client)
 {
 	return session->is_screen && session->client == client && session->item.host == clue->host &&
@@ -56,6 +49,7 @@ static struct open_session *new_screen(struct clue *clue, uint64_t client, uint3
 	if (!session)
 		return NULL;
 	session->by_log = session->is_screen = true;
+	clue->correlate->may_go_quiet = true;
 	session->accepted = UINT32_MAX;
 	session_know_client(clue->correlate, session, client, port);
 	session_enter_clients(clue->correlate, session);

@@ -521,10 +521,25 @@ static const char *missing_records(const struct correlate *correlate, const stru
 	return session->lacks_records ? "no_records" : NULL;
 }
 
+void session_tell_finer(struct open_session *session)
+{
+	session->stamp_us = session->session.start_us;
+	session->stamp_end_us = session->session.end_us;
+	session->session.start_us = time_told_finer(session->stamp_us, session->records_us);
+	session->session.end_us = time_told_finer(session->stamp_end_us, session->closed_us);
+}
+
+void session_tell_stamp(struct open_session *session)
+{
+	session->session.start_us = session->stamp_us;
+	session->session.end_us = session->stamp_end_us;
+}
+
 void session_settle(struct correlate *correlate, struct open_session *session)
 {
 	const char *records = missing_records(correlate, session);
 
+	session_tell_finer(session);
 	if (records)
 		session_miss(correlate, session, records);
 	if (!session->by_log && !session->is_local)

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { STATE_VERSION = 8 };
+enum { STATE_VERSION = 9 };
 
 #define MESSAGE_VALUES offsetof(struct open_message, name)
 #define SESSION_VALUES offsetof(struct open_session, process_hash)
@@ -134,12 +134,16 @@ static void show_changed_item(struct open_item *item, enum open_kind kind, const
 	item->is_changed = false;
 	item->was_shown = true;
 	if (kind == OPEN_SESSION) {
+		session_tell_finer(open_session_of(item));
 		if (sink->session)
 			sink->session(sink->context, &open_session_of(item)->session);
+		session_tell_stamp(open_session_of(item));
 		return;
 	}
+	message_tell_finer(open_message_of(item));
 	if (sink->message)
 		sink->message(sink->context, &open_message_of(item)->message);
+	message_tell_stamp(open_message_of(item));
 	for (struct recipient *recipient = open_message_of(item)->message.recipients; recipient; recipient = recipient->next)
 		recipient->has_changed = false;
 }
@@ -182,7 +186,7 @@ struct recipient_state {
 	uint64_t next_hash, to, given;
 	uint32_t refused_by_log, refused_by_records;
 	uint32_t is_given, awaits_reply;
-	uint64_t told_us;
+	uint64_t told_us, records_us, stamp_first_us, stamp_last_us;
 };
 
 struct text correlate_message_state(struct correlate *correlate, const struct message *message)
@@ -202,7 +206,8 @@ struct text correlate_message_state(struct correlate *correlate, const struct me
 		const struct open_recipient *recipient = (const struct open_recipient *)each;
 		struct recipient_state state = { recipient->next_hash, recipient->to, recipient->given, recipient->refused_by_log,
 						 recipient->refused_by_records, recipient->is_given, recipient->awaits_reply,
-						 recipient->told_us };
+						 recipient->told_us, recipient->records_us, recipient->stamp_first_us,
+						 recipient->stamp_last_us };
 
 		put(correlate, &used, &state, sizeof state);
 		put_newest(correlate, &used, &each->facts);
@@ -252,6 +257,7 @@ void correlate_restore_session(struct correlate *correlate, const struct session
 	open->mta_host = host_of(correlate, get_number(&state));
 	get_newest(correlate, &state, &open->session.facts);
 	(void)get(&state, (char *)open + SESSION_VALUES, sizeof *open - SESSION_VALUES);
+	session_tell_stamp(open);
 	open->item.touched_us = item.touched_us;
 	open->item.due_us = item.due_us;
 	open->item.waits = item.waits;
@@ -284,6 +290,11 @@ static void restore_recipients(struct correlate *correlate, struct open_message 
 		recipient->is_given = kept.is_given;
 		recipient->awaits_reply = kept.awaits_reply;
 		recipient->told_us = kept.told_us;
+		recipient->records_us = kept.records_us;
+		if (kept.stamp_first_us) {
+			recipient->recipient.first_us = kept.stamp_first_us;
+			recipient->recipient.last_us = kept.stamp_last_us;
+		}
 		recipient_enter(correlate, open, recipient);
 		/* Of those before it some may have become another message's. */
 		recipient->recipient.number = open->message.recipient_count = number;
@@ -327,6 +338,7 @@ void correlate_restore_message(struct correlate *correlate, const struct message
 		open->instance = origin_instance(correlate->origins, host, get_text(&state));
 		get_newest(correlate, &state, &open->message.facts);
 		(void)get(&state, (char *)open + MESSAGE_VALUES, sizeof *open - MESSAGE_VALUES);
+		open->message.start_us = open->stamp_us;
 		open->item.touched_us = item.touched_us;
 		open->item.due_us = item.due_us;
 		open->item.waits = item.waits;

@@ -73,9 +73,6 @@ struct query {
 /* Whether the term asks for a word that its field never has: then the problem says so. */
 bool query_word_is_refused(const struct query_term *term, struct problem *problem);
 
-/* Whether a text is what a pattern says, upper and lower case being the same. */
-bool query_pattern_fits(const char *pattern, struct text text);
-
 /* Whether a value is what a term wants, wherever it stands. */
 bool query_text_fits(const struct query_term *term, struct text text);
 bool query_number_fits(const struct query_term *term, uint64_t number);

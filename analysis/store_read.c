@@ -641,18 +641,6 @@ int store_read_scan(struct store_read *read, const struct store_scan *scan, stru
 	return error;
 }
 
-bool store_read_is_indexed(const struct query *query)
-{
-	struct query_sql *sql;
-	bool is_indexed;
-
-	if (query_sql_new(&sql, query, false, NULL) != 0)
-		return false;
-	is_indexed = query_sql_is_indexed(sql, QUERY_SQL_MESSAGES);
-	query_sql_free(sql);
-	return is_indexed;
-}
-
 /* ---- what belongs to another ---- */
 
 static int take_keys(struct statement *keys, uint64_t number, store_read_key *take, void *context)

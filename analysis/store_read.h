@@ -46,8 +46,6 @@ struct store_scan {
 	void *context;
 };
 int store_read_scan(struct store_read *read, const struct store_scan *scan, struct problem *problem);
-/* Whether messages are found by indexes alone. */
-bool store_read_is_indexed(const struct query *query);
 
 /* 1: found; 0: there is none; -errno. */
 int store_read_message(struct store_read *read, transaction_key key, bool with_attempts, struct pool *pool, struct message *ret_message,

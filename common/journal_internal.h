@@ -96,7 +96,6 @@ struct reader {				/* the reading thread alone */
 	char producer[JOURNAL_NAME_SIZE];	/* of the last batch; empty: none yet */
 	struct segment_reader file;
 	int fd;				/* -1: not open */
-	bool fd_is_front;
 	int failures;			/* in a row */
 	unsigned char *window;
 };

@@ -104,7 +104,8 @@ static bool take_byte(struct text *text, char byte)
 	return true;
 }
 
-int stream_cursor_parse(struct stream_cursor *ret_cursor, struct text text)
+/* Takes a cursor apart; empty: none. 0 or -EBADMSG. */
+static int cursor_parse(struct stream_cursor *ret_cursor, struct text text)
 {
 	struct stream_cursor cursor = { .exists = text.length > 0 };
 	const char *colon = text.length ? memchr(text.start, ':', text.length) : NULL;
@@ -132,7 +133,7 @@ int stream_cursor_parse(struct stream_cursor *ret_cursor, struct text text)
 static enum redis_failure read_cursor(struct stream_cursor *ret_cursor, const struct stream_names *names,
 				      struct text text, struct problem *problem)
 {
-	if (stream_cursor_parse(ret_cursor, text) == 0)
+	if (cursor_parse(ret_cursor, text) == 0)
 		return REDIS_OK;
 	problem_set(problem, "redis key '%s' holds '%.*s', which is no cursor: look who wrote it, then delete it",
 		    names->cursor, (int)(text.length < 100 ? text.length : 100), text.start);

@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 
-from lab import DOMAIN, Lab, PostfixFiles, free_ports, wait_until, write
+from lab import DOMAIN, Lab, free_ports, write
 
 SCREEN_SECONDS = 1
 MASTER = """\

@@ -507,9 +507,12 @@ TEST(keys_are_found_by_indexes)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct problem problem = { "" };
 		struct query *query;
+		struct query_sql *sql;
 
 		CHECK_SAYING(query_parse(&query, cases[i].query, 0, NULL, &problem) == 0, "%s", problem.text);
-		CHECK_SAYING(store_read_is_indexed(query) == cases[i].is_indexed, "%s", cases[i].query);
+		CHECK_NUMBER(query_sql_new(&sql, query, false, NULL), 0);
+		CHECK_SAYING(query_sql_is_indexed(sql, QUERY_SQL_MESSAGES) == cases[i].is_indexed, "%s", cases[i].query);
+		query_sql_free(sql);
 		query_free(query);
 	}
 }
