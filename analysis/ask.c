@@ -12,10 +12,11 @@
 #include "analysis/match.h"
 #include "analysis/reason.h"
 #include "analysis/when.h"
+#include "common/clock.h"
 #include "common/escape.h"
 #include "common/near.h"
 
-enum { USUAL_TOP = 20, NUMBER_MAX = 10000000, SECOND = 1000000 };
+enum { USUAL_TOP = 20, NUMBER_MAX = 10000000 };
 
 enum {
 	OPTION_JSON = ASK_FIRST_OPTION, OPTION_CSV, OPTION_CONFIG, OPTION_FORMAT, OPTION_YEAR, OPTION_TIMEZONE, OPTION_SINCE, OPTION_UNTIL,
@@ -24,12 +25,9 @@ enum {
 
 void ask_init(struct ask *ask, const struct verb *verb, int argc, char **argv)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
 	*ask = (struct ask){
 		.verb = verb, .output = &output_text, .top = USUAL_TOP,
-		.now_us = (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec / 1000,
+		.now_us = clock_now_us(),
 	};
 	stamp_set_zone(NULL);
 	ask->negated = query_take_negations(argc, argv);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "analysis/hosts.h"
@@ -13,6 +12,7 @@
 #include "analysis/ingest_redis.h"
 #include "analysis/store_join.h"
 #include "analysis/store_rollup.h"
+#include "common/clock.h"
 
 enum {
 	WAIT_MS = 200,
@@ -51,14 +51,6 @@ struct ingest {
 	struct ingest_queue queue;
 };
 
-static uint64_t clock_us(clockid_t clock)
-{
-	struct timespec now;
-
-	(void)clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * SECOND_US + (uint64_t)now.tv_nsec / 1000;
-}
-
 static bool is_stopping(const struct ingest *ingest)
 {
 	return *ingest->options.stopping;
@@ -92,7 +84,7 @@ static bool is_commit_due(const struct ingest *ingest)
 	if (!ingest->has_news)
 		return false;
 	return store_pending(ingest->store) >= INGEST_PENDING_MAX ||
-	       clock_us(CLOCK_MONOTONIC) - ingest->committed_us >= ingest->options.config->commit_interval_us;
+	       clock_steady_us() - ingest->committed_us >= ingest->options.config->commit_interval_us;
 }
 
 /* A record comes after the lines before it, and in the next commit where one is due. */
@@ -211,7 +203,7 @@ int ingest_open(struct ingest **ret_ingest, const struct ingest_options *options
 		return error;
 	ingest->options = *options;
 	ingest->hosts.pairs = &options->config->hosts;
-	ingest->committed_us = clock_us(CLOCK_MONOTONIC);
+	ingest->committed_us = clock_steady_us();
 	ingest->sources = source_table_new();
 	if (!ingest->sources)
 		error = -ENOMEM;
@@ -261,7 +253,7 @@ static int commit(struct ingest *ingest, struct problem *problem)
 	if (ingest->redis)
 		ingest_redis_acknowledge(ingest->redis);
 	ingest->has_news = false;
-	ingest->committed_us = clock_us(CLOCK_MONOTONIC);
+	ingest->committed_us = clock_steady_us();
 	return 0;
 }
 
@@ -269,10 +261,10 @@ static int prune(struct ingest *ingest, struct problem *problem)
 {
 	const struct store_retention retention = { ingest->options.config->store_keep_us, ingest->options.config->store_size };
 	unsigned days = 0;
-	int error = store_prune(ingest->store, &retention, clock_us(CLOCK_REALTIME), &days, problem);
+	int error = store_prune(ingest->store, &retention, clock_now_us(), &days, problem);
 
 	ingest->days_deleted += days;
-	ingest->pruned_us = clock_us(CLOCK_MONOTONIC);
+	ingest->pruned_us = clock_steady_us();
 	return error;
 }
 
@@ -288,7 +280,7 @@ static bool was_just_counted(const struct ingest *ingest, store_day day, uint64_
 static void count_a_day(struct ingest *ingest, uint64_t now_us)
 {
 	const char *directory = ingest->options.config->store;
-	store_day today = store_day_of(clock_us(CLOCK_REALTIME) - count_again_us), *days = NULL;
+	store_day today = store_day_of(clock_now_us() - count_again_us), *days = NULL;
 	struct problem ignored;
 	size_t count = 0;
 
@@ -324,7 +316,7 @@ static void count_days(const struct ingest *ingest)
 static int keep_up(struct ingest *ingest, struct problem *problem)
 {
 	int error = is_commit_due(ingest) ? commit(ingest, problem) : 0;
-	uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+	uint64_t now_us = clock_steady_us();
 
 	if (!error && ingest->options.follows && now_us - ingest->counted_us >= count_every_us)
 		count_a_day(ingest, now_us);
@@ -345,7 +337,7 @@ static int poll_redis(struct ingest *ingest, bool may_wait, struct problem *prob
 {
 	struct input_redis *input = ingest_redis_input(ingest->redis);
 	enum redis_failure failure = input_redis_poll(input, may_wait ? WAIT_MS : 0, problem);
-	uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+	uint64_t now_us = clock_steady_us();
 
 	if (!failure) {
 		ingest->failing_us = 0;
@@ -368,7 +360,7 @@ static bool is_free(const struct ingest *ingest)
 	if (!ingest->redis)
 		return true;
 	if (ingest->failing_us)
-		return clock_us(CLOCK_MONOTONIC) - ingest->failing_us > HOLD_US;
+		return clock_steady_us() - ingest->failing_us > HOLD_US;
 	return input_redis_is_at_end(ingest_redis_input(ingest->redis));
 }
 

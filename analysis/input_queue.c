@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+
 static const char program[] = "postqueue -j";
 /* Services and cron have a shorter path than root. */
 #define WITH_PATH "PATH=\"$PATH:/usr/sbin:/usr/local/sbin\" exec "
@@ -35,14 +37,6 @@ static uint64_t time_of_file(FILE *file)
 	return (uint64_t)info.st_mtim.tv_sec * 1000000 + (uint64_t)info.st_mtim.tv_nsec / 1000;
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 int input_queue_open(struct input_queue **ret_queue, const char *path, struct problem *problem)
 {
 	struct input_queue *queue = calloc(1, sizeof *queue);
@@ -51,7 +45,7 @@ int input_queue_open(struct input_queue **ret_queue, const char *path, struct pr
 	if (!queue)
 		return -ENOMEM;
 	queue->is_program = !path;
-	queue->seen_us = now_us();
+	queue->seen_us = clock_now_us();
 	queue->file = path ? fopen(path, "re") : popen(command, "re");
 	if (!queue->file) {
 		error = -errno;

@@ -11,11 +11,23 @@
 enum { BY_TEXT = 32 * 1024, BY_NUMBER = 16 * 1024, SLOTS_FIRST = 256, SLOTS_GROWTH = 8, CACHED_MAX = 256 };
 /* So many texts of one digest are told apart; what comes beyond has none of its own. */
 enum { PROBES_MAX = 1000 };
+/* After so many that were looked up all are read, up to so many bytes of texts. */
+enum { LOOKED_UP_MAX = 16 * 1024, ALL_MAX = 24 * 1024 * 1024, FIRST_PLACES = 64 * 1024 };
 
 struct slot {
 	uint64_t number;		/* 0: empty */
 	uint32_t hash, length;
 	char *text;
+};
+
+/* Texts by number, read all at once: one behind the other, each behind its length. */
+struct all_texts {
+	struct place {
+		uint32_t number, offset;	/* number 0: free */
+	} *places;
+	size_t place_count, used;	/* of places: a power of two, at most three quarters are used */
+	char *texts;
+	size_t size, room;
 };
 
 struct slots {
@@ -27,10 +39,13 @@ struct dictionary {
 	bool is_counted;		/* else by digest */
 	struct statement *find, *add, *read;	/* NULL: not needed yet; find: of what is counted */
 	struct slots by_text, by_number;
+	unsigned looked_up;		/* by number, where all are expected */
+	struct all_texts all;
 };
 
 struct store_dictionaries {
 	struct database *database;
+	bool expects_all;
 	bool may_add;
 	char *lent;
 	size_t lent_size;
@@ -49,6 +64,13 @@ int store_dictionary_new(struct store_dictionaries **ret_dictionaries, struct da
 		dictionaries->each[i].is_counted = store_dictionary_is_counted((enum store_dictionary)i);
 	*ret_dictionaries = dictionaries;
 	return 0;
+}
+
+static void all_done(struct all_texts *all)
+{
+	free(all->places);
+	free(all->texts);
+	*all = (struct all_texts){ .places = NULL };
 }
 
 /* A statement of which the dictionary's name is missing. */
@@ -87,7 +109,13 @@ void store_dictionary_forget(struct store_dictionaries *dictionaries)
 	for (int i = 0; i < DICTIONARY_COUNT; i++) {
 		empty(&dictionaries->each[i].by_text);
 		empty(&dictionaries->each[i].by_number);
+		all_done(&dictionaries->each[i].all);
 	}
+}
+
+void store_dictionary_expect_all(struct store_dictionaries *dictionaries)
+{
+	dictionaries->expects_all = true;
 }
 
 void store_dictionary_free(struct store_dictionaries *dictionaries)
@@ -307,6 +335,104 @@ static int lend(struct store_dictionaries *dictionaries, struct text text, struc
 	return 0;
 }
 
+/* ---- all of them ---- */
+
+static struct place *place_of(const struct all_texts *all, uint32_t number)
+{
+	size_t at = (number * UINT32_C(0x9e3779b1)) & (all->place_count - 1);
+
+	while (all->places[at].number && all->places[at].number != number)
+		at = (at + 1) & (all->place_count - 1);
+	return &all->places[at];
+}
+
+static bool grow_places(struct all_texts *all)
+{
+	struct all_texts larger = *all;
+
+	larger.place_count = all->place_count ? all->place_count * 2 : FIRST_PLACES;
+	larger.places = calloc(larger.place_count, sizeof *larger.places);
+	if (!larger.places)
+		return false;
+	for (size_t i = 0; i < all->place_count; i++)
+		if (all->places[i].number)
+			*place_of(&larger, all->places[i].number) = all->places[i];
+	free(all->places);
+	*all = larger;
+	return true;
+}
+
+/* false: there is no room for it. */
+static bool keep_text(struct all_texts *all, uint64_t number, struct text text)
+{
+	uint16_t length = (uint16_t)text.length;
+	struct place *place;
+
+	if (text.length > UINT16_MAX || number == 0 || number > UINT32_MAX)
+		return true;
+	if (all->used * 4 >= all->place_count * 3 && !grow_places(all))
+		return false;
+	if (all->size + sizeof length + text.length > all->room) {
+		size_t room = all->room ? all->room * 2 : 1024 * 1024;
+		char *larger = room <= ALL_MAX * 2 ? realloc(all->texts, room) : NULL;
+
+		if (!larger)
+			return false;
+		all->texts = larger;
+		all->room = room;
+	}
+	place = place_of(all, (uint32_t)number);
+	*place = (struct place){ (uint32_t)number, (uint32_t)all->size };
+	memcpy(all->texts + all->size, &length, sizeof length);
+	if (text.length)
+		memcpy(all->texts + all->size + sizeof length, text.start, text.length);
+	all->size += sizeof length + text.length;
+	all->used++;
+	return true;
+}
+
+static int read_all(struct store_dictionaries *dictionaries, enum store_dictionary which)
+{
+	struct dictionary *dictionary = &dictionaries->each[which];
+	struct statement *row;
+	char sql[128];
+	int more, error;
+
+	(void)snprintf(sql, sizeof sql, "SELECT id, text FROM %s ORDER BY id", store_dictionary_name(which));
+	error = statement_new(&row, dictionaries->database, sql, NULL);
+	if (error)
+		return error;
+	while ((more = statement_step(row)) > 0)
+		if (dictionary->all.size >= ALL_MAX || !keep_text(&dictionary->all, statement_number(row, 0), statement_text(row, 1)))
+			break;
+	statement_free(row);
+	return more < 0 ? more : 0;
+}
+
+/* Absent: it is not among them. */
+static struct text text_among(const struct all_texts *all, uint64_t number)
+{
+	const struct place *place = all->used && number && number <= UINT32_MAX ? place_of(all, (uint32_t)number) : NULL;
+	uint16_t length;
+
+	if (!place || !place->number)
+		return TEXT_NONE;
+	memcpy(&length, all->texts + place->offset, sizeof length);
+	return (struct text){ all->texts + place->offset + sizeof length, length };
+}
+
+/* Reads them when it is time; the text, where it is among them. */
+static int look_among(struct store_dictionaries *dictionaries, enum store_dictionary which, uint64_t number, struct text *ret_text)
+{
+	struct dictionary *dictionary = &dictionaries->each[which];
+	int error = 0;
+
+	if (dictionary->looked_up <= LOOKED_UP_MAX && ++dictionary->looked_up > LOOKED_UP_MAX)
+		error = read_all(dictionaries, which);
+	*ret_text = text_among(&dictionary->all, number);
+	return error;
+}
+
 int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_dictionary which, uint64_t number,
 			  struct text *ret_text)
 {
@@ -318,6 +444,11 @@ int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_di
 	if (slot && number && slot->number == number) {
 		*ret_text = (struct text){ slot->text, slot->length };
 		return 0;
+	}
+	if (dictionaries->expects_all) {
+		error = look_among(dictionaries, which, number, ret_text);
+		if (error || ret_text->start)
+			return error;
 	}
 	error = need_read(dictionaries, dictionary);
 	if (error)

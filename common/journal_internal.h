@@ -182,8 +182,6 @@ static inline uint64_t journal_payload_time(struct text payload)
 	return time_us;
 }
 
-uint64_t journal_now_us(void);			/* since 1970 */
-uint64_t journal_monotonic_us(void);
 
 /* Under the lock. */
 void journal_gap_note(struct journal *journal, enum gap_reason reason, uint64_t count, uint64_t from_us,

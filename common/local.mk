@@ -3,7 +3,7 @@ noinst_LIBRARIES += libcommon.a
 
 libcommon_a_SOURCES = \
 	common/address.c common/address.h \
-	common/behind.h \
+	common/behind.h common/clock.h \
 	common/conf.c common/conf.h common/conf_print.c common/conf_value.c common/conf_value.h \
 	common/escape.c common/escape.h \
 	common/crc32c.c common/crc32c.h \

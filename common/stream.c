@@ -9,6 +9,7 @@
 
 #include <openssl/evp.h>
 
+#include "common/clock.h"
 #include "record.h"
 
 #define COUNTER_MASK ((UINT64_C(1) << JOURNAL_COUNTER_BITS) - 1)
@@ -217,17 +218,14 @@ static bool read_record(struct outgoing *outgoing, struct text payload)
 /* What is whole by its checksum and no record all the same: a reader is told what it misses. */
 static void look_through(struct outgoing *outgoing, struct text payload)
 {
-	struct timespec now;
-
 	memset(outgoing->early, 0, sizeof outgoing->early);
 	outgoing->count = 0;
 	outgoing->is_record = read_record(outgoing, payload);
 	if (outgoing->is_record)
 		return;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
 	memset(outgoing->early, 0, sizeof outgoing->early);
 	outgoing->stage = STAGE_GAP;
-	outgoing->time_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	outgoing->time_us = clock_now_us();
 }
 
 /* Writes number so that it ends at end; where it begins. */

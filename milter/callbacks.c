@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "common/clock.h"
 #include "negotiation.h"
 
 enum { STOP_PAUSES_MAX = 250 };	/* five seconds */

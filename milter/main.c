@@ -12,7 +12,7 @@
 
 #include "callbacks.h"
 #include "check.h"
-#include "clock.h"
+#include "common/clock.h"
 #include "common/escape.h"
 #include "common/log.h"
 #include "housekeeping.h"
