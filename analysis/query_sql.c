@@ -382,12 +382,25 @@ static const char *other_sessions(struct query_sql *sql, const struct query_term
 	return found->keys;
 }
 
-int query_sql_find_sessions(const struct query_term *term, enum fact fact, struct database *database, const char *keys, FILE *out,
-			    size_t *count)
+/* By the index of addresses, where there are few; else by the keys. */
+static char *select_sessions(struct query_sql *sql, const struct query_term *term, enum fact fact, const struct query_sql_keys *keys)
+{
+	char *test = fact_column(sql, term, "s", fact, "fits"), *select = NULL;
+
+	if (test && !is(test, "0") && fact == FACT_SESSION_CLIENT_ADDR && sql->found && !sql->found->is_many)
+		select = piece(sql, "SELECT s.key FROM session AS s WHERE s.client_addr IN (%s) AND s.key BETWEEN %" PRIu64 " AND %" PRIu64,
+			       sql->found->list, keys->first, keys->last);
+	else if (test && !is(test, "0"))
+		select = piece(sql, "SELECT s.key FROM session AS s WHERE s.key IN (%s) AND %s", keys->list, test);
+	free(test);
+	return select;
+}
+
+int query_sql_find_sessions(const struct query_term *term, enum fact fact, struct database *database, const struct query_sql_keys *keys,
+			    FILE *out, size_t *count)
 {
 	struct query_sql sql = { .day = { .database = database } };
-	char *test = fact_column(&sql, term, "s", fact, "fits");
-	char *select = test && !is(test, "0") ? piece(&sql, "SELECT s.key FROM session AS s WHERE s.key IN (%s) AND %s", keys, test) : NULL;
+	char *select = select_sessions(&sql, term, fact, keys);
 	struct statement *statement = NULL;
 	int error = sql.error ? sql.error : sql.lacks_memory ? -ENOMEM : 0, more = 0;
 
@@ -399,7 +412,6 @@ int query_sql_find_sessions(const struct query_term *term, enum fact fact, struc
 		fprintf(out, "%s%" PRIu64, (*count)++ ? "," : "", statement_number(statement, 0));
 	statement_free(statement);
 	free(select);
-	free(test);
 	free_found(&sql);
 	return error ? error : more;
 }

@@ -39,9 +39,14 @@ struct query_sql_day {
  * the database, which can explain it, or of others. */
 int query_sql_new(struct query_sql **ret_sql, const struct query *query, bool attempts_apart, const struct query_sql_day *day);
 
-/* Of sessions with such keys, those that the term fits in that fact, behind what *count says was printed. */
-int query_sql_find_sessions(const struct query_term *term, enum fact fact, struct database *database, const char *keys, FILE *out,
-			    size_t *count);
+/* Sessions with such keys, and perhaps others between the first and the last of them, that the term fits in that fact: behind
+ * those which *count says were printed. */
+struct query_sql_keys {
+	const char *list;		/* "1,2,3" */
+	uint64_t first, last;
+};
+int query_sql_find_sessions(const struct query_term *term, enum fact fact, struct database *database, const struct query_sql_keys *keys,
+			    FILE *out, size_t *count);
 void query_sql_free(struct query_sql *sql);
 
 /* "SELECT key ...", in their order, ?1 and ?2 being the first and the last; NULL: no row of that kind can match. */

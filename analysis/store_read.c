@@ -17,15 +17,17 @@
 /* A login of a session lies between its begin and its end, but for what clocks are apart: clock_skew allows ten seconds. */
 #define LOGIN_SLACK (60 * SECOND)
 
-enum { CACHE_KB = 1024, SCAN_CACHE_KB = 16 * 1024, POOL_MAX = 4 * 1024 * 1024, AT_ONCE = 256, FEW_AT_ONCE = 64, WALK_AT_ONCE = 2048 };
+enum { CACHE_KB = 256, SCAN_CACHE_KB = 16 * 1024, POOL_MAX = 4 * 1024 * 1024, AT_ONCE = 256, FEW_AT_ONCE = 64, WALK_AT_ONCE = 2048 };
 enum { OTHERS_MAX = 2000 };
 
-/* What is asked of a day again and again, by one number. */
-enum question { QUESTION_CHILDREN, QUESTION_OF_SESSION, QUESTION_COUNT };
+/* What is asked of a day again and again, by one number; of logins between two keys. */
+enum question { QUESTION_CHILDREN, QUESTION_OF_SESSION, QUESTION_LOGINS, QUESTION_COUNT };
 
 static const char *const questions[QUESTION_COUNT] = {
 	"SELECT key FROM message WHERE parent_key = ?1",
 	"SELECT key FROM message WHERE session_key = ?1",
+	/* A login's key tells its time: few are looked at. */
+	"SELECT key FROM login WHERE session_key = ?1 AND key BETWEEN ?2 AND ?3",
 };
 
 struct open_day {
@@ -476,7 +478,7 @@ static size_t print_keys_of_day(const struct key_list *keys, size_t first, FILE 
 static int find_others_of_day(struct other_sessions *others, const struct query_term *term, enum fact fact, size_t *first, FILE *out,
 			      size_t *count)
 {
-	store_day day = day_of(others->keys.keys[*first]);
+	struct query_sql_keys wanted = { .first = others->keys.keys[*first] };
 	char *keys = NULL;
 	size_t size;
 	FILE *list = open_memstream(&keys, &size);
@@ -486,9 +488,11 @@ static int find_others_of_day(struct other_sessions *others, const struct query_
 	if (!list)
 		return -ENOMEM;
 	*first += print_keys_of_day(&others->keys, *first, list);
-	found = fclose(list) == 0 ? find_day(others->scanning->read, day, &rows, others->scanning->problem) : -ENOMEM;
+	wanted.last = others->keys.keys[*first - 1];
+	found = fclose(list) == 0 ? find_day_of(others->scanning->read, wanted.first, &rows, others->scanning->problem) : -ENOMEM;
+	wanted.list = keys;
 	if (found > 0)
-		found = query_sql_find_sessions(term, fact, store_rows_database(rows), keys, out, count);
+		found = query_sql_find_sessions(term, fact, store_rows_database(rows), &wanted, out, count);
 	free(keys);
 	return found;
 }
@@ -671,8 +675,22 @@ static int find_in_day(struct scanning *scanning, struct store_rows *rows, store
 	return error;
 }
 
+/* Where nothing was found, the room that its schema takes is that of the next day's. */
+static void leave_day(struct scanning *scanning, store_day day, bool has_found)
+{
+	struct open_day *place = place_of(scanning->read, day);
+
+	if (has_found || scanning->scan->asks_again) {
+		database_set_cache(store_rows_database(place->rows), CACHE_KB);
+		return;
+	}
+	store_rows_close(place->rows);
+	*place = (struct open_day){ .rows = NULL };
+}
+
 static int scan_day(struct scanning *scanning, store_day day)
 {
+	bool has_found = false;
 	struct day_keys keys = { .is_exact = { false } };
 	struct store_rows *rows;
 	int found = find_day(scanning->read, day, &rows, scanning->problem), error;
@@ -684,12 +702,14 @@ static int scan_day(struct scanning *scanning, store_day day)
 		error = walk_day(scanning, day);
 	else
 		error = find_in_day(scanning, rows, day, &keys);
-	for (int of = 0; of < QUERY_SQL_COUNT && !error; of++)
+	for (int of = 0; of < QUERY_SQL_COUNT && !error; of++) {
+		has_found = has_found || keys.keys[of].count;
 		if (keys.keys[of].count)
 			error = show_all(scanning, day, (enum query_sql_of)of, &keys);
+	}
 	/* Days of sessions may have taken its place. */
 	if (!error && find_day(scanning->read, day, &rows, scanning->problem) > 0)
-		database_set_cache(store_rows_database(rows), CACHE_KB);
+		leave_day(scanning, day, has_found);
 	for (int of = 0; of < QUERY_SQL_COUNT; of++)
 		free(keys.keys[of].keys);
 	return error;
@@ -742,8 +762,13 @@ static int take_keys(struct statement *keys, uint64_t number, store_read_key *ta
 	return more;
 }
 
-/* Keys that one number gives of a day. */
-static int ask_day(struct store_read *read, store_day day, enum question question, uint64_t number, store_read_key *take,
+struct asked {
+	uint64_t number;
+	transaction_key first, last;	/* of logins */
+};
+
+/* Keys that it gives of a day. */
+static int ask_day(struct store_read *read, store_day day, enum question question, const struct asked *asked, store_read_key *take,
 		   void *context, struct problem *problem)
 {
 	struct open_day *place;
@@ -755,20 +780,24 @@ static int ask_day(struct store_read *read, store_day day, enum question questio
 		error = statement_new(&place->questions[question], store_rows_database(place->rows), questions[question], problem);
 	if (error)
 		return error;
-	error = take_keys(place->questions[question], number, take, context);
+	if (question == QUESTION_LOGINS) {
+		statement_bind_number(place->questions[question], 2, asked->first);
+		statement_bind_number(place->questions[question], 3, asked->last);
+	}
+	error = take_keys(place->questions[question], asked->number, take, context);
 	if (error)
 		store_rows_explain(place->rows, error, problem);
 	return error;
 }
 
-static int ask_days(struct store_read *read, store_day first, store_day last, enum question question, uint64_t number,
+static int ask_days(struct store_read *read, store_day first, store_day last, enum question question, const struct asked *asked,
 		    store_read_key *take, void *context, struct problem *problem)
 {
 	int error = 0;
 
 	for (size_t i = 0; i < read->day_count && !error; i++)
 		if (read->days[i] >= first && read->days[i] <= last)
-			error = ask_day(read, read->days[i], question, number, take, context, problem);
+			error = ask_day(read, read->days[i], question, asked, take, context, problem);
 	return error;
 }
 
@@ -798,7 +827,7 @@ int store_read_children(struct store_read *read, transaction_key parent, store_r
 {
 	store_day day = store_day_of(transaction_key_time(parent));
 
-	return ask_days(read, day - 1, INT32_MAX, QUESTION_CHILDREN, parent, take, context, problem);
+	return ask_days(read, day - 1, INT32_MAX, QUESTION_CHILDREN, &(struct asked){ .number = parent }, take, context, problem);
 }
 
 int store_read_of_session(struct store_read *read, const struct session *session, store_read_key *take,
@@ -807,7 +836,7 @@ int store_read_of_session(struct store_read *read, const struct session *session
 	store_day first = store_day_of(transaction_key_time(session->key));
 	store_day last = session->end_us ? store_day_of(session->end_us) : first + 1;
 
-	return ask_days(read, first - 1, last + 1, QUESTION_OF_SESSION, session->key, take, context, problem);
+	return ask_days(read, first - 1, last + 1, QUESTION_OF_SESSION, &(struct asked){ .number = session->key }, take, context, problem);
 }
 
 int store_read_other_sessions(struct store_read *read, store_day day, store_read_key *take, void *context,
@@ -826,20 +855,16 @@ int store_read_logins(struct store_read *read, const struct session *session,
 		      void (*take)(void *context, const struct login *login), void *context,
 		      struct problem *problem)
 {
-	uint64_t last_us = session->end_us > session->start_us ? session->end_us : session->start_us + HOUR;
+	uint64_t first_us = session->start_us > LOGIN_SLACK ? session->start_us - LOGIN_SLACK : 0;
+	uint64_t last_us = (session->end_us > session->start_us ? session->end_us : session->start_us + HOUR) + LOGIN_SLACK;
+	const struct asked asked = { session->key, transaction_key_of(first_us, NULL, 0) & ~(transaction_key)UINT32_MAX,
+				     transaction_key_of(last_us, NULL, 0) | UINT32_MAX };
 	struct key_list found = { .count = 0 };
 	struct pool *pool = pool_new();
-	char sql[200];
 	int error = pool ? 0 : -ENOMEM;
 
-	/* A login's key tells its time: few are looked at. */
-	(void)snprintf(sql, sizeof sql,
-		       "SELECT key FROM login WHERE session_key = ?1 AND key BETWEEN %lld AND %lld",
-		       (long long)(transaction_key_of(session->start_us > LOGIN_SLACK ? session->start_us - LOGIN_SLACK : 0,
-						      NULL, 0)),
-		       (long long)(transaction_key_of(last_us + LOGIN_SLACK, NULL, 0)));
-	for (store_day day = store_day_of(session->start_us) - 1; day <= store_day_of(last_us) + 1 && !error; day++)
-		error = keys_of_day(read, day, sql, session->key, keep_key, &found, problem);
+	if (!error)
+		error = ask_days(read, store_day_of(first_us), store_day_of(last_us), QUESTION_LOGINS, &asked, keep_key, &found, problem);
 	for (size_t i = 0; i < found.count && !error; i++) {
 		struct store_rows *rows;
 		struct login login;
