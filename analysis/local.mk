@@ -107,7 +107,7 @@ libanalysis_a_SOURCES = \
 	analysis/own_lines.c analysis/own_lines.h \
 	analysis/pairs.c analysis/pairs.h \
 	analysis/pool.c analysis/pool.h \
-	analysis/query.c analysis/query.h analysis/query_internal.h analysis/query_fields.def \
+	analysis/query.c analysis/query_about.c analysis/query_number.c analysis/query.h analysis/query_internal.h analysis/query_fields.def \
 	analysis/query_field.c analysis/query_match.c analysis/query_sql.c analysis/query_sql.h analysis/query_words.c analysis/query_words.def \
 	analysis/reason.c analysis/reason.h analysis/reasons.def \
 	analysis/remote_id.c analysis/remote_id.h \
