@@ -356,7 +356,7 @@ static int read_store(const struct ask *ask, struct rows *rows)
 	error = rows_read_store(rows, ask_store(ask), &problem);
 	if (!error)
 		return 0;
-	if (error == -ENOENT && ask->query_text && ask->query_text[0]) {
+	if (error == -ENOENT && ask->query_text && ask->query_text[0] && !query_begins(ask->query_text)) {
 		fprintf(stderr, "smtptrail %s: no file is named by ", ask->verb->name);
 		escape_terminal(text_of(ask->query_text), stderr);
 		fputs(": it is taken for the query\n", stderr);

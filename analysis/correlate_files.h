@@ -28,7 +28,8 @@ struct correlate_files {
 
 /* Whether one of them is a file of records. */
 bool correlate_files_have_records(char **paths, size_t path_count);
-/* Reads the files, rotated ones oldest first, several hosts' side by side in the order of their times; none: standard input. Does not finish the join. 0 or -ENOMEM. */
+/* Reads the files, rotated ones oldest first, several hosts' side by side in the order of their times; none: standard input.
+ * Does not finish the join. 0 or -ENOMEM. */
 int correlate_files_read(struct correlate_files *files, char **paths, size_t path_count);
 
 #endif
