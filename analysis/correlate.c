@@ -125,6 +125,7 @@ void correlate_free(struct correlate *correlate)
 {
 	if (!correlate)
 		return;
+	free(correlate->outgoing);
 	open_table_done(&correlate->keys);
 	open_table_done(&correlate->messages);
 	open_table_done(&correlate->processes);

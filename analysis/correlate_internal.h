@@ -236,6 +236,7 @@ struct correlate {
 	char *state;			/* of the last that was asked for */
 	size_t state_size;
 	struct open_login *first_login, *last_login;
+	struct outgoing_table *outgoing;	/* NULL: no agent told of TLS yet */
 	size_t open_logins;
 	struct open_table keys;		/* sessions and messages by their keys, which are digests of their own */
 	bool shows_keys;		/* else they are numbers, */
@@ -551,6 +552,18 @@ void link_know_format(struct correlate *correlate, unsigned format);
 void link_by_message_id(struct clue *clue, struct open_message *message);
 /* Its name and Message-ID are known: whoever waits for it. */
 void link_find_parent(struct clue *clue, struct open_message *child);
+
+/* ---- correlate_outgoing.c: TLS of deliveries, told in lines of their own ---- */
+
+/* An agent told of it. */
+void outgoing_tls(struct clue *clue);
+/* Of the attempt that the line tells of, where it is known. */
+void outgoing_put_tls(struct clue *clue, struct facts *facts);
+/* What is kept: from a place on the first, of that size; NULL: there is no more. */
+size_t outgoing_size(void);
+const void *outgoing_next(const struct correlate *correlate, unsigned *place);
+/* To be filled with what was kept; NULL: no memory, or no such place. */
+void *outgoing_at(struct correlate *correlate, uint64_t place);
 
 /* ---- correlate_part.c ---- */
 

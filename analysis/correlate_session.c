@@ -458,9 +458,9 @@ void correlate_tls(struct clue *clue)
 {
 	struct open_session *session;
 
-	/* Towards a server: the line does not say for which message. */
 	if (!clue_has(clue, NAME_CLIENT_ADDR)) {
 		clue->correlate->counts.tls_out++;
+		outgoing_tls(clue);
 		return;
 	}
 	clue->correlate->counts.tls_in++;

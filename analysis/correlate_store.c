@@ -532,9 +532,29 @@ static void get_logins(struct correlate *correlate, struct text *state)
 		get_login(correlate, hash, state);
 }
 
+static void put_outgoing(struct correlate *correlate, size_t *used)
+{
+	const void *outgoing;
+
+	for (unsigned place = 0; (outgoing = outgoing_next(correlate, &place)); place++) {
+		put_number(correlate, used, place + 1);
+		put(correlate, used, outgoing, outgoing_size());
+	}
+	put_number(correlate, used, 0);
+}
+
+static void get_outgoing(struct correlate *correlate, struct text *state)
+{
+	uint64_t place;
+	void *outgoing;
+
+	while ((place = get_number(state)) && (outgoing = outgoing_at(correlate, place - 1)))
+		(void)get(state, outgoing, outgoing_size());
+}
+
 static size_t layouts(void)
 {
-	return sizeof(struct open_session) + sizeof(struct open_message) + sizeof(struct open_recipient) + sizeof(struct link_note);
+	return outgoing_size() + sizeof(struct open_session) + sizeof(struct open_message) + sizeof(struct open_recipient) + sizeof(struct link_note);
 }
 
 struct text correlate_state(struct correlate *correlate)
@@ -552,6 +572,7 @@ struct text correlate_state(struct correlate *correlate)
 	put_notes(correlate, &used);
 	put_gaps(correlate, &used);
 	put_logins(correlate, &used);
+	put_outgoing(correlate, &used);
 	return (struct text){ correlate->state, used };
 }
 
@@ -571,4 +592,5 @@ void correlate_restore(struct correlate *correlate, struct text state)
 	get_notes(correlate, &state);
 	get_gaps(correlate, &state);
 	get_logins(correlate, &state);
+	get_outgoing(correlate, &state);
 }

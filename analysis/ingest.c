@@ -47,8 +47,8 @@ struct ingest {
 	unsigned next_counted;
 	uint64_t gaps;
 	unsigned days_deleted;
-	char host_name[INPUT_QUEUE_NAME_SIZE];
-	struct ingest_queue queue;
+	char host_names[INGEST_QUEUES_MAX][INPUT_QUEUE_NAME_SIZE];
+	struct ingest_queue queues[INGEST_QUEUES_MAX];
 };
 
 static bool is_stopping(const struct ingest *ingest)
@@ -180,18 +180,34 @@ static int open_redis(struct ingest *ingest, struct problem *problem)
 	return error;
 }
 
-static int open_queue(struct ingest *ingest, struct problem *problem)
+static int open_queues(struct ingest *ingest, struct problem *problem)
 {
 	const struct ingest_options *options = &ingest->options;
+	int error = 0;
 
-	if (!options->queue_host)
-		input_queue_name(ingest->host_name);
-	ingest->queue = (struct ingest_queue){
-		.file = options->queue_file, .host = options->queue_host ? options->queue_host : ingest->host_name,
-		.correlate = ingest->correlate, .sources = ingest->sources, .store = ingest->store, .notice = options->notice,
-		.context = options->context,
-	};
-	return ingest_queue_load(&ingest->queue, problem);
+	for (unsigned i = 0; !error && i < options->queue_count; i++) {
+		const struct ingest_queue_option *option = &options->queues[i];
+
+		if (!option->host)
+			input_queue_name(option->path, ingest->host_names[i]);
+		ingest->queues[i] = (struct ingest_queue){
+			.path = option->path, .host = option->host ? option->host : ingest->host_names[i],
+			.correlate = ingest->correlate, .sources = ingest->sources, .store = ingest->store,
+			.notice = options->notice, .context = options->context,
+		};
+		error = ingest_queue_load(&ingest->queues[i], problem);
+	}
+	return error;
+}
+
+static int read_queues(struct ingest *ingest, struct problem *problem)
+{
+	int error = 0;
+
+	for (unsigned i = 0; !error && i < ingest->options.queue_count; i++)
+		if (ingest_queue_is_due(&ingest->queues[i]))
+			error = ingest_queue_read(&ingest->queues[i], &ingest->has_news, problem);
+	return error;
 }
 
 int ingest_open(struct ingest **ret_ingest, const struct ingest_options *options, struct problem *problem)
@@ -215,8 +231,8 @@ int ingest_open(struct ingest **ret_ingest, const struct ingest_options *options
 		error = open_logs(ingest, problem);
 	if (!error && options->reads_redis)
 		error = open_redis(ingest, problem);
-	if (!error && options->reads_queue)
-		error = open_queue(ingest, problem);
+	if (!error)
+		error = open_queues(ingest, problem);
 	if (error) {
 		ingest_close(ingest);
 		return error;
@@ -414,8 +430,8 @@ int ingest_run(struct ingest *ingest, struct problem *problem)
 		error = store_finish(ingest->store, problem);
 	while (!error && !is_stopping(ingest)) {
 		error = look(ingest, is_idle, &is_idle, problem);
-		if (!error && is_idle && ingest->options.reads_queue && ingest_queue_is_due(&ingest->queue))
-			error = ingest_queue_read(&ingest->queue, &ingest->has_news, problem);
+		if (!error && is_idle)
+			error = read_queues(ingest, problem);
 		if (error || (is_idle && !ingest->options.follows))
 			break;
 		error = keep_up(ingest, problem);
@@ -426,8 +442,12 @@ int ingest_run(struct ingest *ingest, struct problem *problem)
 void ingest_counts(const struct ingest *ingest, struct ingest_counts *ret_counts)
 {
 	*ret_counts = (struct ingest_counts){
-		.gaps = ingest->gaps, .days_deleted = ingest->days_deleted, .queued = ingest->queue.entries, .queue_bad = ingest->queue.bad,
+		.gaps = ingest->gaps, .days_deleted = ingest->days_deleted,
 	};
+	for (unsigned i = 0; i < ingest->options.queue_count; i++) {
+		ret_counts->queued += ingest->queues[i].entries;
+		ret_counts->queue_bad += ingest->queues[i].bad;
+	}
 	ingest_logs_counts(ingest->logs, &ret_counts->logs);
 	if (ingest->redis)
 		input_redis_counts(ingest_redis_input(ingest->redis), &ret_counts->redis);

@@ -54,7 +54,7 @@ static int give(struct ingest_queue *queue, struct input_queue *list)
 	const size_t length = strcspn(queue->host, "/");
 	const struct text host = { queue->host, length };
 	const struct text syslog_name = queue->host[length] ? text_of(queue->host + length + 1) : TEXT_NONE;
-	uint16_t source = source_number(queue->sources, SOURCE_QUEUE, text_of(queue->file ? queue->file : program_name));
+	uint16_t source = source_number(queue->sources, SOURCE_QUEUE, text_of(queue->path ? queue->path : program_name));
 	struct queue_entry entry;
 	int more, failed;
 
@@ -76,7 +76,7 @@ int ingest_queue_read(struct ingest_queue *queue, bool *ret_has_news, struct pro
 {
 	struct problem words = { "" };
 	struct input_queue *list;
-	int error = input_queue_open(&list, queue->file, &words);
+	int error = input_queue_open(&list, queue->path, &words);
 
 	queue->read_us = clock_steady_us();
 	if (!error && input_queue_time(list) <= queue->seen_us) {
@@ -88,7 +88,7 @@ int ingest_queue_read(struct ingest_queue *queue, bool *ret_has_news, struct pro
 		*ret_has_news = true;
 		if (error)
 			problem_set(&words, "cannot read the queue from '%s' to its end; what was read of it counts",
-				    queue->file ? queue->file : program_name);
+				    queue->path ? queue->path : program_name);
 	}
 	if (!error)
 		return keep_time(queue, problem);

@@ -7,11 +7,7 @@
 #include <stdlib.h>
 
 #include "analysis/query_internal.h"
-#include "analysis/when.h"
 #include "common/near.h"
-
-#define SECOND UINT64_C(1000000)
-#define DAY (24 * 3600 * SECOND)
 
 enum { FIELD_NAME_MAX = 40 };
 
@@ -213,157 +209,6 @@ static void plain_of(const struct value *value, char *ret_text, size_t size)
 	ret_text[length] = '\0';
 }
 
-/* ---- numbers ---- */
-
-struct unit {
-	const char *name;
-	uint64_t factor;
-};
-
-static const struct unit size_units[] = {
-	{ "", 1 }, { "b", 1 }, { "k", 1000 }, { "kb", 1000 }, { "m", 1000000 }, { "mb", 1000000 }, { "g", 1000000000 },
-	{ "gb", 1000000000 }, { NULL, 0 },
-};
-static const struct unit duration_units[] = {
-	{ "", SECOND }, { "us", 1 }, { "ms", 1000 }, { "s", SECOND }, { "m", 60 * SECOND }, { "min", 60 * SECOND },
-	{ "h", 3600 * SECOND }, { "d", DAY }, { NULL, 0 },
-};
-static const struct unit no_units[] = { { "", 1 }, { NULL, 0 } };
-
-static bool read_units(const char *text, const struct unit *units, uint64_t *ret_number)
-{
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	long double number = strtold(text, &end);
-
-	for (; units->name; units++)
-		if (strcasecmp(end, units->name) == 0) {
-			number *= (long double)units->factor;
-			if (number < 0 || number > 9.2e18L)
-				return false;
-			*ret_number = (uint64_t)number;
-			return true;
-		}
-	return false;
-}
-
-static bool read_time(struct parser *parser, const char *text, uint64_t *ret_us)
-{
-	struct when when;
-
-	if (when_parse(text, parser->now_us, &when) != 0)
-		return false;
-	*ret_us = when.is_ago ? (when.us < parser->now_us ? parser->now_us - when.us : 0) : when.us;
-	return true;
-}
-
-static bool read_number(struct parser *parser, const struct query_field *field, const char *text, uint64_t *ret_number)
-{
-	char *end;
-
-	if (field->special == QUERY_KEY) {
-		*ret_number = strtoull(text, &end, 16);
-		return *text && *text != '-' && !*end;
-	}
-	switch (field->type) {
-	case FACT_SIZE:
-		return read_units(text, size_units, ret_number);
-	case FACT_DURATION:
-		return read_units(text, duration_units, ret_number);
-	case FACT_TIME:
-		return read_time(parser, text, ret_number);
-	case FACT_NUMBER:
-	case FACT_TEXT:
-	case FACT_ADDRESS:
-	case FACT_WORD:
-	case FACT_IP:
-	case FACT_LIST:
-		break;
-	}
-	return read_units(text, no_units, ret_number);
-}
-
-static const char *number_forms(const struct query_field *field)
-{
-	if (field->special == QUERY_KEY)
-		return "a key, as search shows it";
-	switch (field->type) {
-	case FACT_SIZE:
-		return "a size: 500, 10k, 1.5M, 2G";
-	case FACT_DURATION:
-		return "a duration: 500ms, 2s, 5m, 2h, 3d";
-	case FACT_TIME:
-		return "a time: " WHEN_FORMS;
-	case FACT_NUMBER:
-	case FACT_TEXT:
-	case FACT_ADDRESS:
-	case FACT_WORD:
-	case FACT_IP:
-	case FACT_LIST:
-		break;
-	}
-	return "a number";
-}
-
-/* Reads the bound, and turns "> x" and the like into low..high. */
-static bool read_range(struct parser *parser, struct query_term *term, const char *text)
-{
-	static const struct {
-		const char *mark;
-		bool has_low, has_high, is_open;
-	} marks[] = {
-		{ ">=", true, false, false }, { "<=", false, true, false }, { ">", true, false, true }, { "<", false, true, true },
-		{ "=", true, true, false }, { "", true, true, false },
-	};
-	const char *dots = strstr(text, "..");
-	char low[64];
-	size_t i = 0;
-	uint64_t number;
-
-	term->low = 0;
-	term->high = UINT64_MAX;
-	if (dots && dots > text && (size_t)(dots - text) < sizeof low) {
-		memcpy(low, text, (size_t)(dots - text));
-		low[dots - text] = '\0';
-		return read_number(parser, &term->field, low, &term->low) &&
-		       read_number(parser, &term->field, dots + 2, &term->high);
-	}
-	while (strncmp(text, marks[i].mark, strlen(marks[i].mark)) != 0)
-		i++;
-	if (!read_number(parser, &term->field, text + strlen(marks[i].mark), &number))
-		return false;
-	if (marks[i].has_low)
-		term->low = number + (marks[i].is_open ? 1 : 0);
-	if (marks[i].has_high)
-		term->high = number - (marks[i].is_open && number ? 1 : 0);
-	if (marks[i].has_high && marks[i].is_open && !number)
-		term->low = 1;	/* nothing is below 0: low > high */
-	return true;
-}
-
-/* since, until and on are bounds by themselves. */
-static bool read_span(struct parser *parser, struct query_term *term, const char *text)
-{
-	uint64_t when;
-
-	if (!read_time(parser, text, &when))
-		return false;
-	term->low = 0;
-	term->high = UINT64_MAX;
-	if (term->field.special == QUERY_SINCE)
-		term->low = when;
-	else if (term->field.special == QUERY_UNTIL)
-		term->high = when ? when - 1 : 0;
-	else {
-		term->low = when - when % DAY;
-		term->high = term->low + DAY - 1;
-	}
-	return true;
-}
-
 /* ---- terms ---- */
 
 static bool set_text(struct parser *parser, struct query_term *term, const char *text)
@@ -470,6 +315,7 @@ static bool read_text_value(struct parser *parser, struct query_term *term, stru
 		value->pattern[0] = '\0';
 	term->test = TEST_PATTERN;
 	term->is_plain = value->is_plain;
+	term->is_quoted = value->is_quoted;
 	term->is_of_items = term->field.type == FACT_LIST && !value->is_quoted;
 	return set_text(parser, term, value->pattern) && check_word(parser, term);
 }
@@ -486,9 +332,9 @@ static bool read_number_value(struct parser *parser, struct query_term *term, co
 		return true;
 	}
 	term->test = TEST_RANGE;
-	if (is_span ? read_span(parser, term, plain) : read_range(parser, term, plain))
+	if (is_span ? query_read_span(term, plain, parser->now_us) : query_read_range(term, plain, parser->now_us))
 		return true;
-	return FAIL(parser, "'%s' of '%s' is not %s%s", plain, term->field.name, number_forms(&term->field),
+	return FAIL(parser, "'%s' of '%s' is not %s%s", plain, term->field.name, query_number_forms(&term->field),
 		    is_span ? "" : "; > >= < <= in front, or low..high");
 }
 
@@ -829,133 +675,4 @@ void query_free_negations(char **words)
 	for (size_t i = 0; words && words[i]; i++)
 		free(words[i]);
 	free(words);
-}
-
-/* ---- what a query says of itself ---- */
-
-enum query_kind query_kind(const struct query *query)
-{
-	return query->kind;
-}
-
-static void node_span(const struct query_node *node, uint64_t *low, uint64_t *high)
-{
-	uint64_t right_low, right_high;
-
-	*low = 0;
-	*high = UINT64_MAX;
-	switch (node->kind) {
-	case NODE_AND:
-		node_span(node->left, low, high);
-		node_span(node->right, &right_low, &right_high);
-		*low = right_low > *low ? right_low : *low;
-		*high = right_high < *high ? right_high : *high;
-		return;
-	case NODE_OR:
-		node_span(node->left, low, high);
-		node_span(node->right, &right_low, &right_high);
-		*low = right_low < *low ? right_low : *low;
-		*high = right_high > *high ? right_high : *high;
-		return;
-	case NODE_TERM:
-		if (node->term->test == TEST_RANGE &&
-		    (node->term->field.special == QUERY_TIME || node->term->field.special == QUERY_SINCE ||
-		     node->term->field.special == QUERY_UNTIL || node->term->field.special == QUERY_ON)) {
-			*low = node->term->low;
-			*high = node->term->high;
-		}
-		return;
-	case NODE_ALL:
-	case NODE_NOT:
-		return;
-	}
-}
-
-void query_span(const struct query *query, uint64_t *ret_from_us, uint64_t *ret_until_us)
-{
-	node_span(query->root, ret_from_us, ret_until_us);
-	*ret_until_us += *ret_until_us != UINT64_MAX;
-}
-
-int query_check_span(const struct query *query, struct problem *problem)
-{
-	uint64_t low, high;
-	char from[WHEN_SIZE], until[WHEN_SIZE];
-
-	node_span(query->root, &low, &high);
-	if (low <= high)
-		return 0;
-	when_show(low, from);
-	when_show(high + 1, until);
-	problem_set(problem, "query: nothing is from %s on and before %s: since is not before until", from, until);
-	return -EINVAL;
-}
-
-static bool node_is_span(const struct query_node *node)
-{
-	switch (node->kind) {
-	case NODE_ALL:
-		return true;
-	case NODE_AND:
-		return node_is_span(node->left) && node_is_span(node->right);
-	case NODE_TERM:
-		return node->term->test == TEST_RANGE &&
-		       (node->term->field.special == QUERY_TIME || node->term->field.special == QUERY_SINCE ||
-			node->term->field.special == QUERY_UNTIL || node->term->field.special == QUERY_ON);
-	case NODE_OR:
-	case NODE_NOT:
-		break;
-	}
-	return false;
-}
-
-bool query_is_span(const struct query *query)
-{
-	return node_is_span(query->root);
-}
-
-static bool node_asks(const struct query_node *node, enum fact_level level)
-{
-	if (!node)
-		return false;
-	if (node->kind != NODE_TERM)
-		return node_asks(node->left, level) || node_asks(node->right, level);
-	switch (node->term->field.special) {
-	case QUERY_FATE:
-	case QUERY_TRIES:
-	case QUERY_HOP:
-		return level == LEVEL_RECIPIENT;
-	case QUERY_RCPTS:
-	case QUERY_PARENT:
-	case QUERY_COMPLETE:
-	case QUERY_ACCEPTED:
-		return level == LEVEL_MESSAGE;
-	case QUERY_ADDRESS:
-	case QUERY_MAILDOMAIN:
-		return level == LEVEL_MESSAGE || level == LEVEL_RECIPIENT;
-	case QUERY_CLIENT:
-		return level == LEVEL_SESSION;
-	case QUERY_FACTS:
-		for (unsigned i = 0; i < node->term->field.fact_count; i++)
-			if (fact_table[node->term->field.facts[i]].level == level)
-				return true;
-		return false;
-	case QUERY_ANYWHERE:
-		return level == LEVEL_SESSION || level == LEVEL_MESSAGE || level == LEVEL_RECIPIENT;
-	case QUERY_TIME:
-	case QUERY_SINCE:
-	case QUERY_UNTIL:
-	case QUERY_ON:
-	case QUERY_KEY:
-	case QUERY_IS:
-	case QUERY_SHAPE:
-	case QUERY_UNDERSTOOD:
-		break;
-	}
-	return false;
-}
-
-bool query_asks(const struct query *query, enum fact_level level)
-{
-	return node_asks(query->root, level);
 }

@@ -368,7 +368,7 @@ static int read_options(struct watch_options *options, int argc, char **argv)
 		if (letter == ':')
 			return verb_usage_error(&verb_watch, "%s wants a value", argv[optind - 1]);
 		if (letter == '?')
-			return verb_usage_error(&verb_watch, "no option '%s'", argv[optind - 1]);
+			return verb_option_error(&verb_watch);
 		status = read_option(options, letter, optarg);
 	}
 	options->words = argv + optind;

@@ -173,6 +173,18 @@ class Proxy(Server):
             pass
 
 
+class Door:
+    """Where a client connects to, as the class Client wants its lab."""
+
+    mta = "postfix"
+
+    def __init__(self, port, address):
+        self.port, self.address = port, address
+
+    def connect(self, _client=None):
+        return socket.create_connection(("127.0.0.1", self.port), 30, (self.address, 0))
+
+
 class Routes:
     """Of a lab whose milter runs: its ports are members."""
 
