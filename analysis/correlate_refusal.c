@@ -210,7 +210,7 @@ static void keep_refusal(struct clue *clue, const struct action *action, struct 
 
 	recipient->recipient.fate = (uint8_t)action->fate;
 	recipient->recipient.has_changed = true;
-	recipient->recipient.last_us = clue->time_us;
+	recipient_seen(&recipient->recipient, clue->time_us);
 	if (!fact_begin(clue, facts, key))
 		return;
 	fact_put(clue, facts, FACT_RECIPIENT_STAGE,

@@ -234,6 +234,7 @@ static void begin_facts(struct clue *clue, struct open_session *session, struct 
 static void know_by_log(struct clue *clue, struct open_session *session, struct text name, uint64_t hash, uint64_t client)
 {
 	session->by_log = true;
+	session->was_asked = false;
 	session->is_tacit |= clue_is_tacit(clue);
 	clue->correlate->may_go_quiet |= session->is_tacit;
 	if (session->item.host != clue->host)
@@ -360,6 +361,8 @@ void correlate_connect(struct clue *clue)
 	open_touch(clue, &known->item);
 	known->has_begin = true;
 	known->connect_us = clue->time_us;
+	if (clue->time_us < known->session.start_us)
+		known->session.start_us = clue->time_us;
 }
 
 static void put_counts(struct clue *clue, struct facts *facts)
