@@ -299,13 +299,23 @@ static void merge_session_flags(struct open_session *into, const struct open_ses
 	into->by_records |= from->by_records;
 }
 
-/* The first side that told its end: postscreen tells of its own part alone. */
+/* Postscreen tells of its own part alone; 0: nobody has told the end. */
+static uint64_t told_end(const struct open_session *session)
+{
+	if (session_is_screen_alone(session))
+		return session->has_last_record ? session->closed_us : 0;
+	return session->session.end_us;
+}
+
+/* The first side that told it. */
 static uint64_t end_of_both(const struct open_session *a, const struct open_session *b)
 {
-	uint64_t first = a->session.end_us < b->session.end_us ? a->session.end_us : b->session.end_us;
+	uint64_t one = told_end(a), other = told_end(b);
 
-	if (first && (a->by_records || !session_is_screen_alone(a)) && (b->by_records || !session_is_screen_alone(b)))
-		return first;
+	if (one && other)
+		return one < other ? one : other;
+	if (one || other)
+		return one ? one : other;
 	return a->session.end_us > b->session.end_us ? a->session.end_us : b->session.end_us;
 }
 
@@ -729,6 +739,8 @@ struct open_session *join_by_port(struct clue *clue, uint64_t client, uint32_t p
 	found = find_by_port(clue, client, port, is_record);
 	if (!found)
 		return NULL;
+	if (found->has_resting)
+		rest_wake_messages(correlate, found);
 	open_touch(clue, &found->item);
 	clue->is_counted = true;
 	correlate->counts.joined[JOIN_CLIENT_PORT]++;
@@ -998,6 +1010,9 @@ bool join_at_end(struct correlate *correlate, struct open_session *session)
 
 	if (join_reconsider(correlate, session))
 		return true;
+	/* Those that the milter knows of that address, though they have left. */
+	if (session_is_screen_alone(session) && !session->was_matched && !session->by_records && rest_may_have(correlate, session->passed_us))
+		(void)rest_wake_client(correlate, session->client, session->passed_us);
 	other = correlate->keeps_facts ? screen_join(correlate, session) : NULL;
 
 	if (other) {
@@ -1007,7 +1022,7 @@ bool join_at_end(struct correlate *correlate, struct open_session *session)
 	}
 	if (!correlate->has_records || !correlate->keeps_facts || session->was_asked || !session->has_ended)
 		return false;
-	session->was_asked = true;
+	session->was_asked = session->item.is_changed = true;
 	if (!is_one_sided(session) || !session->client)
 		return false;
 	if ((!session->client_port || correlate->rests_without_ports) && rest_may_have(correlate, session->connect_us))

@@ -456,6 +456,7 @@ static void release(struct correlate *correlate, struct open_item *item)
 	} else if (item->kind == OPEN_MESSAGE) {
 		show_message(correlate, MESSAGE_OF(item));
 	} else if (SESSION_OF(item)->session.messages) {
+		item->is_changed = true;
 		move_to(correlate, item, false);
 	} else {
 		show_session(correlate, SESSION_OF(item));
@@ -578,6 +579,9 @@ void session_end(struct clue *clue, struct open_session *session)
 	/* Told by both sides, it ends when the first says so, whichever comes later. */
 	if (!session->has_ended || (session->by_log && session->by_records && clue->time_us < session->session.end_us))
 		session->session.end_us = clue->time_us;
+	/* Its records ended it before, and it went on with lines that came late. */
+	if (session->has_last_record && session->closed_us && session->closed_us < session->session.end_us)
+		session->session.end_us = session->closed_us;
 	session_set_ended(session, true);
 	/* What never came to a queue ends with it. */
 	for (struct message *message = session->session.messages; message; message = message->next_in_session)

@@ -467,6 +467,14 @@ bool rest_wake_client(struct correlate *correlate, uint64_t client, uint64_t con
 	return wake_client(correlate, client, 0, connect_us, RIVALS_US);
 }
 
+void rest_wake_messages(struct correlate *correlate, struct open_session *session)
+{
+	const uint64_t name = name_of_key(session->session.key);
+
+	session->has_resting = false;
+	(void)wake(correlate, &name, 1);
+}
+
 bool rest_wake_queue_name(struct correlate *correlate, const struct queue_name *name)
 {
 	const uint64_t hash = name_of_queue(correlate, name);
