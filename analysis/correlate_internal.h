@@ -286,6 +286,7 @@ struct clue {
 	struct evidence evidence;
 	bool is_counted;		/* by the key that tied it */
 	bool has_lists;			/* it may name several recipients */
+	bool shares_port;		/* several sessions of the other side have its client and port: set by join_by_port */
 	const uint8_t *at;		/* for each name: its field's index + 1; 0: absent */
 };
 

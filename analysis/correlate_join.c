@@ -720,10 +720,11 @@ static struct open_session *find_by_port(struct clue *clue, uint64_t client, uin
 		if (session->is_proven)
 			continue;
 		if (found || (is_record ? session->by_records : session->by_log))
-			session->shares_port = is_shared = true;
+			session->shares_port = session->item.is_changed = is_shared = true;
 		else
 			found = session;
 	}
+	clue->shares_port = is_shared;
 	return is_shared ? NULL : found;
 }
 
@@ -1025,7 +1026,7 @@ bool join_at_end(struct correlate *correlate, struct open_session *session)
 	session->was_asked = session->item.is_changed = true;
 	if (!is_one_sided(session) || !session->client)
 		return false;
-	if ((!session->client_port || correlate->rests_without_ports) && rest_may_have(correlate, session->connect_us))
+	if ((!session->client_port || session->shares_port || correlate->rests_without_ports) && rest_may_have(correlate, session->connect_us))
 		(void)rest_wake_client(correlate, session->client, session->connect_us);
 	other = find_fit(correlate, session);
 	if (!other)

@@ -185,6 +185,7 @@ static void follow_connect(struct clue *clue)
 	if (!session)
 		return;
 	session->has_first_record = true;
+	session->shares_port |= clue->shares_port;
 	if (!session->connect_us)
 		session->connect_us = clue->time_us;
 	session->stage_us = clue->time_us;

@@ -292,7 +292,7 @@ void message_settle_refused(struct correlate *correlate, struct open_message *me
 		if (each->fate != FATE_UNKNOWN)
 			continue;
 		each->fate = words->recipient.fate;
-		each->last_us = words->recipient.last_us;
+		recipient_seen(each, words->recipient.last_us);
 		each->has_changed = true;
 		facts_add_missing(correlate, &each->facts, &words->recipient.facts);
 	}

@@ -377,6 +377,14 @@ static struct recipient *get_recipients(struct text *state, uint64_t count)
 	return all;
 }
 
+/* What was shown of its recipients was settled: it is shown again. */
+static void wake_open(struct correlate *correlate, struct open_message *open)
+{
+	for (struct recipient *each = open->message.recipients; each; each = each->next)
+		each->has_changed = true;
+	item_wake(correlate, &open->item);
+}
+
 static void wake_message(struct correlate *correlate, struct woken *woken)
 {
 	struct text more = woken->more;
@@ -391,7 +399,7 @@ static void wake_message(struct correlate *correlate, struct woken *woken)
 		correlate_restore_message(correlate, &message, woken->state);
 		open = message_by_key(correlate, message.key);
 		if (open)
-			item_wake(correlate, &open->item);
+			wake_open(correlate, open);
 	}
 	free(message.recipients);
 	while (message.checks) {

@@ -370,6 +370,7 @@ void correlate_connect(struct clue *clue)
 	if (!known)
 		return;
 	open_touch(clue, &known->item);
+	known->shares_port |= clue->shares_port;
 	known->has_begin = true;
 	known->connect_us = clue->time_us;
 	if (clue->time_us < known->session.start_us)
