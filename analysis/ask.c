@@ -12,9 +12,11 @@
 #include "analysis/match.h"
 #include "analysis/reason.h"
 #include "analysis/when.h"
+#include "common/clock.h"
 #include "common/escape.h"
+#include "common/near.h"
 
-enum { USUAL_TOP = 20, NUMBER_MAX = 10000000, SECOND = 1000000 };
+enum { USUAL_TOP = 20, NUMBER_MAX = 10000000 };
 
 enum {
 	OPTION_JSON = ASK_FIRST_OPTION, OPTION_CSV, OPTION_CONFIG, OPTION_FORMAT, OPTION_YEAR, OPTION_TIMEZONE, OPTION_SINCE, OPTION_UNTIL,
@@ -23,12 +25,9 @@ enum {
 
 void ask_init(struct ask *ask, const struct verb *verb, int argc, char **argv)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
 	*ask = (struct ask){
 		.verb = verb, .output = &output_text, .top = USUAL_TOP,
-		.now_us = (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec / 1000,
+		.now_us = clock_now_us(),
 	};
 	stamp_set_zone(NULL);
 	ask->negated = query_take_negations(argc, argv);
@@ -86,9 +85,16 @@ int ask_option(struct ask *ask, int option, const char *value)
 
 /* ---- words ---- */
 
+/* /regex/, behind -, NOT or ( perhaps. */
+static bool is_regex(const char *word)
+{
+	word += strncmp(word, "NOT ", 4) == 0 ? 4 : 0;
+	return query_is_regex(word + strspn(word, "-("));
+}
+
 static bool is_file(const char *word)
 {
-	return strcmp(word, "-") == 0 || access(word, F_OK) == 0 || (strchr(word, '/') && !strchr(word, ':'));
+	return strcmp(word, "-") == 0 || access(word, F_OK) == 0 || (strchr(word, '/') && !strchr(word, ':') && !is_regex(word));
 }
 
 static size_t put_term(char *text, size_t length, const char *field, const char *value)
@@ -132,7 +138,9 @@ static void put_key(FILE *out, const char *word, bool quick)
 		fprintf(out, " OR key:%s", word);
 }
 
-char *ask_key_query(enum ask_keys keys, const char *word, bool quick)
+/* The query that finds what a word alone names, to free; NULL: it names nothing, or is of the query's language. quick: only
+ * what there are indexes for. */
+static char *key_query(enum ask_keys keys, const char *word, bool quick)
 {
 	struct network network;
 	char *text = NULL;
@@ -210,13 +218,16 @@ static int read_span(struct ask *ask)
 
 static int parse_words(struct ask *ask, char **words, size_t count, struct query **ret_query)
 {
+	const struct query_saved saved = config_saved_queries(&ask->config);
 	struct problem problem = { "" };
 
 	free(ask->query_text);
 	ask->query_text = NULL;
 	if (join_query(ask, words, count) != 0)
 		return verb_usage_error(ask->verb, "%s", strerror(ENOMEM));
-	if (!ask->query_text[0] || query_parse(ret_query, ask->query_text, ask->now_us, config_saved_query, &ask->config, &problem) == 0)
+	if (!ask->query_text[0])
+		return 0;
+	if (query_parse(ret_query, ask->query_text, ask->now_us, &saved, &problem) == 0 && query_check_span(*ret_query, &problem) == 0)
 		return 0;
 	return ask_problem(ask, -EINVAL, &problem);
 }
@@ -232,8 +243,8 @@ static bool may_be_queue_id(const char *word)
 
 static int parse_query(struct ask *ask, char **words, size_t count)
 {
-	char *key = count == 1 ? ask_key_query(ask->keys, words[0], false) : NULL;
-	char *quick = key ? ask_key_query(ask->keys, words[0], true) : NULL;
+	char *key = count == 1 ? key_query(ask->keys, words[0], false) : NULL;
+	char *quick = key ? key_query(ask->keys, words[0], true) : NULL;
 	int status = 0;
 
 	if (!key && count == 1 && ask->keys == ASK_NAMES_FIRST && may_be_queue_id(words[0]) && asprintf(&quick, "queue_id:\"%s\"", words[0]) < 0)
@@ -251,12 +262,22 @@ static int parse_query(struct ask *ask, char **words, size_t count)
 static void say_near_name(const struct ask *ask, const char *word)
 {
 	const char *name;
+	struct near near;
 
+	near_begin(&near, word);
 	for (unsigned i = 0; ask->name_at && (name = ask->name_at(i)); i++)
-		if (query_is_near(word, name)) {
-			fprintf(stderr, "smtptrail %s: '%s' is taken for the query; perhaps '%s' is meant?\n", ask->verb->name, word, name);
-			return;
-		}
+		near_offer(&near, name);
+	if (near.name)
+		fprintf(stderr, "smtptrail %s: '%s' is taken for the query; perhaps '%s' is meant?\n", ask->verb->name, word, near.name);
+}
+
+static void say_doubt(const void *context, const char *words)
+{
+	const struct ask *ask = context;
+
+	fprintf(stderr, "smtptrail %s: ", ask->verb->name);
+	escape_terminal(text_of(words), stderr);
+	(void)fputc('\n', stderr);
 }
 
 int ask_words(struct ask *ask, int argc, char **argv, bool (*is_name)(const char *word))
@@ -288,6 +309,8 @@ int ask_words(struct ask *ask, int argc, char **argv, bool (*is_name)(const char
 		status = parse_query(ask, words, word_count);
 	if (!status && ask->query && query_kind(ask->query) != QUERY_KIND_ANY && !ask->takes_kinds)
 		status = verb_usage_error(ask->verb, "'is' says what a row of smtptrail search is: only that verb takes it");
+	if (!status && ask->query)
+		query_doubts(ask->query, true, say_doubt, ask);
 	free(words);
 	return status;
 }
@@ -333,7 +356,7 @@ static int read_store(const struct ask *ask, struct rows *rows)
 	error = rows_read_store(rows, ask_store(ask), &problem);
 	if (!error)
 		return 0;
-	if (error == -ENOENT && ask->query_text && ask->query_text[0]) {
+	if (error == -ENOENT && ask->query_text && ask->query_text[0] && !query_begins(ask->query_text)) {
 		fprintf(stderr, "smtptrail %s: no file is named by ", ask->verb->name);
 		escape_terminal(text_of(ask->query_text), stderr);
 		fputs(": it is taken for the query\n", stderr);
@@ -428,6 +451,8 @@ int ask_close_page(const struct ask *ask, struct output_page *page)
 
 int ask_finish(const struct ask *ask, const struct rows *rows, bool found)
 {
+	if (ask->query && !rows->given)
+		query_doubts(ask->query, false, say_doubt, ask);
 	if (rows->unknown)
 		fprintf(stderr, "smtptrail %s: %" PRIu64 " of %" PRIu64 " lines were not understood; smtptrail parse --unknown shows them\n",
 			ask->verb->name, rows->unknown, rows->lines);

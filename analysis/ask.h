@@ -94,9 +94,6 @@ void ask_done(struct ask *ask);
 int ask_option(struct ask *ask, int option, const char *value);
 /* A number of rows or the like, as the value of an option: 0, or an exit status with its words said. */
 int ask_number(const struct ask *ask, const char *option, const char *value, size_t *ret_number);
-/* The query that finds what a word alone names, to free; NULL: it names nothing, or is of the query's language. quick: only
- * what there are indexes for. */
-char *ask_key_query(enum ask_keys keys, const char *word, bool quick);
 /* The words behind the options. is_name tells the verb's own; NULL: it has none. 0, or an exit status with its words said. */
 int ask_words(struct ask *ask, int argc, char **argv, bool (*is_name)(const char *word));
 /* Fills in where to read, what to find and how to read it. */

@@ -25,11 +25,6 @@ const struct report *audit_by_name(const char *name)
 
 static const char *const severities[SEVERITY_COUNT] = { "notice", "warning", "critical" };
 
-const char *severity_name(enum severity severity)
-{
-	return severities[severity];
-}
-
 bool severity_by_name(const char *name, enum severity *ret_severity)
 {
 	for (int i = 0; i < SEVERITY_COUNT; i++)
@@ -60,7 +55,7 @@ void audit_put(struct table *table, const struct audit_finding *finding)
 	if (!table)
 		return;
 	table_begin_row(table);
-	table_put_text(table, text_of(severity_name(finding->severity)));
+	table_put_text(table, text_of(severities[finding->severity]));
 	table_put_text(table, text_of(finding->what));
 	table_put_text(table, finding->subject);
 	table_put_text(table, finding->source);

@@ -18,7 +18,6 @@ extern const struct report *const audit_table[];
 
 const struct report *audit_by_name(const char *name);
 
-const char *severity_name(enum severity severity);
 bool severity_by_name(const char *name, enum severity *ret_severity);
 
 /* A finding: what, about whom, from where, how often, of how many, more of it. */

@@ -12,11 +12,6 @@ static const struct tally_info tallies[] = {
 	{ "dkim_keys", 3, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_MOST } },
 };
 
-static bool contains(struct text text, const char *word)
-{
-	return text.start && memmem(text.start, text.length, word, strlen(word));
-}
-
 static void collect(struct tally **tally, const struct report_row *row)
 {
 	const struct facts *facts = &row->check->facts;
@@ -32,8 +27,8 @@ static void collect(struct tally **tally, const struct report_row *row)
 	numbers[BODY] = text_is(facts_text(facts, FACT_CHECK_BODY_HASH_MATCH), "no");
 	numbers[TESTING] = text_is(facts_text(facts, FACT_CHECK_TESTING), "yes");
 	numbers[LENGTH] = facts_find(facts, FACT_CHECK_LENGTH, &value);
-	numbers[SHA1] = contains(facts_text(facts, FACT_CHECK_ALGORITHM), "sha1");
-	numbers[EXPIRED] = contains(error, "expired");
+	numbers[SHA1] = text_has(facts_text(facts, FACT_CHECK_ALGORITHM), "sha1");
+	numbers[EXPIRED] = text_has(error, "expired");
 	numbers[BITS] = facts_number(facts, FACT_CHECK_KEY_BITS, 0);
 	tally_add(tally[0], (struct text[]){ facts_text(facts, FACT_CHECK_DOMAIN), selector.start ? selector : TEXT_LITERAL(""),
 					     error.start ? error : TEXT_LITERAL("") }, numbers);

@@ -15,11 +15,6 @@ static const struct tally_info tallies[] = {
 	{ "dmarc_claims", 3, 1, { TALLY_SUM } },						/* domain, network, what was claimed */
 };
 
-static bool contains(struct text text, const char *word)
-{
-	return text.start && memmem(text.start, text.length, word, strlen(word));
-}
-
 static void collect(struct tally **tally, const struct report_row *row)
 {
 	const struct facts *facts = &row->message->facts;
@@ -34,7 +29,7 @@ static void collect(struct tally **tally, const struct report_row *row)
 	numbers[FAILED] = text_is(result, "fail");
 	numbers[PASSED] = text_is(result, "pass");
 	numbers[ASKS_REJECT] = numbers[FAILED] && text_is(facts_text(facts, FACT_MESSAGE_DISPOSITION), "reject");
-	numbers[UNALIGNED] = numbers[FAILED] && (contains(why, "spf_unaligned") || contains(why, "dkim_unaligned"));
+	numbers[UNALIGNED] = numbers[FAILED] && (text_has(why, "spf_unaligned") || text_has(why, "dkim_unaligned"));
 	tally_add_one(tally[0], domain, numbers);
 	struct text parts[] = {
 		[DOMAIN_PART] = domain, [SOURCE_PART] = report_or_unknown(audit_network(client, scratch)), [WHY_PART] = report_or_unknown(why),
@@ -45,7 +40,7 @@ static void collect(struct tally **tally, const struct report_row *row)
 		return;
 	tally_add(tally[1], parts, numbers);
 	parts[WHY_PART] = facts_text(facts, FACT_MESSAGE_CLAIMED);
-	if (contains(parts[WHY_PART], "dmarc=pass"))
+	if (text_has(parts[WHY_PART], "dmarc=pass"))
 		tally_add(tally[3], parts, (uint64_t[]){ 1 });
 }
 

@@ -43,12 +43,46 @@ static enum cell_type cell_of(enum fact_type type)
 	return CELL_TEXT;
 }
 
+/* A column for LEVEL.FACT is called as it was asked for. */
+static const char *column_name(enum fact_level level, enum fact fact)
+{
+	static char names[FACT_COUNT][64];
+
+	(void)snprintf(names[fact], sizeof names[fact], "%s.%s", fact_level_name(level), fact_table[fact].name);
+	return names[fact];
+}
+
+/* Of LEVEL.FACT: that alone. */
+static bool find_fact_of_level(struct columns *columns, struct text name)
+{
+	const char *dot = memchr(name.start, '.', name.length);
+	unsigned at = columns->count;
+
+	for (int level = 0; dot && level < LEVEL_COUNT; level++) {
+		size_t length = (size_t)(dot - name.start);
+		enum fact fact = fact_by_name((enum fact_level)level, (struct text){ dot + 1, name.length - length - 1 });
+		const char *called;
+
+		if (fact == FACT_COUNT || !text_is((struct text){ name.start, length }, fact_level_name((enum fact_level)level)))
+			continue;
+		for (int other = 0; other < LEVEL_COUNT; other++)
+			columns->facts[at][other] = other == level ? fact : FACT_COUNT;
+		called = column_name((enum fact_level)level, fact);
+		columns->columns[at] = (struct table_column){ called, called, cell_of(fact_table[fact].type), false };
+		columns->values[at] = COLUMN_FACT;
+		return true;
+	}
+	return false;
+}
+
 /* A fact of any level; the first that has the name says the type. */
 static bool find_facts(struct columns *columns, struct text name)
 {
 	unsigned at = columns->count;
 	enum fact first = FACT_COUNT;
 
+	if (find_fact_of_level(columns, name))
+		return true;
 	for (int level = LEVEL_COUNT - 1; level >= 0; level--) {
 		columns->facts[at][level] = fact_by_name((enum fact_level)level, name);
 		if (columns->facts[at][level] != FACT_COUNT)
@@ -109,6 +143,20 @@ int columns_parse(struct columns *ret_columns, const char *names, const char *us
 
 /* ---- what a row has ---- */
 
+static bool has_other(const enum fact *facts, enum fact_level level)
+{
+	for (int other = 0; other < LEVEL_COUNT; other++)
+		if (other != (int)level && facts[other] != FACT_COUNT)
+			return true;
+	return false;
+}
+
+/* What the row is, where the query says so. */
+static bool is_own(const struct report_row *row, enum fact_level level)
+{
+	return (level == LEVEL_ATTEMPT && row->attempt) || (level == LEVEL_CHECK && row->check);
+}
+
 /* From the nearest to the farthest: what is known of the recipient is not the last word of its last attempt. */
 static bool find_value(const struct report_row *row, const enum fact *facts, struct fact_value *ret_value)
 {
@@ -133,10 +181,20 @@ static bool find_value(const struct report_row *row, const enum fact *facts, str
 		[LEVEL_LOGIN] = row->login ? &row->login->facts : NULL,
 	};
 
-	for (int i = 0; i < LEVEL_COUNT; i++)
-		if (levels[order[i]] && facts[order[i]] != FACT_COUNT &&
-		    facts_find(levels[order[i]], facts[order[i]], ret_value))
+	for (int i = 0; i < LEVEL_COUNT; i++) {
+		enum fact_level level = order[i];
+
+		if (facts[level] == FACT_COUNT || !levels[level])
+			continue;
+		/* What a check is told to be is not said of the rest. */
+		if (level == LEVEL_CHECK && !row->check && has_other(facts, LEVEL_CHECK))
+			continue;
+		if (facts_find(levels[level], facts[level], ret_value))
 			return true;
+		/* How the session was encrypted is not said of an attempt. */
+		if (is_own(row, level))
+			return false;
+	}
 	return false;
 }
 

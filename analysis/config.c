@@ -11,20 +11,28 @@
 
 enum { QUERIES_MAX = 200 };
 
-static const char *any_query(void *context, const char *name)
+static const char *any_text(void *context, const char *name)
 {
 	(void)context;
 	(void)name;
 	return "";
 }
 
+static const char *no_name(void *context, unsigned at)
+{
+	(void)context;
+	(void)at;
+	return NULL;
+}
+
 /* A query may name others, which are looked for when it is used. */
 static int check_query(const char *text, struct problem *problem)
 {
 	struct problem words = { "" };
+	const struct query_saved any = { .text_of = any_text, .name_at = no_name };
 	struct query *query = NULL;
 
-	if (query_parse(&query, text, 0, any_query, NULL, &words) != 0) {
+	if (query_parse(&query, text, 0, &any, &words) != 0) {
 		problem_set(problem, "'%s': %s", text, words.text);
 		return -EINVAL;
 	}
@@ -110,7 +118,7 @@ void config_done(struct config *config)
 	conf_done(config_options, config);
 }
 
-const char *config_saved_query(void *context, const char *name)
+static const char *saved_text(void *context, const char *name)
 {
 	const struct config *config = context;
 
@@ -118,6 +126,19 @@ const char *config_saved_query(void *context, const char *name)
 		if (strcmp(config->queries.items[i + CONFIG_QUERY_NAME], name) == 0)
 			return config->queries.items[i + CONFIG_QUERY_MATCH];
 	return NULL;
+}
+
+static const char *saved_name(void *context, unsigned at)
+{
+	const struct config *config = context;
+	size_t item = (size_t)at * CONFIG_QUERY_ITEMS;
+
+	return item < config->queries.count ? config->queries.items[item + CONFIG_QUERY_NAME] : NULL;
+}
+
+struct query_saved config_saved_queries(struct config *config)
+{
+	return (struct query_saved){ .text_of = saved_text, .name_at = saved_name, .context = config };
 }
 
 int config_load_reasons(const struct config *config, struct problem *problem)

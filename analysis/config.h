@@ -8,6 +8,7 @@
 #ifndef SMTPTRAIL_ANALYSIS_CONFIG_H
 #define SMTPTRAIL_ANALYSIS_CONFIG_H
 
+#include "analysis/query.h"
 #include "common/conf.h"
 #include "common/problem.h"
 #include "common/redis_conf.h"
@@ -44,8 +45,8 @@ void config_done(struct config *config);
 /* Of config.queries: what is one query, and where its parts are. */
 enum { CONFIG_QUERY_NAME, CONFIG_QUERY_MATCH, CONFIG_QUERY_DESCRIPTION, CONFIG_QUERY_ITEMS };
 
-/* The text of a saved query, for query_parse: context is a struct config. NULL: there is none of the name. */
-const char *config_saved_query(void *context, const char *name);
+/* The saved queries, for query_parse, as long as the configuration lives. */
+struct query_saved config_saved_queries(struct config *config);
 
 /* Classes of reasons of the person's own, where the configuration names their file; reason_unload lets them go. */
 int config_load_reasons(const struct config *config, struct problem *problem);

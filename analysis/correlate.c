@@ -8,9 +8,6 @@
 /* How often what is silent is looked for, in the time in which something becomes it. */
 enum { SWEEPS_A_SILENCE = 48 };
 
-/* So many lines take as long as a look-up that misses all caches. */
-enum { AHEAD = 3 };
-
 static const uint64_t second_us = 1000000, day_us = UINT64_C(86400) * 1000000;
 
 /* What is done for a kind of line, and what counts it; each may be missing. */
@@ -71,6 +68,7 @@ static const struct kind {
 	[EVENT_REMOVED] = COUNTED(correlate_removed, removed),
 	[EVENT_BOUNCE] = COUNTED(correlate_notice, received_notice),
 	[EVENT_REJECT] = COUNTS_ITSELF(correlate_refusal),
+	[EVENT_TOO_LARGE] = UNCOUNTED(correlate_too_large),
 	[EVENT_DISCARD] = COUNTS_ITSELF(correlate_refusal),
 	[EVENT_HOLD] = COUNTS_ITSELF(correlate_refusal),
 	[EVENT_QUARANTINE] = COUNTS_ITSELF(correlate_refusal),
@@ -105,6 +103,7 @@ int correlate_new(struct correlate **ret_correlate, const struct correlate_optio
 	correlate->options = *options;
 	correlate->sink = *sink;
 	correlate->keeps_facts = wants_facts(options, sink);
+	correlate->shows_keys = correlate->keeps_facts && !options->facts;
 	correlate->sweep_pause_us = options->silence_us / SWEEPS_A_SILENCE;
 	correlate->oldest_us = UINT64_MAX;
 	fact_choose(correlate);
@@ -126,6 +125,7 @@ void correlate_free(struct correlate *correlate)
 {
 	if (!correlate)
 		return;
+	free(correlate->outgoing);
 	open_table_done(&correlate->keys);
 	open_table_done(&correlate->messages);
 	open_table_done(&correlate->processes);
@@ -235,21 +235,11 @@ void correlate_event(struct correlate *correlate, const struct event *event, uin
 	take(correlate, event, source);
 }
 
-/* What it needs is fetched, as far as it lies far away: clients that postscreen has seen stay for long. */
-static inline void expect(struct correlate *correlate, const struct event *event)
-{
-	if (event->kind == EVENT_KIND(SCREEN_CONNECT) || event->kind == EVENT_KIND(SCREEN_PASS))
-		screen_expect(correlate, event);
-}
-
 void correlate_events(struct correlate *correlate, const struct event *events, size_t count, uint16_t source)
 {
 	correlate->counts.lines += count;
-	for (size_t i = 0; i < count; i++) {
-		if (i + AHEAD < count)
-			expect(correlate, &events[i + AHEAD]);
+	for (size_t i = 0; i < count; i++)
 		take(correlate, &events[i], source);
-	}
 }
 
 void correlate_finish(struct correlate *correlate)

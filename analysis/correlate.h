@@ -29,9 +29,10 @@ struct correlate_options {
 	bool keeps_attempts;		/* as tries of their recipient, for whoever tells the whole story */
 	uint64_t silence_us;		/* after so long a queue identifier that is seen again is another message */
 	bool keeps_reasons;		/* classes of replies, which take their time to find */
-	/* For whoever asks for these alone: others may be missing, and none has evidence. Not with a store. NULL: all, with
-	 * their evidence. Borrowed for the call of correlate_new. */
+	/* For whoever asks for these alone: others may be missing, none has evidence, and keys are numbers that tell nothing.
+	 * Not with a store. NULL: all, with their evidence. Borrowed for the call of correlate_new. */
 	const struct fact_set *facts;
+	bool only_logs;			/* neither records nor the queue will come; asked where facts are chosen */
 	bool expects_records;		/* though none came yet */
 };
 

@@ -144,6 +144,7 @@ static void keep_attempt(struct clue *clue, const struct delivery *delivery, str
 	fact_put(clue, facts, FACT_ATTEMPT_REPLY_CODE, delivery->reply.code_text);
 	fact_put(clue, facts, FACT_ATTEMPT_REASON, text_of(delivery->reason));
 	fact_put(clue, facts, FACT_ATTEMPT_REMOTE_QUEUE_ID, delivery->remote_id);
+	outgoing_put_tls(clue, facts);
 }
 
 static void show_attempt(struct clue *clue, struct open_message *message, struct open_recipient *recipient,

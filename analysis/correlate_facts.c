@@ -3,20 +3,31 @@
 
 enum { SECOND_DIGITS = 6 };
 
-/* What the join itself asks for: tests/check_join_facts knows where. */
+/* What the join itself asks for: tests/check_report_facts knows where. */
 static const enum fact asked_for[] = {
-	FACT_SESSION_HOST, FACT_SESSION_CLIENT_ADDR, FACT_SESSION_SERVER_NAME, FACT_SESSION_SERVER_ADDR, FACT_SESSION_AUTH_AUTHEN,
-	FACT_SESSION_SCREEN, FACT_SESSION_MESSAGES, FACT_SESSION_RCPT_COMMANDS, FACT_SESSION_RCPT_GOOD, FACT_SESSION_COMMANDS,
-	FACT_SESSION_FAILED_STAGE,
-	FACT_MESSAGE_QUEUE_ID, FACT_MESSAGE_FROM, FACT_MESSAGE_SIZE, FACT_MESSAGE_RECIPIENTS, FACT_MESSAGE_ORIGIN, FACT_MESSAGE_STATE,
-	FACT_MESSAGE_QUEUE_SEEN,
-	FACT_RECIPIENT_STAGE, FACT_RECIPIENT_REPLY,
+	FACT_SESSION_CLIENT_ADDR, FACT_SESSION_SERVER_NAME, FACT_SESSION_SERVER_ADDR, FACT_SESSION_AUTH_AUTHEN,
+	FACT_SESSION_SCREEN, FACT_SESSION_FAILED_STAGE,
+	FACT_MESSAGE_QUEUE_ID, FACT_MESSAGE_FROM, FACT_MESSAGE_SIZE, FACT_MESSAGE_ORIGIN, FACT_MESSAGE_STATE,
+	FACT_RECIPIENT_STAGE,
 };
+/* What it asks for to hold records, or the queue, beside the log. */
+static const enum fact asked_beside_logs[] = {
+	FACT_SESSION_HOST, FACT_SESSION_MESSAGES, FACT_SESSION_RCPT_COMMANDS, FACT_SESSION_RCPT_GOOD, FACT_SESSION_COMMANDS,
+	FACT_MESSAGE_QUEUE_SEEN, FACT_RECIPIENT_REPLY,
+};
+/* What it asks for to say whether something is missing. */
+static const enum fact asked_for_gaps[] = { FACT_MESSAGE_RECIPIENTS };
 /* What is made of a message's checks. */
 static const enum fact asked_of_checks[] = {
 	FACT_CHECK_CHECK, FACT_MESSAGE_SPF, FACT_MESSAGE_DKIM, FACT_MESSAGE_DMARC, FACT_MESSAGE_FROM_DOMAIN,
 };
 static const enum fact asked_for_checks[] = { FACT_CHECK_IDENTITY, FACT_CHECK_RESULT, FACT_CHECK_FROM_DOMAIN };
+
+/* What replies are taken apart for. */
+static const enum fact of_replies[] = {
+	FACT_RECIPIENT_REPLY_CODE, FACT_RECIPIENT_DSN, FACT_RECIPIENT_REPLY, FACT_RECIPIENT_RULE, FACT_RECIPIENT_REASON,
+	FACT_ATTEMPT_REPLY_CODE, FACT_ATTEMPT_REASON,
+};
 
 static void add_facts(struct fact_set *set, const enum fact *facts, size_t count)
 {
@@ -26,7 +37,7 @@ static void add_facts(struct fact_set *set, const enum fact *facts, size_t count
 
 void fact_choose(struct correlate *correlate)
 {
-	correlate->keeps_evidence = correlate->keeps_checks = !correlate->options.facts;
+	correlate->keeps_evidence = correlate->keeps_checks = correlate->keeps_replies = !correlate->options.facts;
 	if (!correlate->options.facts) {
 		memset(&correlate->facts, 0xff, sizeof correlate->facts);
 		return;
@@ -36,10 +47,16 @@ void fact_choose(struct correlate *correlate)
 	for (size_t i = 0; i < sizeof asked_of_checks / sizeof asked_of_checks[0]; i++)
 		correlate->keeps_checks |= fact_is_kept(correlate, asked_of_checks[i]);
 	add_facts(&correlate->facts, asked_for, sizeof asked_for / sizeof asked_for[0]);
+	if (!correlate->options.only_logs)
+		add_facts(&correlate->facts, asked_beside_logs, sizeof asked_beside_logs / sizeof asked_beside_logs[0]);
+	if (fact_is_kept(correlate, FACT_MESSAGE_INCOMPLETE))
+		add_facts(&correlate->facts, asked_for_gaps, sizeof asked_for_gaps / sizeof asked_for_gaps[0]);
 	if (correlate->keeps_checks)
 		add_facts(&correlate->facts, asked_for_checks, sizeof asked_for_checks / sizeof asked_for_checks[0]);
 	if (!fact_is_kept(correlate, FACT_RECIPIENT_REASON) && !fact_is_kept(correlate, FACT_ATTEMPT_REASON))
 		correlate->options.keeps_reasons = false;
+	for (size_t i = 0; i < sizeof of_replies / sizeof of_replies[0]; i++)
+		correlate->keeps_replies |= fact_is_kept(correlate, of_replies[i]);
 }
 
 void fact_rest_on(struct clue *clue, struct facts *facts, enum join_key key)
@@ -104,13 +121,11 @@ static uint64_t read_seconds(struct text text)
 	return whole * 1000000 + part;
 }
 
-void fact_put(struct clue *clue, struct facts *facts, enum fact fact, struct text value)
+void fact_put_kept(struct clue *clue, struct facts *facts, enum fact fact, struct text value)
 {
 	struct pool *pool = clue->correlate->pool;
 	uint64_t time_us;
 
-	if (!value.start || !fact_is_kept(clue->correlate, fact))
-		return;
 	switch (fact_table[fact].type) {
 	case FACT_TEXT:
 	case FACT_ADDRESS:

@@ -18,20 +18,20 @@ void correlate_files_unreadable(struct correlate_files *files, const char *words
 	fputs("; the other files are read\n", stderr);
 }
 
-static void count(struct correlate_files *files, enum format_result result)
+static void show(struct correlate_files *files, const struct event *event, enum format_result result)
 {
 	switch (result) {
 	case FORMAT_MATCHED: files->understood++; break;
 	case FORMAT_MALFORMED: files->unknown++; break;
 	case FORMAT_NOT_MINE: files->foreign++; break;
 	}
+	if (files->line)
+		files->line(files->context, event, result);
 }
 
 void correlate_files_line(struct correlate_files *files, const struct event *event, enum format_result result, uint16_t source)
 {
-	count(files, result);
-	if (files->line)
-		files->line(files->context, event, result);
+	show(files, event, result);
 	correlate_event(files->correlate, event, source);
 }
 
@@ -46,13 +46,8 @@ static int take_events(void *context, const struct event *events, size_t event_c
 	const struct reading *reading = context;
 	struct correlate_files *files = reading->files;
 
-	if (files->line) {
-		for (size_t i = 0; i < event_count; i++)
-			correlate_files_line(files, &events[i], format_result_of(&events[i]), reading->source);
-		return 0;
-	}
 	for (size_t i = 0; i < event_count; i++)
-		count(files, format_result_of(&events[i]));
+		show(files, &events[i], format_result_of(&events[i]));
 	correlate_events(files->correlate, events, event_count, reading->source);
 	return 0;
 }
@@ -99,6 +94,14 @@ static bool is_one_set(char **paths, size_t path_count)
 		if (!input_file_same_set(paths[i - 1], paths[i]))
 			return false;
 	return !correlate_merge_is_records(paths[0]);
+}
+
+bool correlate_files_have_records(char **paths, size_t path_count)
+{
+	for (size_t i = 0; i < path_count; i++)
+		if (correlate_merge_is_records(paths[i]))
+			return true;
+	return false;
 }
 
 int correlate_files_read(struct correlate_files *files, char **paths, size_t path_count)

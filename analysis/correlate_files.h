@@ -18,7 +18,7 @@ struct correlate_files {
 	struct correlate *correlate;
 	struct source_table *sources;
 	bool is_again;			/* what cannot be read has been told before */
-	/* Shown each line before it is joined; NULL: nobody is. */
+	/* Shown each line before it is joined, perhaps a batch of them before the first is; NULL: nobody is. */
 	void (*line)(void *context, const struct event *event, enum format_result result);
 	void *context;
 
@@ -26,7 +26,10 @@ struct correlate_files {
 	unsigned unreadable;				/* files */
 };
 
-/* Reads the files, rotated ones oldest first, several hosts' side by side in the order of their times; none: standard input. Does not finish the join. 0 or -ENOMEM. */
+/* Whether one of them is a file of records. */
+bool correlate_files_have_records(char **paths, size_t path_count);
+/* Reads the files, rotated ones oldest first, several hosts' side by side in the order of their times; none: standard input.
+ * Does not finish the join. 0 or -ENOMEM. */
 int correlate_files_read(struct correlate_files *files, char **paths, size_t path_count);
 
 #endif

@@ -39,6 +39,8 @@ struct open_recipient {
 	uint64_t next_hash;		/* of the message that goes on, which is not known yet; 0: none */
 	uint64_t to, given;		/* hashes of where it was delivered to (0: not known), and of what the client gave */
 	uint64_t told_us;		/* of the newest line that says what became of it: clocks of records are finer */
+	uint64_t records_us;		/* when the first of its records came; 0: none */
+	uint64_t stamp_first_us, stamp_last_us;	/* while it is shown with finer times */
 	uint32_t refused_by_log, refused_by_records;	/* how often each told a refusal */
 	bool is_given;			/* a client gave it, as its RCPT or a record says */
 	bool awaits_reply;		/* of a transcript: the reply to its RCPT has not come */
@@ -63,6 +65,8 @@ struct open_message {
 	uint64_t waits_hash;		/* of a record's: it waits for the log's lines, in that table; 0: it does not */
 	uint64_t named_us;		/* when a record named its queue identifier first */
 	uint64_t known_us;		/* the host's clock when it came into memory first */
+	uint64_t records_us;		/* when the first of its records came; 0: none */
+	uint64_t stamp_us;		/* while it is shown with a finer begin */
 	uint64_t stage_us;		/* of records: when it reached its stage; 0: none yet */
 	uint32_t turn;			/* among the messages of its session */
 	uint32_t generation;
@@ -116,6 +120,7 @@ struct open_session {
 	uint64_t stage_us;		/* of records: when it came, until its first greeting; 0: not known, or greeted */
 	uint64_t records_us, closed_us;	/* of records: when the first and the last came */
 	uint64_t known_us;		/* the host's clock when it came into memory first */
+	uint64_t stamp_us, stamp_end_us;	/* while it is shown with finer times */
 	uint32_t client_port;		/* 0: not known */
 	uint32_t mails, passed, refused_count;	/* of records: messages, recipients that passed, and that did not */
 	uint32_t refusals;		/* messages without a queue identifier */
@@ -231,7 +236,7 @@ struct correlate {
 	struct pool *pool;
 	struct origins *origins;
 	struct origin_cache *origin_cache;
-	bool keeps_facts, keeps_evidence, keeps_checks;
+	bool keeps_facts, keeps_evidence, keeps_checks, keeps_replies;
 	struct fact_set facts;		/* that are kept: those that are asked for, and those that the join asks for itself */
 	uint64_t swept_us;		/* when silence was last looked for, */
 	uint64_t sweep_pause_us;	/* and how often it is; */
@@ -244,9 +249,11 @@ struct correlate {
 	char *state;			/* of the last that was asked for */
 	size_t state_size;
 	struct open_login *first_login, *last_login;
+	struct outgoing_table *outgoing;	/* NULL: no agent told of TLS yet */
 	size_t open_logins;
 	struct open_table keys;		/* sessions and messages by their keys, which are digests of their own */
-	transaction_key last_key;	/* where facts are not kept, keys are numbers */
+	bool shows_keys;		/* else they are numbers, */
+	transaction_key last_key;	/* of which this is the last */
 	struct open_table messages;	/* by host and queue identifier */
 	struct open_table processes;	/* of the log, by host and pid */
 	struct open_table milter;	/* sessions of the milter, by producer and name */
@@ -308,6 +315,12 @@ static inline bool clue_is_tacit(const struct clue *clue)
 
 /* A stamp of syslog tells no more than the second. */
 enum { STAMP_STEP_US = 1000000 };
+
+/* When it was, which a record told too (0: none did): of a stamp's whole second the record tells the rest. */
+static inline uint64_t time_told_finer(uint64_t time_us, uint64_t record_us)
+{
+	return record_us > time_us && time_us % STAMP_STEP_US == 0 && record_us - time_us < STAMP_STEP_US ? record_us : time_us;
+}
 
 /* ---- correlate_open.c: what comes into memory, stays and leaves ---- */
 
@@ -430,8 +443,18 @@ static inline bool fact_begin(struct clue *clue, struct facts *facts, enum join_
 	return true;
 }
 
+static inline bool fact_is_kept(const struct correlate *correlate, enum fact fact)
+{
+	return fact_set_has(&correlate->facts, fact);
+}
+
 /* By the fact's type; an absent value sets nothing. */
-void fact_put(struct clue *clue, struct facts *facts, enum fact fact, struct text value);
+void fact_put_kept(struct clue *clue, struct facts *facts, enum fact fact, struct text value);
+static inline void fact_put(struct clue *clue, struct facts *facts, enum fact fact, struct text value)
+{
+	if (value.start && fact_is_kept(clue->correlate, fact))
+		fact_put_kept(clue, facts, fact, value);
+}
 void fact_put_number(struct clue *clue, struct facts *facts, enum fact fact, uint64_t number);
 
 struct fact_row {
@@ -449,11 +472,6 @@ void fact_copy(struct clue *clue, struct facts *facts, const struct fact_row *ro
 
 /* Decides which facts are kept, and whether evidence is. */
 void fact_choose(struct correlate *correlate);
-
-static inline bool fact_is_kept(const struct correlate *correlate, enum fact fact)
-{
-	return fact_set_has(&correlate->facts, fact);
-}
 
 /* The digits a text begins with; too large: UINT64_MAX. */
 uint64_t fact_number(struct text text);
@@ -483,6 +501,9 @@ static inline void session_set_ended(struct open_session *session, bool has_ende
 /* Its end is known by the dialogue: the next of that name is another. */
 void transcript_over(struct clue *clue, struct open_session *session);
 /* Before it is shown: what follows from all that is known. */
+/* What both a stamp and a record tell is shown with the finer time; lines are found by that of the stamp, which comes back. */
+void session_tell_finer(struct open_session *session);
+void session_tell_stamp(struct open_session *session);
 void session_settle(struct correlate *correlate, struct open_session *session);
 /* Something of it is not known. */
 void session_miss(struct correlate *correlate, struct open_session *session, const char *what);
@@ -513,6 +534,9 @@ void message_enter_ids(struct correlate *correlate, struct open_message *message
 void message_know_id(struct correlate *correlate, struct open_message *message, uint64_t id_hash);
 /* Its session has ended: whether nothing more is to come of it. */
 bool message_ends_with_session(const struct open_message *message);
+/* The same, with its recipients. */
+void message_tell_finer(struct open_message *message);
+void message_tell_stamp(struct open_message *message);
 void message_settle(struct correlate *correlate, struct open_message *message);
 bool message_all_refused(const struct open_message *message);
 void message_miss(struct correlate *correlate, struct open_message *message, const char *what);
@@ -605,6 +629,18 @@ void link_by_message_id(struct clue *clue, struct open_message *message);
 /* Its name and Message-ID are known: whoever waits for it. */
 void link_find_parent(struct clue *clue, struct open_message *child);
 
+/* ---- correlate_outgoing.c: TLS of deliveries, told in lines of their own ---- */
+
+/* An agent told of it. */
+void outgoing_tls(struct clue *clue);
+/* Of the attempt that the line tells of, where it is known. */
+void outgoing_put_tls(struct clue *clue, struct facts *facts);
+/* What is kept: from a place on the first, of that size; NULL: there is no more. */
+size_t outgoing_size(void);
+const void *outgoing_next(const struct correlate *correlate, unsigned *place);
+/* To be filled with what was kept; NULL: no memory, or no such place. */
+void *outgoing_at(struct correlate *correlate, uint64_t place);
+
 /* ---- correlate_part.c ---- */
 
 /* Whether nothing but the client's port says that both sides of it are one. */
@@ -622,7 +658,9 @@ void session_known_by_records(struct clue *clue, struct open_session *session, u
 void join_begin_records(struct correlate *correlate);
 void join_find_clients(struct correlate *correlate);
 void session_forget_client(struct correlate *correlate, struct open_session *session);
-/* Whether records have come or not. */
+/* Where those are in the table of clients that postscreen has not let pass, by their address alone. */
+uint64_t client_waiting_hash(uint64_t client);
+/* Whether records have come or not; again when postscreen has let it pass. */
 void session_enter_clients(struct correlate *correlate, struct open_session *session);
 void session_know_client(struct correlate *correlate, struct open_session *session, uint64_t client, uint32_t port);
 /* A session of the other side that the same client and port began at that time; NULL: there is none. */
@@ -655,7 +693,6 @@ bool join_in_gap(const struct correlate *correlate, const struct host *host, uin
 
 /* ---- correlate_screen.c ---- */
 
-void screen_expect(struct correlate *correlate, const struct event *event);
 /* The session that postscreen tells of; NULL: the line names none. */
 struct open_session *screen_of(struct clue *clue);
 /* Whether the client that passed may have come to smtpd, or its milter, at that time. */
@@ -664,6 +701,12 @@ bool screen_may_go_on(const struct open_session *screen, uint64_t connect_us);
 struct open_session *screen_passed(struct clue *clue, uint64_t client, uint32_t port);
 /* It is about to leave, and its client went on to smtpd: the session there, where one only fits; NULL. */
 struct open_session *screen_join(struct correlate *correlate, struct open_session *screen);
+
+/* Postscreen has not let it pass yet. */
+static inline bool session_waits_at_screen(const struct open_session *session)
+{
+	return session->is_screen && !session->has_passed && !session->by_records && !session->process_hash;
+}
 
 /* Of postscreen's lines: those of smtpd are missing. */
 static inline bool session_is_screen_alone(const struct open_session *session)
@@ -727,6 +770,7 @@ void correlate_notice(struct clue *clue);
 void correlate_refusal(struct clue *clue);
 void correlate_proxy_accept(struct clue *clue);
 void correlate_reject_warning(struct clue *clue);
+void correlate_too_large(struct clue *clue);
 void correlate_held(struct clue *clue);
 void correlate_released(struct clue *clue);
 void correlate_milter_failed(struct clue *clue);

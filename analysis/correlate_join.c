@@ -76,6 +76,8 @@ static void merge_recipient(struct correlate *correlate, struct open_recipient *
 		into->recipient.last_us = from->recipient.last_us;
 	if (from->told_us > into->told_us)
 		into->told_us = from->told_us;
+	if (!into->records_us)
+		into->records_us = from->records_us;
 	if (from_log && from->recipient.fate != FATE_UNKNOWN)
 		into->recipient.fate = from->recipient.fate;
 	into->refused_by_log += from->refused_by_log;
@@ -167,6 +169,8 @@ static void merge_flags(struct open_message *into, const struct open_message *fr
 	into->is_filtered |= from->is_filtered;
 	into->is_discarded |= from->is_discarded;
 	into->is_proxied |= from->is_proxied;
+	if (!into->records_us)
+		into->records_us = from->records_us;
 	if (from->stage_us > into->stage_us) {
 		into->stage_us = from->stage_us;
 		into->stage = from->stage;
@@ -342,6 +346,8 @@ static void merge_sessions(struct correlate *correlate, struct open_session *int
 	if (from->refused && !into->refused)
 		into->refused = from->refused;
 	session_take_all(into, from);
+	if (into->client_hash)
+		session_enter_clients(correlate, into);
 	into->item.is_changed = true;
 	item_follow(correlate, &into->item, &from->item);
 	session_vanish(correlate, from, into);
@@ -773,12 +779,33 @@ void join_passed(struct clue *clue, struct open_session *screen)
 	merge_sessions(correlate, found, screen);
 }
 
+uint64_t client_waiting_hash(uint64_t client)
+{
+	return hash_numbers(client, UINT64_MAX, 0);
+}
+
+/* By its address alone it is looked for to show more of it. Clients that postscreen has not let pass may be many, and stay
+ * for long: whoever looks for the other side of a session never means them. */
+static void enter_by_address(struct correlate *correlate, struct open_session *session)
+{
+	bool is_waiting = session_waits_at_screen(session);
+	uint64_t hash = is_waiting ? client_waiting_hash(session->client) : session->client;
+
+	if (session->client_hash == hash)
+		return;
+	if (session->client_hash)
+		open_table_remove(&correlate->clients, session->client_hash, session);
+	session->client_hash = 0;
+	if (is_waiting && !fact_is_kept(correlate, FACT_SESSION_BLOCKLISTS))
+		return;
+	if (open_table_add(&correlate->clients, hash, session) == 0)
+		session->client_hash = hash;
+}
+
 void session_enter_clients(struct correlate *correlate, struct open_session *session)
 {
-	/* By its address alone it is looked for to show more of it. */
-	if (session->client && !session->client_hash && correlate->keeps_facts &&
-	    open_table_add(&correlate->clients, session->client, session) == 0)
-		session->client_hash = session->client;
+	if (session->client && correlate->keeps_facts)
+		enter_by_address(correlate, session);
 	if (session->client && session->client_port && !session->port_hash) {
 		uint64_t hash = hash_numbers(session->client, session->client_port, 0);
 

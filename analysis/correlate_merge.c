@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "analysis/input_file.h"
 #include "analysis/input_json.h"
@@ -52,10 +53,11 @@ bool correlate_merge_is_records(const char *path)
 	struct input_file *file;
 	struct problem problem;
 	struct text line;
+	struct stat status;
 	bool is_cut, is_record;
 
-	/* Standard input is read once. */
-	if (strcmp(path, "-") == 0 || input_file_open(&file, path, &problem) != 0)
+	/* Standard input, and any other pipe, is read once. */
+	if (strcmp(path, "-") == 0 || stat(path, &status) != 0 || !S_ISREG(status.st_mode) || input_file_open(&file, path, &problem) != 0)
 		return false;
 	is_record = input_file_line(file, &line, &is_cut) > 0 && is_record_line(line);
 	input_file_close(file);

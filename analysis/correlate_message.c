@@ -526,6 +526,31 @@ bool message_all_refused(const struct open_message *message)
 	return message->message.recipients && !recipient;
 }
 
+void message_tell_finer(struct open_message *message)
+{
+	message->stamp_us = message->message.start_us;
+	message->message.start_us = time_told_finer(message->stamp_us, message->records_us);
+	for (struct recipient *each = message->message.recipients; each; each = each->next) {
+		struct open_recipient *recipient = (struct open_recipient *)each;
+
+		recipient->stamp_first_us = each->first_us;
+		recipient->stamp_last_us = each->last_us;
+		each->first_us = time_told_finer(each->first_us, recipient->records_us);
+		if (each->last_us < each->first_us)
+			each->last_us = each->first_us;
+		each->has_changed |= each->first_us != recipient->stamp_first_us;
+	}
+}
+
+void message_tell_stamp(struct open_message *message)
+{
+	message->message.start_us = message->stamp_us;
+	for (struct recipient *each = message->message.recipients; each; each = each->next) {
+		each->first_us = ((struct open_recipient *)each)->stamp_first_us;
+		each->last_us = ((struct open_recipient *)each)->stamp_last_us;
+	}
+}
+
 void message_settle(struct correlate *correlate, struct open_message *message)
 {
 	bool is_aborted;
@@ -557,4 +582,5 @@ void message_settle(struct correlate *correlate, struct open_message *message)
 	else
 		put_state(correlate, message, "unknown", FACT_COUNT);
 	miss_what_is_missing(correlate, message);
+	message_tell_finer(message);
 }

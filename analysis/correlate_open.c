@@ -9,6 +9,8 @@
 enum { BEHIND_MAX = 1000, WAITS_MAX = 6 };
 
 static const uint64_t QUIET_US = UINT64_C(3600) * 1000000;
+/* Postscreen takes 20 commands of a client (postscreen_command_count_limit), of 300 s each (postscreen_command_time_limit). */
+static const uint64_t SCREEN_QUIET_US = UINT64_C(7200) * 1000000;
 
 #define SESSION_OF(item) ((struct open_session *)((char *)(item) - offsetof(struct open_session, item)))
 #define MESSAGE_OF(item) ((struct open_message *)((char *)(item) - offsetof(struct open_message, item)))
@@ -65,9 +67,10 @@ static void move_to(struct correlate *correlate, struct open_item *item, bool is
 
 /* ---- what comes ---- */
 
-static uint64_t key_hash(transaction_key key)
+/* Numbers lie near each other, as what comes at one time does, and with gaps that keep the way short. */
+static uint64_t key_hash(const struct correlate *correlate, transaction_key key)
 {
-	return hash_numbers(0, key, 0);
+	return correlate->shows_keys ? hash_numbers(0, key, 0) : 3 * key;
 }
 
 /* Called, not written out: gcc's "rep stos" takes longer to begin than all of it. */
@@ -104,25 +107,32 @@ static transaction_key new_key(struct correlate *correlate, uint64_t time_us, co
 {
 	transaction_key key;
 
-	/* Nobody sees it, nor looks for it: any other than the rest will do. */
-	if (!correlate->keeps_facts)
+	/* Nobody sees it: any other than the rest will do. */
+	if (!correlate->shows_keys)
 		return ++correlate->last_key;
 	key = transaction_key_of(time_us, identity, count);
-	while (open_table_find(&correlate->keys, key_hash(key)))
+	while (open_table_find(&correlate->keys, key_hash(correlate, key)))
 		key++;
 	return key;
 }
 
+/* Who looks for it: whoever knows no more of a message than its key. Of a session nobody does, nor of a message where nobody
+ * is shown one. */
+static bool is_key_kept(const struct correlate *correlate, const struct open_item *item)
+{
+	return correlate->shows_keys || (correlate->keeps_facts && item->kind == OPEN_MESSAGE);
+}
+
 static void keep_key(struct correlate *correlate, transaction_key key, struct open_item *item)
 {
-	if (correlate->keeps_facts)
-		(void)open_table_add(&correlate->keys, key_hash(key), item);
+	if (is_key_kept(correlate, item))
+		(void)open_table_add(&correlate->keys, key_hash(correlate, key), item);
 }
 
 static void forget_key(struct correlate *correlate, transaction_key key, const struct open_item *item)
 {
-	if (correlate->keeps_facts)
-		open_table_remove(&correlate->keys, key_hash(key), item);
+	if (is_key_kept(correlate, item))
+		open_table_remove(&correlate->keys, key_hash(correlate, key), item);
 }
 
 struct open_session *session_open(struct clue *clue, const struct text *identity, unsigned count)
@@ -133,10 +143,10 @@ struct open_session *session_open(struct clue *clue, const struct text *identity
 	if (!session)
 		return NULL;
 	session->session.key = new_key(correlate, clue->time_us, identity, count);
-	keep_key(correlate, session->session.key, &session->item);
 	session->session.start_us = clue->time_us;
 	session->known_us = clue->host->now_us;
 	open_item(clue, &session->item, OPEN_SESSION);
+	keep_key(correlate, session->session.key, &session->item);
 	correlate->open_sessions++;
 	return session;
 }
@@ -149,10 +159,10 @@ struct open_message *message_open(struct clue *clue, const struct text *identity
 	if (!message)
 		return NULL;
 	message->message.key = new_key(correlate, clue->time_us, identity, count);
-	keep_key(correlate, message->message.key, &message->item);
 	message->message.start_us = message->message.last_us = clue->time_us;
 	message->known_us = clue->host->now_us;
 	open_item(clue, &message->item, OPEN_MESSAGE);
+	keep_key(correlate, message->message.key, &message->item);
 	correlate->open_messages++;
 	return message;
 }
@@ -682,6 +692,13 @@ static bool has_gone_quiet(struct open_item *item, uint64_t now_us)
 	return (SESSION_OF(item)->is_tacit || (SESSION_OF(item)->is_transcript && SESSION_OF(item)->is_closed)) && !SESSION_OF(item)->by_records && !SESSION_OF(item)->has_ended;
 }
 
+/* It is longer ago than postscreen lets a client stay: the line that told its end is missing. */
+static bool has_left_screen(struct open_item *item, uint64_t now_us)
+{
+	return item->kind == OPEN_SESSION && session_waits_at_screen(SESSION_OF(item)) && now_us > item->touched_us &&
+	       now_us - item->touched_us > SCREEN_QUIET_US;
+}
+
 static void end_quietly(struct correlate *correlate, struct open_item *item)
 {
 	if (item->kind == OPEN_MESSAGE) {
@@ -716,6 +733,8 @@ void open_sweep(struct correlate *correlate)
 
 		if (now_us > item->touched_us && now_us - item->touched_us > correlate->options.silence_us)
 			drop(correlate, item, "silence");
+		else if (has_left_screen(item, now_us))
+			drop(correlate, item, "end");
 		else if (has_gone_quiet(item, now_us))
 			end_quietly(correlate, item);
 		else
@@ -750,7 +769,7 @@ struct open_session *session_by_key(const struct correlate *correlate, transacti
 {
 	struct open_item *item;
 
-	for (size_t at = SIZE_MAX; key && (item = open_table_next(&correlate->keys, key_hash(key), &at));)
+	for (size_t at = SIZE_MAX; key && (item = open_table_next(&correlate->keys, key_hash(correlate, key), &at));)
 		if (item->kind == OPEN_SESSION && SESSION_OF(item)->session.key == key)
 			return SESSION_OF(item);
 	return NULL;
@@ -760,7 +779,7 @@ struct open_message *message_by_key(const struct correlate *correlate, transacti
 {
 	struct open_item *item;
 
-	for (size_t at = SIZE_MAX; key && (item = open_table_next(&correlate->keys, key_hash(key), &at));)
+	for (size_t at = SIZE_MAX; key && (item = open_table_next(&correlate->keys, key_hash(correlate, key), &at));)
 		if (item->kind == OPEN_MESSAGE && MESSAGE_OF(item)->message.key == key)
 			return MESSAGE_OF(item);
 	return NULL;

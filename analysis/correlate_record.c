@@ -257,6 +257,8 @@ static struct open_message *message_of_record(struct clue *clue, struct open_ses
 		message->message.last_us = clue->time_us;
 	else if (clue->time_us < message->message.start_us)
 		message->message.start_us = clue->time_us;
+	if (!message->records_us)
+		message->records_us = clue->time_us;
 	/* The first record that names it: the log's lines of it are found. */
 	if (queue_id.length && !message->name.length)
 		message = join_by_queue_id(clue, message, queue_id);
@@ -383,6 +385,8 @@ static void follow_rcpt(struct clue *clue)
 	recipient = recipient_given(clue, message, field_text(clue, FIELD_TO), JOIN_SESSION);
 	if (!recipient)
 		return;
+	if (!recipient->records_us)
+		recipient->records_us = clue->time_us;
 	if (!text_is(field_text(clue, FIELD_OUTCOME), "rejected")) {
 		session->passed++;
 		return;

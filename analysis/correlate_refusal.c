@@ -97,7 +97,7 @@ static const struct fact_row envelope_rows[] = { { NAME_HELO, FACT_SESSION_HELO 
 static struct open_message *new_refused(struct clue *clue, struct open_session *session, struct text from)
 {
 	char number[16];
-	int length = ++session->refusals && clue->correlate->keeps_facts ? snprintf(number, sizeof number, "%u", session->refusals) : 0;
+	int length = ++session->refusals && clue->correlate->shows_keys ? snprintf(number, sizeof number, "%u", session->refusals) : 0;
 	struct text identity[] = { clue->host->name, clue->origin->process, session_name(clue), { number, (size_t)length } };
 	struct open_message *message = message_open(clue, identity, 4);
 	struct facts *facts;
@@ -202,29 +202,37 @@ static struct text rule_of(const struct clue *clue, struct text said)
 	return rest.start ? up_to(rest, ":;(") : TEXT_NONE;
 }
 
+/* What the reply is taken apart for. */
+static void keep_reply(struct clue *clue, struct facts *facts, struct text text)
+{
+	struct reply reply = reply_read(text);
+
+	fact_put(clue, facts, FACT_RECIPIENT_REPLY_CODE, reply.code_text);
+	fact_put(clue, facts, FACT_RECIPIENT_DSN, reply.status_text);
+	fact_put(clue, facts, FACT_RECIPIENT_REPLY, text);
+	if (fact_is_kept(clue->correlate, FACT_RECIPIENT_RULE))
+		fact_put(clue, facts, FACT_RECIPIENT_RULE, rule_of(clue, reply.text));
+	if (clue->correlate->options.keeps_reasons)
+		fact_put(clue, facts, FACT_RECIPIENT_REASON, text_of(reason_of(&reply)));
+}
+
 static void keep_refusal(struct clue *clue, const struct action *action, struct open_recipient *recipient, enum join_key key)
 {
 	struct facts *facts = &recipient->recipient.facts;
 	struct text text = clue_text(clue, NAME_REPLY);
-	struct reply reply;
 
 	recipient->recipient.fate = (uint8_t)action->fate;
 	recipient->recipient.has_changed = true;
 	recipient_seen(&recipient->recipient, clue->time_us);
 	if (!fact_begin(clue, facts, key))
 		return;
-	fact_put(clue, facts, FACT_RECIPIENT_STAGE,
-		 clue_text(clue, clue_has(clue, NAME_STAGE) ? NAME_STAGE : NAME_SECTION));
+	if (clue->event->kind == EVENT_KIND(TOO_LARGE))
+		fact_put(clue, facts, FACT_RECIPIENT_STAGE, TEXT_LITERAL("END-OF-MESSAGE"));
+	else
+		fact_put(clue, facts, FACT_RECIPIENT_STAGE, clue_text(clue, clue_has(clue, NAME_STAGE) ? NAME_STAGE : NAME_SECTION));
 	fact_put(clue, facts, FACT_RECIPIENT_BY, text_of(clue->origin->role == ROLE_SCREEN ? "screen" : action->by));
-	if (!text.start)
-		return;
-	reply = reply_read(text);
-	fact_put(clue, facts, FACT_RECIPIENT_REPLY_CODE, reply.code_text);
-	fact_put(clue, facts, FACT_RECIPIENT_DSN, reply.status_text);
-	fact_put(clue, facts, FACT_RECIPIENT_REPLY, text);
-	fact_put(clue, facts, FACT_RECIPIENT_RULE, rule_of(clue, reply.text));
-	if (clue->correlate->options.keeps_reasons)
-		fact_put(clue, facts, FACT_RECIPIENT_REASON, text_of(reason_of(&reply)));
+	if (text.start && clue->correlate->keeps_replies)
+		keep_reply(clue, facts, text);
 }
 
 static void keep_state(struct clue *clue, const struct action *action, struct open_message *message, enum join_key key)
@@ -256,6 +264,15 @@ static void refuse_whole(struct clue *clue, const struct action *action, struct 
 	keep_state(clue, action, message, key);
 	if (action->fate != FATE_HELD && clue_has(clue, NAME_QUEUE_ID))
 		message_end(clue, message);
+}
+
+/* Postfix tells the client, and no line of it tells that reply. */
+void correlate_too_large(struct clue *clue)
+{
+	struct open_message *message = message_of(clue);
+
+	if (message)
+		refuse_whole(clue, action_of_kind(EVENT_REJECT), message, JOIN_QUEUE_ID);
 }
 
 static bool has_no_name(const struct recipient *recipient)

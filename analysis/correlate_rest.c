@@ -172,6 +172,8 @@ void rest_session(struct correlate *correlate, struct open_session *session)
 	if (session->client)
 		rest.names[3] = name_of_client(session->client, 0, session->connect_us / SPAN_US);
 	correlate->rests_without_ports |= session->client && !session->client_port;
+	session->stamp_us = shown->start_us;
+	session->stamp_end_us = shown->end_us;
 	used = state_length = correlate_session_state(correlate, shown).length;
 	state_put_number(correlate, &used, shown->key);
 	state_put_number(correlate, &used, shown->start_us);
@@ -234,6 +236,7 @@ void rest_message(struct correlate *correlate, struct open_message *message)
 		rest.names[1] = name_of_queue(correlate, &message->name);
 	if (shown->session)
 		((struct open_session *)shown->session)->has_resting = true;
+	message->stamp_us = shown->start_us;
 	used = state_length = correlate_message_state(correlate, shown).length;
 	put_message(correlate, &used, shown);
 	state_put_number(correlate, &used, recipient_count(shown));

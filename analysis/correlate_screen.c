@@ -21,13 +21,6 @@ static uint32_t port_of(const struct clue *clue)
 	return port <= UINT16_MAX ? (uint32_t)port : 0;
 }
 
-void screen_expect(struct correlate *correlate, const struct event *event)
-{
-	uint64_t client = client_hash(correlate, event_text(event, NAME_CLIENT_ADDR));
-
-	open_table_prefetch(&correlate->clients, hash_numbers(client, fact_number(event_text(event, NAME_CLIENT_PORT)), 0));
-}
-
 static bool may_be(const struct clue *clue, const struct open_session *session, uint64_t client)
 {
 	return session->is_screen && session->client == client && session->item.host == clue->host &&
@@ -56,6 +49,7 @@ static struct open_session *new_screen(struct clue *clue, uint64_t client, uint3
 	if (!session)
 		return NULL;
 	session->by_log = session->is_screen = true;
+	clue->correlate->may_go_quiet = true;
 	session->accepted = UINT32_MAX;
 	session_know_client(clue->correlate, session, client, port);
 	session_enter_clients(clue->correlate, session);
@@ -129,6 +123,7 @@ void correlate_screen_pass(struct clue *clue)
 	join_find_clients(clue->correlate);
 	session->has_passed = true;
 	session->passed_us = clue->time_us;
+	session_enter_clients(clue->correlate, session);
 	/* The milter has it already, and tells its end. */
 	if (session->by_records)
 		return;
@@ -176,15 +171,27 @@ void correlate_screen_disconnect(struct clue *clue)
 	session_end(clue, session);
 }
 
+static void put_blocklist(struct clue *clue, uint64_t client, uint64_t hash)
+{
+	struct open_session *session;
+
+	for (size_t at = SIZE_MAX; (session = open_table_next(&clue->correlate->clients, hash, &at));)
+		if (may_be(clue, session, client) && !session->has_ended && fact_begin(clue, &session->session.facts, JOIN_ENVELOPE))
+			fact_put(clue, &session->session.facts, FACT_SESSION_BLOCKLISTS, clue_text(clue, NAME_DOMAIN));
+}
+
 /* dnsblog names the address alone: it is asked for all connections of it at once. */
 void correlate_dnsbl_hit(struct clue *clue)
 {
-	uint64_t client = clue->correlate->keeps_facts ? client_hash(clue->correlate, clue_text(clue, NAME_CLIENT_ADDR)) : 0;
-	struct open_session *session;
+	uint64_t client;
 
-	for (size_t at = SIZE_MAX; client && (session = open_table_next(&clue->correlate->clients, client, &at));)
-		if (may_be(clue, session, client) && !session->has_ended && fact_begin(clue, &session->session.facts, JOIN_ENVELOPE))
-			fact_put(clue, &session->session.facts, FACT_SESSION_BLOCKLISTS, clue_text(clue, NAME_DOMAIN));
+	if (!clue->correlate->keeps_facts || !fact_is_kept(clue->correlate, FACT_SESSION_BLOCKLISTS))
+		return;
+	client = client_hash(clue->correlate, clue_text(clue, NAME_CLIENT_ADDR));
+	if (!client)
+		return;
+	put_blocklist(clue, client, client_waiting_hash(client));
+	put_blocklist(clue, client, client);
 }
 
 /* ---- to smtpd ---- */

@@ -380,16 +380,17 @@ void correlate_connect(struct clue *clue)
 static void put_counts(struct clue *clue, struct facts *facts)
 {
 	for (size_t i = 0; i < sizeof count_rows / sizeof count_rows[0]; i++) {
+		enum fact all = count_rows[i].all, good = count_rows[i].good;
 		struct text value = clue_text(clue, count_rows[i].name);
 		const char *slash;
 
-		if (!value.start)
+		if (!value.start || !(fact_is_kept(clue->correlate, all) || (good != FACT_COUNT && fact_is_kept(clue->correlate, good))))
 			continue;
 		slash = memchr(value.start, '/', value.length);
-		fact_put_number(clue, facts, count_rows[i].all, fact_number(slash ? (struct text){ slash + 1,
+		fact_put_number(clue, facts, all, fact_number(slash ? (struct text){ slash + 1,
 				(size_t)(value.start + value.length - slash - 1) } : value));
-		if (count_rows[i].good != FACT_COUNT)
-			fact_put_number(clue, facts, count_rows[i].good, fact_number(value));
+		if (good != FACT_COUNT)
+			fact_put_number(clue, facts, good, fact_number(value));
 	}
 }
 
@@ -472,9 +473,9 @@ void correlate_tls(struct clue *clue)
 {
 	struct open_session *session;
 
-	/* Towards a server: the line does not say for which message. */
 	if (!clue_has(clue, NAME_CLIENT_ADDR)) {
 		clue->correlate->counts.tls_out++;
+		outgoing_tls(clue);
 		return;
 	}
 	clue->correlate->counts.tls_in++;
@@ -535,10 +536,25 @@ static const char *missing_records(const struct correlate *correlate, const stru
 	return session->lacks_records ? "no_records" : NULL;
 }
 
+void session_tell_finer(struct open_session *session)
+{
+	session->stamp_us = session->session.start_us;
+	session->stamp_end_us = session->session.end_us;
+	session->session.start_us = time_told_finer(session->stamp_us, session->records_us);
+	session->session.end_us = time_told_finer(session->stamp_end_us, session->closed_us);
+}
+
+void session_tell_stamp(struct open_session *session)
+{
+	session->session.start_us = session->stamp_us;
+	session->session.end_us = session->stamp_end_us;
+}
+
 void session_settle(struct correlate *correlate, struct open_session *session)
 {
 	const char *records = missing_records(correlate, session);
 
+	session_tell_finer(session);
 	if (records)
 		session_miss(correlate, session, records);
 	if (!session->by_log && !session->is_local)

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { STATE_VERSION = 9 };
+enum { STATE_VERSION = 10 };
 
 #define MESSAGE_VALUES offsetof(struct open_message, name)
 #define SESSION_VALUES offsetof(struct open_session, process_hash)
@@ -133,12 +133,16 @@ static void show_changed_item(struct open_item *item, enum open_kind kind, const
 	item->is_changed = false;
 	item->was_shown = true;
 	if (kind == OPEN_SESSION) {
+		session_tell_finer(open_session_of(item));
 		if (sink->session)
 			sink->session(sink->context, &open_session_of(item)->session);
+		session_tell_stamp(open_session_of(item));
 		return;
 	}
+	message_tell_finer(open_message_of(item));
 	if (sink->message)
 		sink->message(sink->context, &open_message_of(item)->message);
+	message_tell_stamp(open_message_of(item));
 	for (struct recipient *recipient = open_message_of(item)->message.recipients; recipient; recipient = recipient->next)
 		recipient->has_changed = false;
 }
@@ -181,7 +185,7 @@ struct recipient_state {
 	uint64_t next_hash, to, given;
 	uint32_t refused_by_log, refused_by_records;
 	uint32_t is_given, awaits_reply;
-	uint64_t told_us;
+	uint64_t told_us, records_us, stamp_first_us, stamp_last_us;
 };
 
 struct text correlate_message_state(struct correlate *correlate, const struct message *message)
@@ -201,7 +205,8 @@ struct text correlate_message_state(struct correlate *correlate, const struct me
 		const struct open_recipient *recipient = (const struct open_recipient *)each;
 		struct recipient_state state = { recipient->next_hash, recipient->to, recipient->given, recipient->refused_by_log,
 						 recipient->refused_by_records, recipient->is_given, recipient->awaits_reply,
-						 recipient->told_us };
+						 recipient->told_us, recipient->records_us, recipient->stamp_first_us,
+						 recipient->stamp_last_us };
 
 		state_put(correlate, &used, &state, sizeof state);
 		put_newest(correlate, &used, &each->facts);
@@ -211,24 +216,16 @@ struct text correlate_message_state(struct correlate *correlate, const struct me
 
 static void enter_tables(struct correlate *correlate, struct open_session *session)
 {
-	const struct {
-		struct open_table *table;
-		uint64_t hash;
-	} places[] = {
-		{ &correlate->milter, session->milter_hash }, { &correlate->clients, session->client_hash },
-		{ &correlate->clients, session->port_hash },
-	};
+	/* It may have been kept before the first record came. */
+	bool is_found = correlate->finds_clients || session->client_hash || session->port_hash;
 	uint64_t process_hash = session->process_hash;
 
-	session->process_hash = 0;
+	session->process_hash = session->client_hash = session->port_hash = 0;
 	if (process_hash)
 		session_enter_process(correlate, session, process_hash);
-
-	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
-		if (places[i].hash)
-			(void)open_table_add(places[i].table, places[i].hash, session);
-	/* It was kept before the first record came. */
-	if (correlate->finds_clients)
+	if (session->milter_hash)
+		(void)open_table_add(&correlate->milter, session->milter_hash, session);
+	if (is_found)
 		session_enter_clients(correlate, session);
 }
 
@@ -259,6 +256,7 @@ void correlate_restore_session(struct correlate *correlate, const struct session
 	open->mta_host = state_host(correlate, state_get_number(&state));
 	get_newest(correlate, &state, &open->session.facts);
 	(void)state_get(&state, (char *)open + SESSION_VALUES, sizeof *open - SESSION_VALUES);
+	session_tell_stamp(open);
 	open->item.touched_us = item.touched_us;
 	open->item.due_us = item.due_us;
 	open->item.waits = item.waits;
@@ -292,6 +290,11 @@ static void restore_recipients(struct correlate *correlate, struct open_message 
 		recipient->is_given = kept.is_given;
 		recipient->awaits_reply = kept.awaits_reply;
 		recipient->told_us = kept.told_us;
+		recipient->records_us = kept.records_us;
+		if (kept.stamp_first_us) {
+			recipient->recipient.first_us = kept.stamp_first_us;
+			recipient->recipient.last_us = kept.stamp_last_us;
+		}
 		recipient_enter(correlate, open, recipient);
 		/* Of those before it some may have become another message's. */
 		recipient->recipient.number = open->message.recipient_count = number;
@@ -335,6 +338,7 @@ void correlate_restore_message(struct correlate *correlate, const struct message
 		open->instance = origin_instance(correlate->origins, host, state_get_text(&state));
 		get_newest(correlate, &state, &open->message.facts);
 		(void)state_get(&state, (char *)open + MESSAGE_VALUES, sizeof *open - MESSAGE_VALUES);
+		open->message.start_us = open->stamp_us;
 		open->item.touched_us = item.touched_us;
 		open->item.due_us = item.due_us;
 		open->item.waits = item.waits;
@@ -529,9 +533,29 @@ static void get_logins(struct correlate *correlate, struct text *state)
 		get_login(correlate, hash, state);
 }
 
+static void put_outgoing(struct correlate *correlate, size_t *used)
+{
+	const void *outgoing;
+
+	for (unsigned place = 0; (outgoing = outgoing_next(correlate, &place)); place++) {
+		state_put_number(correlate, used, place + 1);
+		state_put(correlate, used, outgoing, outgoing_size());
+	}
+	state_put_number(correlate, used, 0);
+}
+
+static void get_outgoing(struct correlate *correlate, struct text *state)
+{
+	uint64_t place;
+	void *outgoing;
+
+	while ((place = state_get_number(state)) && (outgoing = outgoing_at(correlate, place - 1)))
+		(void)state_get(state, outgoing, outgoing_size());
+}
+
 static size_t layouts(void)
 {
-	return sizeof(struct open_session) + sizeof(struct open_message) + sizeof(struct open_recipient) + sizeof(struct link_note);
+	return outgoing_size() + sizeof(struct open_session) + sizeof(struct open_message) + sizeof(struct open_recipient) + sizeof(struct link_note);
 }
 
 struct text correlate_state(struct correlate *correlate)
@@ -550,6 +574,7 @@ struct text correlate_state(struct correlate *correlate)
 	put_gaps(correlate, &used);
 	put_logins(correlate, &used);
 	rest_put(correlate, &used);
+	put_outgoing(correlate, &used);
 	return (struct text){ correlate->state, used };
 }
 
@@ -570,4 +595,5 @@ void correlate_restore(struct correlate *correlate, struct text state)
 	get_gaps(correlate, &state);
 	get_logins(correlate, &state);
 	rest_get(correlate, &state);
+	get_outgoing(correlate, &state);
 }

@@ -441,16 +441,6 @@ struct text statement_text(const struct statement *statement, int column)
 	return (struct text){ bytes ? bytes : "", (size_t)sqlite3_column_bytes(statement->prepared, column) };
 }
 
-int statement_columns(const struct statement *statement)
-{
-	return sqlite3_column_count(statement->prepared);
-}
-
-const char *statement_column_name(const struct statement *statement, int column)
-{
-	return sqlite3_column_name(statement->prepared, column);
-}
-
 uint64_t database_changes(const struct database *database)
 {
 	return (uint64_t)sqlite3_changes64(database->handle);

@@ -18,7 +18,7 @@
 #include "common/problem.h"
 #include "common/text.h"
 
-enum { DATABASE_WAIT_MS = 5000, DATABASE_PAGE_SIZE = 16384 };
+enum { DATABASE_WAIT_MS = 5000 };
 
 struct database;
 struct statement;
@@ -91,8 +91,6 @@ void statement_reset(struct statement *statement);
 bool statement_is_null(const struct statement *statement, int column);
 uint64_t statement_number(const struct statement *statement, int column);
 struct text statement_text(const struct statement *statement, int column);	/* absent: NULL */
-int statement_columns(const struct statement *statement);
-const char *statement_column_name(const struct statement *statement, int column);
 
 /* Rows that the last statement changed. */
 uint64_t database_changes(const struct database *database);

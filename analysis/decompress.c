@@ -201,21 +201,6 @@ static const struct method methods[] = {
 #endif
 };
 
-const char *decompress_names(void)
-{
-	return "gz"
-#ifdef HAVE_BZIP2
-		", bz2"
-#endif
-#ifdef HAVE_LZMA
-		", xz"
-#endif
-#ifdef HAVE_ZSTD
-		", zst"
-#endif
-		;
-}
-
 /* Reads on into the input; what is left of it moves to its start. */
 static int fill(struct decompress *stream)
 {

@@ -24,6 +24,4 @@ void decompress_free(struct decompress *stream);
 /* Bytes read, 0 at the end; -EBADMSG: damaged or cut off; -ENOTSUP: not in this build; -errno. */
 ssize_t decompress_read(struct decompress *stream, char *buffer, size_t size);
 
-const char *decompress_names(void);
-
 #endif

@@ -13,10 +13,10 @@
 #include <string.h>
 #include <sys/timex.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "analysis/log_reader.h"
+#include "common/clock.h"
 
 extern char **environ;
 
@@ -45,10 +45,7 @@ void doctor_say(struct doctor *doctor, enum doctor_state state, const char *what
 
 static uint64_t now_ms(void)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return clock_steady_us() / 1000;
 }
 
 /* Reads to the end, or to the deadline. What does not fit is read and thrown away, so that the writer can end. */
@@ -129,14 +126,6 @@ void doctor_check_programs(struct doctor *doctor)
 	doctor_say(doctor, DOCTOR_OK, "configuration", "", "%s", doctor->config_file ? doctor->config_file : "the usual file, or the defaults");
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec / 1000;
-}
-
 void doctor_check_milter(struct doctor *doctor)
 {
 	struct problem problem = { "" };
@@ -152,7 +141,7 @@ void doctor_check_milter(struct doctor *doctor)
 		return;
 	}
 	doctor->has_status = true;
-	age = now_us() > status->written ? now_us() - status->written : 0;
+	age = clock_now_us() > status->written ? clock_now_us() - status->written : 0;
 	if (status->pid && status->pid <= INT32_MAX && kill((pid_t)status->pid, 0) != 0 && errno == ESRCH)
 		doctor_say(doctor, DOCTOR_ERROR, "milter", "start it, and see its log for why it ended", "not running: there is no process %" PRIu64,
 			   status->pid);

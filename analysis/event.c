@@ -1,4 +1,4 @@
-/* event.c - the kinds and names of event_names.def, each once in memory. */
+/* event.c - the kinds and names of event_names.def, each once in memory; an event without one of its fields. */
 #include "analysis/event.h"
 
 const char event_kind_texts[EVENT_OTHER][EVENT_NAME_MAX] = {
@@ -31,4 +31,17 @@ const char *event_kind_intern(const char *kind)
 		if (strcmp(event_kind_texts[i], kind) == 0)
 			return event_kind_texts[i];
 	return kind;
+}
+
+struct text event_take(struct event *event, const char *name)
+{
+	for (unsigned i = 0; i < event->field_count; i++)
+		if (strcmp(event->fields[i].name, name) == 0) {
+			struct text value = event->fields[i].value;
+
+			memmove(event->fields + i, event->fields + i + 1, (event->field_count - i - 1) * sizeof event->fields[0]);
+			event->field_count--;
+			return value;
+		}
+	return TEXT_NONE;
 }

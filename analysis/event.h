@@ -95,6 +95,9 @@ static inline void event_add_filled(struct event *event, const char *name, struc
 		event_add(event, name, value);
 }
 
+/* Takes the field of the name out of the event; absent: it has none. */
+struct text event_take(struct event *event, const char *name);
+
 /* By the very bytes of the name. */
 static inline bool event_has(const struct event *event, const char *name)
 {

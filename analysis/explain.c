@@ -119,16 +119,10 @@ static const char *story_of(const struct session *session, const struct message 
 
 static void add_list(struct explanation *explanation, const struct facts *facts, enum fact fact, enum advice_kind kind)
 {
-	struct text list = facts_text(facts, fact);
+	struct text list = facts_text(facts, fact), item;
 
-	while (list.length) {
-		const char *comma = memchr(list.start, ',', list.length);
-		size_t length = comma ? (size_t)(comma - list.start) : list.length;
-
-		add_of_kind(explanation, kind, (struct text){ list.start, length });
-		length = length + 2 < list.length ? length + 2 : list.length;
-		list = (struct text){ list.start + length, list.length - length };
-	}
+	while (facts_next_item(&list, &item))
+		add_of_kind(explanation, kind, item);
 }
 
 void explain_recipient(struct explanation *explanation, const struct session *session, const struct message *message,

@@ -347,17 +347,26 @@ void facts_set_number(struct facts *facts, struct pool *pool, enum fact fact, ui
 	facts_add_number(facts, pool, fact, number);
 }
 
+bool facts_next_item(struct text *list, struct text *ret_item)
+{
+	const char *comma = list->length ? memchr(list->start, ',', list->length) : NULL;
+	size_t length = comma ? (size_t)(comma - list->start) : list->length;
+
+	if (!list->length)
+		return false;
+	*ret_item = (struct text){ list->start, length };
+	length = length + 2 < list->length ? length + 2 : list->length;
+	*list = (struct text){ list->start + length, list->length - length };
+	return true;
+}
+
 static bool has_item(struct text list, struct text item)
 {
-	while (list.length) {
-		const char *comma = memchr(list.start, ',', list.length);
-		size_t length = comma ? (size_t)(comma - list.start) : list.length;
+	struct text other;
 
-		if (text_equal((struct text){ list.start, length }, item))
+	while (facts_next_item(&list, &other))
+		if (text_equal(other, item))
 			return true;
-		length = length + 2 < list.length ? length + 2 : list.length;
-		list = (struct text){ list.start + length, list.length - length };
-	}
 	return false;
 }
 

@@ -122,6 +122,8 @@ void facts_add_text(struct facts *facts, struct pool *pool, enum fact fact, stru
 void facts_add_number(struct facts *facts, struct pool *pool, enum fact fact, uint64_t number);
 /* Adds an item to a LIST, unless it is there. */
 void facts_add_item(struct facts *facts, struct pool *pool, enum fact fact, struct text item);
+/* The next item of a LIST, which is then the rest. false: there is none. */
+bool facts_next_item(struct text *list, struct text *ret_item);
 /* Says of a text of FACT_TEXT_MAX bytes that it was cut before it came here. */
 void facts_note_cut(struct facts *facts, enum fact fact);
 void facts_unset(struct facts *facts, enum fact fact);

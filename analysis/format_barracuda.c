@@ -41,18 +41,13 @@ static const struct {
 #undef REASON
 };
 
-static struct text behind(struct text text, size_t count)
-{
-	return (struct text){ text.start + count, text.length - count };
-}
-
 /* To the next blank, which is taken too. */
 static struct text take_word(struct text *text)
 {
 	const char *blank = memchr(text->start, ' ', text->length);
 	struct text word = { text->start, blank ? (size_t)(blank - text->start) : text->length };
 
-	*text = behind(*text, word.length + (blank ? 1 : 0));
+	*text = text_behind(*text, word.length + (blank ? 1 : 0));
 	return word;
 }
 
@@ -143,13 +138,13 @@ static bool read_scanned(struct text text, struct event *event)
 	struct text rest = text, encrypted, from, to;
 
 	if (subject) {
-		event_add(event, EVENT_NAME(SUBJECT), behind(text, (size_t)(subject + 6 - text.start)));
+		event_add(event, EVENT_NAME(SUBJECT), text_behind(text, (size_t)(subject + 6 - text.start)));
 		rest.length = (size_t)(subject - text.start);
 	}
 	for (const char *at = rest.start; (at = memmem(at, (size_t)(rest.start + rest.length - at), " SZ:", 4)); at++)
 		size = at;
 	if (size) {
-		event_add(event, EVENT_NAME(SIZE), behind(rest, (size_t)(size + 4 - rest.start)));
+		event_add(event, EVENT_NAME(SIZE), text_behind(rest, (size_t)(size + 4 - rest.start)));
 		rest.length = (size_t)(size - rest.start);
 	}
 	encrypted = take_word(&rest);

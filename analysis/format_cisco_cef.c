@@ -1,4 +1,5 @@
 /* format_cisco_cef.c - Cisco Secure Email Gateway: the consolidated event log in CEF, one line a message. */
+#include "analysis/address_list.h"
 #include "analysis/own_lines.h"
 #include "analysis/pairs.h"
 
@@ -53,11 +54,6 @@ static const struct { const char *action, *kind, *status; } actions[] = {
 
 enum { TO_MAX = 12 };
 
-static struct text behind(struct text text, size_t count)
-{
-	return (struct text){ text.start + count, text.length - count };
-}
-
 static void take_pair(const struct pair_key *key, struct text value, struct parts *parts, struct event *event)
 {
 	while (value.length && value.start[value.length - 1] == ' ')
@@ -80,13 +76,6 @@ static struct text unquoted(struct text text)
 	return text;
 }
 
-static struct text unbracketed(struct text address)
-{
-	if (address.length >= 2 && address.start[0] == '<' && address.start[address.length - 1] == '>')
-		return (struct text){ address.start + 1, address.length - 2 };
-	return address;
-}
-
 /* "a@b;c@d" or with commas. */
 static void add_recipients(struct text list, struct event *event)
 {
@@ -95,10 +84,10 @@ static void add_recipients(struct text list, struct event *event)
 
 		while (length < list.length && list.start[length] != ';' && list.start[length] != ',')
 			length++;
-		event_add_filled(event, EVENT_NAME(TO), unbracketed((struct text){ list.start, length }));
-		list = length < list.length ? behind(list, length + 1) : TEXT_NONE;
+		event_add_filled(event, EVENT_NAME(TO), address_without_brackets((struct text){ list.start, length }));
+		list = length < list.length ? text_behind(list, length + 1) : TEXT_NONE;
 		while (list.length && list.start[0] == ' ')
-			list = behind(list, 1);
+			list = text_behind(list, 1);
 	}
 	event_add_filled(event, EVENT_NAME(TO_MORE), list);
 }
@@ -127,12 +116,12 @@ static struct text extension_of(struct text text)
 	found = memmem(text.start, text.length < 200 ? text.length : 200, event, sizeof event - 1);
 	if (!found)
 		return TEXT_NONE;
-	text = behind(text, (size_t)(found + sizeof event - 1 - text.start));
+	text = text_behind(text, (size_t)(found + sizeof event - 1 - text.start));
 	for (int i = 0; i < 2; i++) {
 		found = memchr(text.start, '|', text.length);
 		if (!found)
 			return TEXT_NONE;
-		text = behind(text, (size_t)(found + 1 - text.start));
+		text = text_behind(text, (size_t)(found + 1 - text.start));
 	}
 	return text;
 }
@@ -155,7 +144,7 @@ static bool read_line(struct text text, struct parts *parts, struct event *event
 	event_add_filled(event, EVENT_NAME(SESSION_ID), parts->session);
 	event_add_filled(event, "serial", parts->serial);
 	if (parts->from.start)
-		event_add(event, EVENT_NAME(FROM), unbracketed(parts->from));
+		event_add(event, EVENT_NAME(FROM), address_without_brackets(parts->from));
 	add_recipients(parts->to, event);
 	event_add_filled(event, EVENT_NAME(MESSAGE_ID), unquoted(parts->id));
 	event_add_filled(event, EVENT_NAME(SUBJECT), unquoted(parts->subject));

@@ -109,40 +109,14 @@ static void add_relay(const struct esa_memory *memory, struct text number, struc
 
 /* ---- a delivery ---- */
 
-static struct text behind(struct text text, size_t count)
-{
-	return (struct text){ text.start + count, text.length - count };
-}
-
-static bool starts_with(struct text text, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return text.length >= length && memcmp(text.start, prefix, length) == 0;
-}
-
-/* Takes the field out of the event; absent: it has none. */
-static struct text take_field(struct event *event, const char *name)
-{
-	for (unsigned i = 0; i < event->field_count; i++)
-		if (strcmp(event->fields[i].name, name) == 0) {
-			struct text value = event->fields[i].value;
-
-			memmove(event->fields + i, event->fields + i + 1, (event->field_count - i - 1) * sizeof event->fields[0]);
-			event->field_count--;
-			return value;
-		}
-	return TEXT_NONE;
-}
-
 /* "'550', ['5.1.1 <a@b>... User unknown', 'more']) []": the words of the remote host, of which the label is but a guess. */
 static void add_remote(struct text remote, struct event *event)
 {
 	const char *open = remote.start ? memchr(remote.start, '[', remote.length) : NULL, *end;
 	struct text code, words;
 
-	while (starts_with(remote, "(") || starts_with(remote, "\""))
-		remote = behind(remote, 1);
+	while (text_starts(remote, "(") || text_starts(remote, "\""))
+		remote = text_behind(remote, 1);
 	code = remote.length > 5 ? (struct text){ remote.start + 1, 3 } : TEXT_NONE;
 	if (code.start && !text_is(code, "000") && code.start[0] >= '2' && code.start[0] <= '5')
 		event_add(event, "remote_code", code);
@@ -171,17 +145,17 @@ static struct text next_number(struct text *list)
 	struct text number;
 
 	while (list->length && (list->start[0] == ' ' || list->start[0] == ','))
-		*list = behind(*list, 1);
+		*list = text_behind(*list, 1);
 	number = (struct text){ list->start, 0 };
 	while (number.length < list->length && list->start[number.length] >= '0' && list->start[number.length] <= '9')
 		number.length++;
-	*list = number.length ? behind(*list, number.length) : TEXT_NONE;
+	*list = number.length ? text_behind(*list, number.length) : TEXT_NONE;
 	return number;
 }
 
 static const char *status_of(struct text action)
 {
-	return starts_with(action, "Delayed") ? "deferred" : action.start ? "bounced" : "sent";
+	return text_starts(action, "Delayed") ? "deferred" : action.start ? "bounced" : "sent";
 }
 
 /* Numbers become recipients: all that are left, or the next one where others follow in events of their own. */
@@ -204,7 +178,7 @@ static void finish_delivery(const struct esa_memory *memory, struct text numbers
 			connection = event->fields[i].value;
 	event_add(event, EVENT_NAME(STATUS), text_of(status_of(action)));
 	add_relay(memory, connection, event);
-	add_remote(take_field(event, "remote"), event);
+	add_remote(event_take(event, "remote"), event);
 	(void)numbers;
 }
 
@@ -216,7 +190,7 @@ static size_t level_length(struct text text)
 	static const char *const levels[] = { "Info: ", "Warning: ", "Critical: ", "Debug: ", "Trace: ", "Alert: ", "Error: " };
 
 	for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
-		if (starts_with(text, levels[i]))
+		if (text_starts(text, levels[i]))
 			return strlen(levels[i]);
 	return 0;
 }
@@ -230,7 +204,7 @@ static bool read_line(struct esa_memory *memory, struct text text, struct text *
 
 	if (!level)
 		return false;
-	event->frame.message = behind(text, level);
+	event->frame.message = text_behind(text, level);
 	matches = template_read(set, template_group_any(set), event);
 	event->frame.message = message;
 	if (!matches)
@@ -241,7 +215,7 @@ static bool read_line(struct esa_memory *memory, struct text text, struct text *
 		learn(memory, event);
 	if (!memory || event->kind != EVENT_KIND(DELIVERY))
 		return true;
-	numbers = take_field(event, "recipient_numbers");
+	numbers = event_take(event, "recipient_numbers");
 	if (left && left->start)
 		numbers = *left;
 	add_recipients(memory, event_text(event, NAME_QUEUE_ID), &numbers, left != NULL, event);
@@ -255,10 +229,10 @@ static bool is_line(struct text text)
 {
 	static const char *const marks[] = { " ICID ", " MID ", " DCID ", "ICID ", "MID ", "DCID " };
 	size_t level = level_length(text);
-	struct text rest = behind(text, level);
+	struct text rest = text_behind(text, level);
 
 	for (size_t i = 0; level && i < sizeof marks / sizeof marks[0]; i++)
-		if (i < 3 ? memmem(rest.start, rest.length, marks[i], strlen(marks[i])) != NULL : starts_with(rest, marks[i]))
+		if (i < 3 ? memmem(rest.start, rest.length, marks[i], strlen(marks[i])) != NULL : text_starts(rest, marks[i]))
 			return true;
 	return false;
 }
@@ -291,13 +265,13 @@ static enum own_result read_own(struct own_lines *own, struct text line, struct 
 	struct esa_file *file = own->state;
 	size_t length = read_stamp(own, line, &event->frame.time_us);
 
-	if (!length || !level_length(behind(line, length)))
+	if (!length || !level_length(text_behind(line, length)))
 		return OWN_NOT_MINE;
 	event->frame.has_time = true;
 	event->frame.process = TEXT_LITERAL("cisco_esa");
 	if (own->turn == 0)
 		file->left = TEXT_NONE;
-	if (!read_line(&file->memory, behind(line, length), &file->left, event))
+	if (!read_line(&file->memory, text_behind(line, length), &file->left, event))
 		return OWN_UNKNOWN;
 	own->has_more = event->kind == EVENT_KIND(DELIVERY) && file->left.length;
 	return OWN_EVENT;
@@ -307,10 +281,10 @@ static bool claims(struct own_lines *own, struct text line)
 {
 	int64_t ignored;
 	size_t length = read_stamp(own, line, &ignored);
-	struct text text = behind(line, length);
+	struct text text = text_behind(line, length);
 
-	return length && (is_line(text) || starts_with(text, "Info: Begin Logfile") ||
-			  (starts_with(text, "Info: ") && (memmem(text.start, text.length, " From:<", 7) != NULL)));
+	return length && (is_line(text) || text_starts(text, "Info: Begin Logfile") ||
+			  (text_starts(text, "Info: ") && (memmem(text.start, text.length, " From:<", 7) != NULL)));
 }
 
 const struct format format_cisco_esa = {

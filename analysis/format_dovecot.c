@@ -19,13 +19,6 @@ static int prepare(void)
 	return set ? 0 : -ENOMEM;
 }
 
-static bool has_prefix(struct text text, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return text.length >= length && strncasecmp(text.start, prefix, length) == 0;
-}
-
 static bool take_between(struct text *text, char open, char close, struct text *ret)
 {
 	const char *end;
@@ -56,14 +49,14 @@ static bool take_service(struct text *text, struct event *event, struct text *re
 	struct text rest = *text, value;
 	size_t i = 0;
 
-	while (i < sizeof services / sizeof services[0] && !has_prefix(rest, services[i]))
+	while (i < sizeof services / sizeof services[0] && !text_starts_nocase(rest, services[i]))
 		i++;
 	if (i == sizeof services / sizeof services[0])
 		return false;
 	*ret_program = text_of(strcmp(services[i], "deliver") == 0 ? "lda" : services[i]);
 	event_add(event, EVENT_NAME(SERVICE), (struct text){ rest.start, strlen(services[i]) });
 	rest = (struct text){ rest.start + strlen(services[i]), rest.length - strlen(services[i]) };
-	if (has_prefix(rest, "-login")) {
+	if (text_starts_nocase(rest, "-login")) {
 		*ret_program = TEXT_LITERAL("login");
 		rest = (struct text){ rest.start + 6, rest.length - 6 };
 	}
@@ -73,9 +66,9 @@ static bool take_service(struct text *text, struct event *event, struct text *re
 		event_add(event, EVENT_NAME(CHILD_PID), value);
 	if (take_between(&rest, '<', '>', &value))
 		event_add(event, EVENT_NAME(SESSION_ID), value);
-	if (has_prefix(rest, ": Info: "))
+	if (text_starts_nocase(rest, ": Info: "))
 		rest = (struct text){ rest.start + 6, rest.length - 6 };
-	if (!has_prefix(rest, ": "))
+	if (!text_starts_nocase(rest, ": "))
 		return false;
 	*text = (struct text){ rest.start + 2, rest.length - 2 };
 	return true;
@@ -83,7 +76,7 @@ static bool take_service(struct text *text, struct event *event, struct text *re
 
 static int program(struct text process)
 {
-	return has_prefix(process, "dovecot") ? 0 : -1;
+	return text_starts_nocase(process, "dovecot") ? 0 : -1;
 }
 
 static enum format_result read_dovecot(struct event *event)

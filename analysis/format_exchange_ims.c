@@ -16,18 +16,6 @@ struct ims_file {
 	bool is_from_peer;		/* that line */
 };
 
-static bool starts_with(struct text text, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return text.length >= length && memcmp(text.start, prefix, length) == 0;
-}
-
-static struct text behind(struct text text, size_t count)
-{
-	return (struct text){ text.start + count, text.length - count };
-}
-
 /* "4/2/01 11:44:31 AM : "; gives its length, 0: none. */
 static size_t read_stamp(struct own_lines *own, struct text line, int64_t *ret_us)
 {
@@ -36,7 +24,7 @@ static size_t read_stamp(struct own_lines *own, struct text line, int64_t *ret_u
 
 	if (!length)
 		length = stamp_by_pattern(&own->stamps, line, "%m/%d/%Y %I:%M:%S %p", ret_us);
-	return length && starts_with(behind(line, length), separator) ? length + sizeof separator - 1 : 0;
+	return length && text_starts(text_behind(line, length), separator) ? length + sizeof separator - 1 : 0;
 }
 
 static void begin_event(struct own_lines *own, struct event *event)
@@ -66,9 +54,9 @@ static bool read_connect(struct own_lines *own, struct text text, struct event *
 	struct ims_file *file = own->state;
 
 	for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
-		if (!starts_with(text, beginnings[i].words))
+		if (!text_starts(text, beginnings[i].words))
 			continue;
-		text = behind(text, strlen(beginnings[i].words));
+		text = text_behind(text, strlen(beginnings[i].words));
 		if (text.length && text.start[text.length - 1] == '.')
 			text.length--;
 		file->sessions++;
@@ -107,15 +95,15 @@ static enum own_result read_text(struct own_lines *own, struct text text, struct
 
 	file->is_reply = false;
 	/* What came, as bytes; the line as it was understood follows. */
-	if (starts_with(text, "<<< IO: "))
+	if (text_starts(text, "<<< IO: "))
 		return OWN_NOTHING;
-	if (starts_with(text, "<<< ") || starts_with(text, ">>> ")) {
-		add_line(own, behind(text, 4), text.start[0] == '<', event);
+	if (text_starts(text, "<<< ") || text_starts(text, ">>> ")) {
+		add_line(own, text_behind(text, 4), text.start[0] == '<', event);
 		return OWN_EVENT;
 	}
 	if (read_connect(own, text, event))
 		return OWN_EVENT;
-	if (starts_with(text, "The connection ") || starts_with(text, "Connection ")) {
+	if (text_starts(text, "The connection ") || text_starts(text, "Connection ")) {
 		begin_event(own, event);
 		event->kind = EVENT_KIND(DISCONNECT);
 		event_add(event, EVENT_NAME(REASON), text);
@@ -130,7 +118,7 @@ static enum own_result read_own(struct own_lines *own, struct text line, struct 
 	size_t length = read_stamp(own, line, &file->time_us);
 
 	if (length)
-		return read_text(own, behind(line, length), event);
+		return read_text(own, text_behind(line, length), event);
 	/* A reply of several lines: only its first has a time. */
 	if (!file->is_reply || !smtp_line_is_reply(line))
 		return OWN_NOT_MINE;

@@ -66,28 +66,17 @@ static enum direction direction_of(const struct own_lines *own, struct text even
 	return DIRECTION_UNKNOWN;
 }
 
-static void add(struct event *event, const char *name, struct text value)
-{
-	if (value.start)
-		event_add(event, name, value);
-}
-
 static void add_endpoints(const struct own_lines *own, enum direction direction, struct event *event)
 {
 	bool is_in = direction != DIRECTION_OUT;
 	struct text addr, port;
 
 	split_endpoint(field(own, REMOTE_ENDPOINT), &addr, &port);
-	add(event, is_in ? EVENT_NAME(CLIENT_ADDR) : EVENT_NAME(SERVER_ADDR), addr);
-	add(event, is_in ? EVENT_NAME(CLIENT_PORT) : EVENT_NAME(SERVER_PORT), port);
+	event_add(event, is_in ? EVENT_NAME(CLIENT_ADDR) : EVENT_NAME(SERVER_ADDR), addr);
+	event_add(event, is_in ? EVENT_NAME(CLIENT_PORT) : EVENT_NAME(SERVER_PORT), port);
 	split_endpoint(field(own, LOCAL_ENDPOINT), &addr, &port);
-	add(event, is_in ? EVENT_NAME(DAEMON_ADDR) : "local_addr", addr);
-	add(event, is_in ? EVENT_NAME(DAEMON_PORT) : "local_port", port);
-}
-
-static bool has(struct text text, const char *words)
-{
-	return text.start && memmem(text.start, text.length, words, strlen(words));
+	event_add(event, is_in ? EVENT_NAME(DAEMON_ADDR) : "local_addr", addr);
+	event_add(event, is_in ? EVENT_NAME(DAEMON_PORT) : "local_port", port);
 }
 
 /* The word behind these. */
@@ -108,22 +97,22 @@ static void add_information(const struct own_lines *own, struct event *event)
 	struct text data = field(own, DATA), context = field(own, CONTEXT);
 
 	event->kind = "session_note";
-	if (has(context, "TLS protocol") && has(context, "negotiation succeeded"))
+	if (text_has(context, "TLS protocol") && text_has(context, "negotiation succeeded"))
 		event->kind = EVENT_KIND(TLS);
-	else if (has(context, "TLS negotiation failed") || has(context, "negotiation failed"))
+	else if (text_has(context, "TLS negotiation failed") || text_has(context, "negotiation failed"))
 		event->kind = EVENT_KIND(TLS_ERROR);
 	if (event->kind == EVENT_KIND(TLS)) {
 		add_between(event, EVENT_NAME(TLS_VERSION), context, "TLS protocol ");
 		add_between(event, EVENT_NAME(CIPHER), context, "encryption algorithm ");
 		add_between(event, EVENT_NAME(CIPHER_BITS), context, "with strength ");
 		event_add(event, EVENT_NAME(TLS_DETAILS), context);
-		add(event, "data", data);
+		event_add(event, "data", data);
 	} else if (event->kind == EVENT_KIND(TLS_ERROR)) {
 		event_add(event, EVENT_NAME(ERROR), context);
-		add(event, "data", data);
+		event_add(event, "data", data);
 	} else {
-		add(event, EVENT_NAME(NOTE), context);
-		add(event, "data", data);
+		event_add(event, EVENT_NAME(NOTE), context);
+		event_add(event, "data", data);
 	}
 }
 
@@ -149,7 +138,7 @@ static bool add_line(const struct own_lines *own, struct text what, struct text 
 	} else {
 		smtp_line_add_command(event, data.start ? data : TEXT_LITERAL(""));
 	}
-	add(event, EVENT_NAME(NOTE), context);
+	event_add(event, EVENT_NAME(NOTE), context);
 	return true;
 }
 
@@ -179,12 +168,12 @@ static enum own_result read_own(struct own_lines *own, struct text line, struct 
 	direction = direction_of(own, field(own, EVENT), field(own, DATA));
 	event->frame.process = TEXT_LITERAL("exchange");
 	event->frame.host = host_of(field(own, CONNECTOR_ID));
-	add(event, EVENT_NAME(SESSION_ID), field(own, SESSION_ID));
+	event_add(event, EVENT_NAME(SESSION_ID), field(own, SESSION_ID));
 	if (direction != DIRECTION_UNKNOWN)
 		event_add(event, EVENT_NAME(DIRECTION), direction == DIRECTION_IN ? TEXT_LITERAL("in") : TEXT_LITERAL("out"));
 	add_endpoints(own, direction, event);
-	add(event, "connector", field(own, CONNECTOR_ID));
-	add(event, "sequence", field(own, SEQUENCE_NUMBER));
+	event_add(event, "connector", field(own, CONNECTOR_ID));
+	event_add(event, "sequence", field(own, SEQUENCE_NUMBER));
 	return OWN_EVENT;
 }
 

@@ -1,4 +1,5 @@
 /* format_exchange_tracking.c - message tracking logs of Exchange 2007 to 2019, and the extended trace of Microsoft 365. */
+#include "analysis/address_list.h"
 #include "analysis/log_table.h"
 #include "analysis/smtp_line.h"
 
@@ -126,20 +127,6 @@ static const struct meaning *meaning_of(struct text event_id)
 	return NULL;
 }
 
-static void add(struct event *event, const char *name, struct text value)
-{
-	if (value.start)
-		event_add(event, name, value);
-}
-
-/* "<>" is the sender of a notice. */
-static struct text unbracketed(struct text address)
-{
-	if (address.length >= 2 && address.start[0] == '<' && address.start[address.length - 1] == '>')
-		return (struct text){ address.start + 1, address.length - 2 };
-	return address;
-}
-
 static bool is_from_us(const struct meaning *meaning)
 {
 	return meaning->kind == EVENT_KIND(DELIVERY);
@@ -158,14 +145,14 @@ static void add_hosts(const struct own_lines *own, const struct meaning *meaning
 {
 	bool is_client = !is_from_us(meaning);
 
-	add(event, is_client ? EVENT_NAME(CLIENT_ADDR) : "local_addr", field(own, CLIENT_IP));
-	add(event, is_client ? EVENT_NAME(CLIENT_NAME) : "local_name", field(own, CLIENT_HOSTNAME));
-	add(event, is_client ? EVENT_NAME(DAEMON_ADDR) : EVENT_NAME(RELAY_ADDR), field(own, SERVER_IP));
+	event_add(event, is_client ? EVENT_NAME(CLIENT_ADDR) : "local_addr", field(own, CLIENT_IP));
+	event_add(event, is_client ? EVENT_NAME(CLIENT_NAME) : "local_name", field(own, CLIENT_HOSTNAME));
+	event_add(event, is_client ? EVENT_NAME(DAEMON_ADDR) : EVENT_NAME(RELAY_ADDR), field(own, SERVER_IP));
 	/* A server that gives up by itself stands there alone. */
 	if (is_client)
-		add(event, EVENT_NAME(DAEMON_NAME), field(own, SERVER_HOSTNAME));
+		event_add(event, EVENT_NAME(DAEMON_NAME), field(own, SERVER_HOSTNAME));
 	else if (field(own, CLIENT_HOSTNAME).start || field(own, SERVER_IP).start)
-		add(event, EVENT_NAME(RELAY_NAME), field(own, SERVER_HOSTNAME));
+		event_add(event, EVENT_NAME(RELAY_NAME), field(own, SERVER_HOSTNAME));
 }
 
 /* Of mail that came by SMTP the context begins with the session of the protocol log. */
@@ -187,14 +174,14 @@ static void add_direction(const struct own_lines *own, struct event *event)
 	else if (text_equal_nocase(direction, TEXT_LITERAL("Originating")))
 		event_add(event, EVENT_NAME(DIRECTION), TEXT_LITERAL("out"));
 	else
-		add(event, "directionality", direction);
+		event_add(event, "directionality", direction);
 }
 
 static void add_recipients(struct text list, struct event *event)
 {
 	for (int i = 0; list.start && i < TO_MAX; i++)
 		event_add(event, EVENT_NAME(TO), log_table_next_item(&list, ';'));
-	add(event, EVENT_NAME(TO_MORE), list);
+	event_add(event, EVENT_NAME(TO_MORE), list);
 }
 
 static unsigned count_items(struct text list)
@@ -228,13 +215,13 @@ static void add_reply(const struct own_lines *own, struct text status, struct ev
 	last = log_table_next_item(&context, ';');
 	if (last.start && smtp_line_is_reply(last)) {
 		event_add(event, EVENT_NAME(REPLY), last);
-		add(event, "recipient_status", status);
+		event_add(event, "recipient_status", status);
 	} else {
 		struct text error = last_error(status);
 
-		add(event, EVENT_NAME(REPLY), error);
+		event_add(event, EVENT_NAME(REPLY), error);
 		if (error.length != status.length)
-			add(event, "recipient_status", status);
+			event_add(event, "recipient_status", status);
 	}
 }
 
@@ -248,11 +235,11 @@ static void add_recipient(struct own_lines *own, struct event *event)
 	if (file->recipients > 1 && count_items(all) == file->recipients)
 		status = log_table_next_item(&file->statuses, ';');
 	if (file->meaning->kind == EVENT_KIND(REDIRECT)) {
-		add(event, EVENT_NAME(TO), related.start ? related : field(own, RELATED_RECIPIENT));
-		add(event, EVENT_NAME(REDIRECT_TO), to);
+		event_add(event, EVENT_NAME(TO), related.start ? related : field(own, RELATED_RECIPIENT));
+		event_add(event, EVENT_NAME(REDIRECT_TO), to);
 	} else {
-		add(event, EVENT_NAME(TO), to);
-		add(event, EVENT_NAME(ORIG_TO), related.start ? related : field(own, RELATED_RECIPIENT));
+		event_add(event, EVENT_NAME(TO), to);
+		event_add(event, EVENT_NAME(ORIG_TO), related.start ? related : field(own, RELATED_RECIPIENT));
 	}
 	if (file->meaning->status)
 		event_add(event, EVENT_NAME(STATUS), text_of(file->meaning->status));
@@ -263,9 +250,9 @@ static void add_recipient(struct own_lines *own, struct event *event)
 static void add_bounce(const struct own_lines *own, struct event *event)
 {
 	event_add(event, EVENT_NAME(NOTIFICATION), TEXT_LITERAL("DSN"));
-	add(event, EVENT_NAME(BOUNCE_QUEUE_ID), field(own, INTERNAL_MESSAGE_ID));
+	event_add(event, EVENT_NAME(BOUNCE_QUEUE_ID), field(own, INTERNAL_MESSAGE_ID));
 	/* The message that it is about, by its Message-ID alone. */
-	add(event, "about_message_id", field(own, REFERENCE));
+	event_add(event, "about_message_id", field(own, REFERENCE));
 }
 
 static void add_all(struct own_lines *own, struct event *event)
@@ -275,7 +262,7 @@ static void add_all(struct own_lines *own, struct event *event)
 
 	event->kind = meaning->kind;
 	set_frame(own, meaning, event);
-	add(event, EVENT_NAME(FROM), unbracketed(field(own, SENDER_ADDRESS)));
+	event_add(event, EVENT_NAME(FROM), address_without_brackets(field(own, SENDER_ADDRESS)));
 	if (meaning->shape == SHAPE_RECIPIENTS)
 		add_recipient(own, event);
 	else
@@ -287,7 +274,7 @@ static void add_all(struct own_lines *own, struct event *event)
 	add_direction(own, event);
 	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
 		if (plain[i].column != INTERNAL_MESSAGE_ID || meaning->kind != EVENT_KIND(BOUNCE))
-			add(event, plain[i].name, field(own, plain[i].column));
+			event_add(event, plain[i].name, field(own, plain[i].column));
 }
 
 static bool read_time(struct own_lines *own, struct event *event)

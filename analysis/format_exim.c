@@ -35,27 +35,15 @@ static const struct role relay_role = {
 
 /* ---- pieces of text ---- */
 
-static struct text behind(struct text text, size_t count)
-{
-	return (struct text){ text.start + count, text.length - count };
-}
-
 static struct text before(struct text text, const char *end)
 {
 	return (struct text){ text.start, (size_t)(end - text.start) };
 }
 
-static bool starts_with(struct text text, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return text.length >= length && memcmp(text.start, prefix, length) == 0;
-}
-
 static struct text skip_blanks(struct text text)
 {
 	while (text.length && text.start[0] == ' ')
-		text = behind(text, 1);
+		text = text_behind(text, 1);
 	return text;
 }
 
@@ -65,7 +53,7 @@ static struct text take_word(struct text *text)
 	const char *blank = memchr(text->start, ' ', text->length);
 	struct text word = blank ? before(*text, blank) : *text;
 
-	*text = behind(*text, word.length);
+	*text = text_behind(*text, word.length);
 	return word;
 }
 
@@ -91,18 +79,18 @@ static size_t bracketed_length(struct text text)
 
 	for (; i < text.length && text.start[i] != '>'; i++)
 		if (text.start[i] == '"')
-			i += 1 + quoted_length(behind(text, i + 1));
+			i += 1 + quoted_length(text_behind(text, i + 1));
 	return i < text.length ? i : text.length;
 }
 
 static struct text take_between(struct text *text, size_t (*length_of)(struct text text))
 {
-	struct text inner = behind(*text, 1);
+	struct text inner = text_behind(*text, 1);
 
 	inner.length = length_of(inner);
-	*text = behind(*text, inner.length + 1);
+	*text = text_behind(*text, inner.length + 1);
 	if (text->length)
-		*text = behind(*text, 1);
+		*text = text_behind(*text, 1);
 	return inner;
 }
 
@@ -117,17 +105,17 @@ static void take_endpoint(struct text *text, const char *addr, const char *port,
 	if (!close)
 		return;
 	event_add(event, addr, (struct text){ text->start + 1, (size_t)(close - text->start - 1) });
-	*text = behind(*text, (size_t)(close + 1 - text->start));
+	*text = text_behind(*text, (size_t)(close + 1 - text->start));
 	if (text->length > 1 && text->start[0] == ':' && text->start[1] != ' ') {
 		while (digits + 1 < text->length && text->start[digits + 1] != ' ' && text->start[digits + 1] != ':' &&
 		       text->start[digits + 1] != '*')
 			digits++;
 		event_add(event, port, (struct text){ text->start + 1, digits });
-		*text = behind(*text, digits + 1);
+		*text = text_behind(*text, digits + 1);
 	}
 	if (text->length && text->start[0] == '*') {
 		event_add(event, "reused", before(*text, text->start + 1));
-		*text = behind(*text, 1);
+		*text = text_behind(*text, 1);
 	}
 }
 
@@ -144,7 +132,7 @@ static void take_helo(struct text *text, const char *name, struct event *event)
 	if (!close)
 		return;
 	event_add(event, name, (struct text){ text->start + 1, (size_t)(close - text->start - 2) });
-	*text = skip_blanks(behind(*text, (size_t)(close - text->start)));
+	*text = skip_blanks(text_behind(*text, (size_t)(close - text->start)));
 }
 
 static void take_host(struct text *text, const struct role *role, struct event *event)
@@ -159,9 +147,9 @@ static void take_host(struct text *text, const struct role *role, struct event *
 		event_add(event, role->name, name);
 		*text = text->length && text->start[0] == ':' ? *text : skip_blanks(*text);
 	}
-	if (starts_with(*text, "("))
+	if (text_starts(*text, "("))
 		take_helo(text, role->helo, event);
-	if (starts_with(*text, "["))
+	if (text_starts(*text, "["))
 		take_endpoint(text, role->addr, role->port, event);
 }
 
@@ -175,7 +163,7 @@ static void add_tls(struct text value, struct event *event)
 	if (!first || first == last)
 		return;
 	event_add(event, EVENT_NAME(CIPHER), (struct text){ first + 1, (size_t)(last - first - 1) });
-	event_add(event, EVENT_NAME(CIPHER_BITS), behind(value, (size_t)(last + 1 - value.start)));
+	event_add(event, EVENT_NAME(CIPHER_BITS), text_behind(value, (size_t)(last + 1 - value.start)));
 }
 
 /* "authenticator:name:sender" */
@@ -187,7 +175,7 @@ static void add_auth(struct text value, struct event *event)
 		const char *colon = i < 2 ? memchr(value.start, ':', value.length) : NULL;
 
 		event_add(event, names[i], colon ? before(value, colon) : value);
-		value = colon ? behind(value, (size_t)(colon + 1 - value.start)) : TEXT_NONE;
+		value = colon ? text_behind(value, (size_t)(colon + 1 - value.start)) : TEXT_NONE;
 	}
 }
 
@@ -262,9 +250,9 @@ static const char *name_of_mark(struct text mark, enum context context)
 
 static struct text take_value(struct text *text)
 {
-	if (starts_with(*text, "\""))
+	if (text_starts(*text, "\""))
 		return take_between(text, quoted_length);
-	if (starts_with(*text, "<"))
+	if (text_starts(*text, "<"))
 		return take_between(text, bracketed_length);
 	struct text word = take_word(text);
 
@@ -295,10 +283,10 @@ static bool take_mark(struct text *text, enum context context, const struct role
 		*text = rest;
 		return true;
 	}
-	rest = behind(rest, mark.length + 1);
+	rest = text_behind(rest, mark.length + 1);
 	if (text_is(mark, "H")) {
 		take_host(&rest, role, event);
-	} else if (text_is(mark, "I") && starts_with(rest, "[")) {
+	} else if (text_is(mark, "I") && text_starts(rest, "[")) {
 		if (context == DELIVERY)
 			take_endpoint(&rest, "local_addr", "local_port", event);
 		else
@@ -342,16 +330,16 @@ static void add_recipients(struct text text, struct event *event)
 			event_add(event, EVENT_NAME(TO_MORE), text);
 			return;
 		}
-		struct text address = starts_with(text, "\"") ? TEXT_NONE : take_word(&text);
+		struct text address = text_starts(text, "\"") ? TEXT_NONE : take_word(&text);
 
 		if (!address.start) {
-			size_t quoted = quoted_length(behind(text, 1)) + 2;
-			struct text rest = quoted < text.length ? behind(text, quoted) : TEXT_NONE;
+			size_t quoted = quoted_length(text_behind(text, 1)) + 2;
+			struct text rest = quoted < text.length ? text_behind(text, quoted) : TEXT_NONE;
 
 			if (rest.start)
 				(void)take_word(&rest);
 			address = rest.start ? before(text, rest.start) : text;
-			text = behind(text, address.length);
+			text = text_behind(text, address.length);
 		}
 		event_add(event, EVENT_NAME(TO), address);
 		text = skip_blanks(text);
@@ -363,12 +351,12 @@ static struct text take_sender(struct text *text)
 {
 	struct text whole = *text;
 
-	if (starts_with(*text, "<>")) {
-		*text = behind(*text, 2);
+	if (text_starts(*text, "<>")) {
+		*text = text_behind(*text, 2);
 		return (struct text){ whole.start + 1, 0 };
 	}
-	if (starts_with(*text, "\""))
-		*text = behind(*text, quoted_length(behind(*text, 1)) + 1);
+	if (text_starts(*text, "\""))
+		*text = text_behind(*text, quoted_length(text_behind(*text, 1)) + 1);
 	(void)take_word(text);
 	return before(whole, text->start);
 }
@@ -378,13 +366,13 @@ static void read_arrival(struct text text, struct event *event)
 	event->kind = EVENT_KIND(RECEIVED);
 	event_add(event, EVENT_NAME(FROM), take_sender(&text));
 	take_marks(&text, ARRIVAL, &client_role, event);
-	if (starts_with(text, "from <")) {
-		text = behind(text, 5);
+	if (text_starts(text, "from <")) {
+		text = text_behind(text, 5);
 		event_add(event, "original_from", take_between(&text, bracketed_length));
 		text = skip_blanks(text);
 	}
-	if (starts_with(text, "for "))
-		add_recipients(behind(text, 4), event);
+	if (text_starts(text, "for "))
+		add_recipients(text_behind(text, 4), event);
 	else if (text.length)
 		event_add(event, "details", text);
 }
@@ -395,18 +383,18 @@ static void read_arrival(struct text text, struct event *event)
 static size_t address_length(struct text text)
 {
 	static const char *const ends[] = { " <", " R=", " F=", " P=", " T=", ": ", " : ", " routing ", " (", " mua_wrapper" };
-	size_t i = starts_with(text, ":blackhole:") ? sizeof ":blackhole:" - 1 : 0;
+	size_t i = text_starts(text, ":blackhole:") ? sizeof ":blackhole:" - 1 : 0;
 
-	if (starts_with(text, "\""))
-		i = quoted_length(behind(text, 1)) + 1;
+	if (text_starts(text, "\""))
+		i = quoted_length(text_behind(text, 1)) + 1;
 	/* A pipe's command or ":defer: address" may hold anything; the address that it came of stands behind it. */
-	if (starts_with(text, "|") || starts_with(text, ":defer:"))
+	if (text_starts(text, "|") || text_starts(text, ":defer:"))
 		return (size_t)((const char *)memmem(text.start, text.length, " <", 2) ?
 			(const char *)memmem(text.start, text.length, " <", 2) - text.start : (ptrdiff_t)text.length);
 	for (; i < text.length; i++)
 		if (text.start[i] == ' ' || text.start[i] == ':')
 			for (size_t end = 0; end < sizeof ends / sizeof ends[0]; end++)
-				if (starts_with(behind(text, i), ends[end]))
+				if (text_starts(text_behind(text, i), ends[end]))
 					return i;
 	return i < text.length ? i : text.length;
 }
@@ -415,15 +403,15 @@ static size_t address_length(struct text text)
 static void take_original(struct text *text, struct event *event)
 {
 	*text = skip_blanks(*text);
-	while (starts_with(*text, "(")) {
+	while (text_starts(*text, "(")) {
 		const char *close = memchr(text->start, ')', text->length);
 
 		if (!close)
 			return;
 		event_add(event, "parent_address", (struct text){ text->start + 1, (size_t)(close - text->start - 1) });
-		*text = skip_blanks(behind(*text, (size_t)(close + 1 - text->start)));
+		*text = skip_blanks(text_behind(*text, (size_t)(close + 1 - text->start)));
 	}
-	if (starts_with(*text, "<"))
+	if (text_starts(*text, "<"))
 		event_add(event, EVENT_NAME(ORIG_TO), take_between(text, bracketed_length));
 }
 
@@ -433,17 +421,17 @@ static struct text reply_of(struct text text, struct event *event)
 	static const char after[] = "SMTP error from remote mail server after ", host[] = "host ";
 	const char *colon;
 
-	if (!starts_with(text, after))
+	if (!text_starts(text, after))
 		return text;
-	struct text command = behind(text, sizeof after - 1), rest;
+	struct text command = text_behind(text, sizeof after - 1), rest;
 
 	colon = memmem(command.start, command.length, ": ", 2);
 	if (!colon)
 		return text;
 	event_add(event, EVENT_NAME(STAGE), before(command, colon));
-	rest = behind(command, (size_t)(colon + 2 - command.start));
-	if (starts_with(rest, host) && (colon = memmem(rest.start, rest.length, "]: ", 3)))
-		rest = behind(rest, (size_t)(colon + 3 - rest.start));
+	rest = text_behind(command, (size_t)(colon + 2 - command.start));
+	if (text_starts(rest, host) && (colon = memmem(rest.start, rest.length, "]: ", 3)))
+		rest = text_behind(rest, (size_t)(colon + 3 - rest.start));
 	return rest;
 }
 
@@ -452,7 +440,7 @@ static struct text skip_colon(struct text text)
 {
 	text = skip_blanks(text);
 	if (text.length && text.start[0] == ':')
-		text = skip_blanks(behind(text, 1));
+		text = skip_blanks(text_behind(text, 1));
 	return text;
 }
 
@@ -462,12 +450,12 @@ static void read_deferred(struct text text, struct event *event)
 	static const char routing[] = "routing ", defer[] = "defer (";
 	const char *close;
 
-	if (starts_with(text, routing))
-		text = behind(text, sizeof routing - 1);
-	if (starts_with(text, defer) && (close = memchr(text.start, ')', text.length))) {
-		text = behind(text, sizeof defer - 1);
+	if (text_starts(text, routing))
+		text = text_behind(text, sizeof routing - 1);
+	if (text_starts(text, defer) && (close = memchr(text.start, ')', text.length))) {
+		text = text_behind(text, sizeof defer - 1);
 		event_add(event, "error_code", before(text, close));
-		text = behind(text, (size_t)(close + 1 - text.start));
+		text = text_behind(text, (size_t)(close + 1 - text.start));
 	}
 	take_marks(&text, DELIVERY, &relay_role, event);
 	text = skip_colon(text);
@@ -475,7 +463,7 @@ static void read_deferred(struct text text, struct event *event)
 	const char *mark = memmem(text.start, text.length, " H=", 3);
 
 	if (mark && !event_text(event, NAME_RELAY_NAME).start && !event_text(event, NAME_RELAY_ADDR).start) {
-		struct text rest = behind(text, (size_t)(mark - text.start));
+		struct text rest = text_behind(text, (size_t)(mark - text.start));
 
 		take_marks(&rest, DELIVERY, &relay_role, event);
 		event_add(event, EVENT_NAME(ERROR), before(text, mark));
@@ -487,8 +475,8 @@ static void read_deferred(struct text text, struct event *event)
 
 static bool is_given_up(struct text text)
 {
-	return starts_with(text, "retry timeout exceeded") ||
-	       (starts_with(text, "all hosts for ") && memmem(text.start, text.length, "have been failing for a long time", 33));
+	return text_starts(text, "retry timeout exceeded") ||
+	       (text_starts(text, "all hosts for ") && memmem(text.start, text.length, "have been failing for a long time", 33));
 }
 
 static void read_failed(struct text text, struct event *event)
@@ -511,11 +499,11 @@ static void read_delivery(char first, struct text text, struct event *event)
 
 	event->kind = EVENT_KIND(DELIVERY);
 	event_add(event, EVENT_NAME(TO), address);
-	text = behind(text, address.length);
+	text = text_behind(text, address.length);
 	if (is_discarded(address) && first != '*' && first != '=') {
 		event->kind = EVENT_KIND(DISCARDED);
 		text = skip_blanks(text);
-		if (starts_with(text, "(")) {
+		if (text_starts(text, "(")) {
 			event_add(event, EVENT_NAME(REASON), (struct text){ text.start + 1, text.length - 1 - (text.start[text.length - 1] == ')') });
 			return;
 		}
@@ -545,17 +533,17 @@ static bool read_flagged(struct text text, struct event *event)
 
 	if (text.length < 4 || text.start[2] != ' ')
 		return false;
-	rest = behind(text, 3);
-	if (starts_with(text, "<=")) {
+	rest = text_behind(text, 3);
+	if (text_starts(text, "<=")) {
 		read_arrival(rest, event);
 		return true;
 	}
-	if (starts_with(text, "=>") || starts_with(text, "->") || starts_with(text, ">>") || starts_with(text, "**") || starts_with(text, "==")) {
+	if (text_starts(text, "=>") || text_starts(text, "->") || text_starts(text, ">>") || text_starts(text, "**") || text_starts(text, "==")) {
 		/* Of "=>" the first byte is that of "==". */
 		read_delivery(text.start[0] == '=' && text.start[1] == '>' ? '>' : text.start[0], rest, event);
 		return true;
 	}
-	if (starts_with(text, "*>")) {
+	if (text_starts(text, "*>")) {
 		read_delivery('>', rest, event);
 		event->kind = "delivery_bypassed";	/* exim -N */
 		return true;
@@ -580,9 +568,9 @@ static void split_peer(struct event *event)
 	event->field_count--;
 	/* "H=name [ip]" or "name [ip]", "U=user" or "user". */
 	if (text.length && text.start[0] != '(' && text.start[0] != '[' && !memchr(text.start, '[', text.length) &&
-	    !starts_with(text, "H=") && !starts_with(text, "U="))
+	    !text_starts(text, "H=") && !text_starts(text, "U="))
 		event_add(event, EVENT_NAME(USER), take_word(&text));
-	else if (!starts_with(text, "H=") && !starts_with(text, "U="))
+	else if (!text_starts(text, "H=") && !text_starts(text, "U="))
 		take_host(&text, &client_role, event);
 	take_marks(&text, OTHER, &client_role, event);
 	text = skip_colon(text);
@@ -676,12 +664,12 @@ static bool read_body(struct text text, struct event *event)
 {
 	size_t length;
 
-	if (starts_with(text, "[") && text.length > 2 && is_digit(text.start[1])) {
+	if (text_starts(text, "[") && text.length > 2 && is_digit(text.start[1])) {
 		const char *close = memchr(text.start, ']', text.length < 16 ? text.length : 16);
 
 		if (close && close + 1 < text.start + text.length && close[1] == ' ') {
 			event->frame.pid = (struct text){ text.start + 1, (size_t)(close - text.start - 1) };
-			text = behind(text, (size_t)(close + 2 - text.start));
+			text = text_behind(text, (size_t)(close + 2 - text.start));
 		}
 	}
 	event->frame.message = text;
@@ -689,9 +677,9 @@ static bool read_body(struct text text, struct event *event)
 	if (!length)
 		return read_other(text, false, event);
 	event_add(event, EVENT_NAME(QUEUE_ID), before(text, text.start + length));
-	text = skip_blanks(behind(text, length));
-	if (starts_with(text, "Completed")) {
-		text = behind(text, 9);
+	text = skip_blanks(text_behind(text, length));
+	if (text_starts(text, "Completed")) {
+		text = text_behind(text, 9);
 		event->kind = EVENT_KIND(REMOVED);
 		take_marks(&text, DELIVERY, &relay_role, event);
 		return true;
@@ -720,7 +708,7 @@ static int program(struct text process)
 	const char *slash = memrchr(process.start, '/', process.length);
 
 	if (slash)
-		process = behind(process, (size_t)(slash + 1 - process.start));
+		process = text_behind(process, (size_t)(slash + 1 - process.start));
 	return text_is(process, "exim") || text_is(process, "exim4") ? 0 : -1;
 }
 
@@ -733,7 +721,7 @@ static enum format_result read_exim(struct event *event)
 
 	if (event->program < 0)
 		return FORMAT_NOT_MINE;
-	is_read = read_body(skip_blanks(behind(message, read_stamp(&stamps, message, &ignored))), event);
+	is_read = read_body(skip_blanks(text_behind(message, read_stamp(&stamps, message, &ignored))), event);
 	if (pid.length)
 		event->frame.pid = pid;
 	event->frame.message = message;
@@ -780,7 +768,7 @@ static void add_bracketed(const char *name, struct text text, struct event *even
 
 		if (!open)
 			return;
-		text = behind(text, (size_t)(open - text.start));
+		text = text_behind(text, (size_t)(open - text.start));
 		event_add(event, name, take_between(&text, bracketed_length));
 	}
 }
@@ -796,7 +784,7 @@ static enum own_result read_header(const struct exim_file *file, struct text lin
 	name = (struct text){ line.start + 2, (size_t)(colon - line.start - 2) };
 	if (!name.length || memchr(name.start, ' ', name.length))
 		return OWN_NOT_MINE;
-	value = skip_blanks(behind(line, (size_t)(colon + 1 - line.start)));
+	value = skip_blanks(text_behind(line, (size_t)(colon + 1 - line.start)));
 	if (text_equal_nocase(name, TEXT_LITERAL("message-id"))) {
 		begin_event(file, event, EVENT_KIND(MESSAGE_ID));
 		event_add(event, EVENT_NAME(MESSAGE_ID), value);
@@ -815,14 +803,14 @@ static enum own_result read_block(struct exim_file *file, struct text line, stru
 
 	if (!file->in_block || !line.length)
 		return OWN_NOT_MINE;
-	file->in_recipients = starts_with(line, to) || starts_with(line, recipients) || (was_recipients && starts_with(line, "    <"));
-	if (starts_with(line, from) || file->in_recipients) {
+	file->in_recipients = text_starts(line, to) || text_starts(line, recipients) || (was_recipients && text_starts(line, "    <"));
+	if (text_starts(line, from) || file->in_recipients) {
 		begin_event(file, event, "rejected_envelope");
 		add_bracketed(file->in_recipients ? EVENT_NAME(TO) : EVENT_NAME(FROM), line, event);
 		return OWN_EVENT;
 	}
 	/* A header field that goes on. */
-	if (line.start[0] == '\t' || starts_with(line, "   ") || (starts_with(line, "  ") && !memchr(line.start, ':', line.length)))
+	if (line.start[0] == '\t' || text_starts(line, "   ") || (text_starts(line, "  ") && !memchr(line.start, ':', line.length)))
 		return OWN_NOTHING;
 	return read_header(file, line, event);
 }
@@ -837,7 +825,7 @@ static enum own_result read_own(struct own_lines *own, struct text line, struct 
 		return read_block(file, line, event);
 	event->frame.has_time = true;
 	event->frame.process = TEXT_LITERAL("exim");
-	is_read = read_body(skip_blanks(behind(line, length)), event);
+	is_read = read_body(skip_blanks(text_behind(line, length)), event);
 	begin_block(file, event);
 	return is_read ? OWN_EVENT : OWN_UNKNOWN;
 }
@@ -851,7 +839,7 @@ static bool claims(struct own_lines *own, struct text line)
 
 	if (!length)
 		return false;
-	return read_body(skip_blanks(behind(line, length)), &event) || event_text(&event, NAME_QUEUE_ID).start;
+	return read_body(skip_blanks(text_behind(line, length)), &event) || event_text(&event, NAME_QUEUE_ID).start;
 }
 
 const struct format format_exim = {

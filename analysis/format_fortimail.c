@@ -1,4 +1,5 @@
 /* format_fortimail.c - FortiMail: history (statistics), event, spam, virus and encryption logs; by syslog or from a file. */
+#include "analysis/address_list.h"
 #include "analysis/own_lines.h"
 #include "analysis/pairs.h"
 
@@ -32,18 +33,6 @@ static const struct pair_key keys[] = {
 struct parts {
 	struct text date, time, type, session, from, to, direction, disposition, classifier, message;
 };
-
-static struct text behind(struct text text, size_t count)
-{
-	return (struct text){ text.start + count, text.length - count };
-}
-
-static bool starts_with(struct text text, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return text.length >= length && memcmp(text.start, prefix, length) == 0;
-}
 
 static void take_pair(const struct pair_key *key, struct text value, struct parts *parts, struct event *event)
 {
@@ -89,22 +78,12 @@ static void add_session(struct text session, struct event *event)
 	event_add(event, EVENT_NAME(QUEUE_ID), dash ? (struct text){ session.start, (size_t)(dash - session.start) } : session);
 }
 
-static bool has_word(struct text text, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (size_t i = 0; i + length <= text.length; i++)
-		if (strncasecmp(text.start + i, word, length) == 0)
-			return true;
-	return false;
-}
-
 static void add_classifier(struct text classifier, struct event *event)
 {
 	unsigned number = 0;
 
 	event_add_filled(event, "rule", classifier);
-	if (!starts_with(classifier, "0x"))
+	if (!text_starts(classifier, "0x"))
 		return;
 	for (size_t i = 2; i < classifier.length && i < 6; i++) {
 		char c = (char)(classifier.start[i] | 0x20);
@@ -126,7 +105,7 @@ static void add_history(const struct parts *parts, struct event *event)
 
 	event->kind = EVENT_KIND(RECEIVED);
 	for (size_t i = 0; i < sizeof dispositions / sizeof dispositions[0]; i++)
-		if (event->kind == EVENT_KIND(RECEIVED) && has_word(parts->disposition, dispositions[i].word))
+		if (event->kind == EVENT_KIND(RECEIVED) && text_has_nocase(parts->disposition, dispositions[i].word))
 			event->kind = dispositions[i].kind;
 	event_add_filled(event, EVENT_NAME(OUTCOME), parts->disposition);
 	if (!event_has(event, EVENT_NAME(REASON)))
@@ -159,18 +138,11 @@ static void add_relay(struct text relay, bool is_client, struct event *event)
 		event_add(event, is_client ? EVENT_NAME(CLIENT_ADDR) : EVENT_NAME(RELAY_ADDR), (struct text){ open + 1, (size_t)(close - open - 1) });
 }
 
-static struct text unbracketed(struct text address)
-{
-	if (address.length >= 2 && address.start[0] == '<' && address.start[address.length - 1] == '>')
-		return (struct text){ address.start + 1, address.length - 2 };
-	return address;
-}
-
 static const char *status_of(struct text stat, struct text dsn)
 {
-	if (starts_with(stat, "Sent"))
+	if (text_starts(stat, "Sent"))
 		return "sent";
-	if (starts_with(stat, "Deferred"))
+	if (text_starts(stat, "Deferred"))
 		return "deferred";
 	return !dsn.length ? NULL : dsn.start[0] == '2' ? "sent" : dsn.start[0] == '4' ? "deferred" : "bounced";
 }
@@ -198,12 +170,12 @@ static bool add_mailer(struct text text, struct event *event)
 	status = status_of(stat, event_text(event, NAME_DSN));
 	if (to.start && status) {
 		event->kind = EVENT_KIND(DELIVERY);
-		event_add(event, EVENT_NAME(TO), unbracketed(to));
+		event_add(event, EVENT_NAME(TO), address_without_brackets(to));
 		event_add(event, EVENT_NAME(STATUS), text_of(status));
 		event_add_filled(event, EVENT_NAME(REPLY), stat);
 	} else if (from.start) {
 		event->kind = EVENT_KIND(RECEIVED);
-		event_add(event, EVENT_NAME(FROM), unbracketed(from));
+		event_add(event, EVENT_NAME(FROM), address_without_brackets(from));
 	} else {
 		return false;
 	}
@@ -213,7 +185,7 @@ static bool add_mailer(struct text text, struct event *event)
 
 static void add_event(const struct parts *parts, struct event *event)
 {
-	bool is_mail = (starts_with(parts->message, "to=") || starts_with(parts->message, "from=")) && add_mailer(parts->message, event);
+	bool is_mail = (text_starts(parts->message, "to=") || text_starts(parts->message, "from=")) && add_mailer(parts->message, event);
 
 	if (is_mail)
 		return;
@@ -238,8 +210,8 @@ static bool add_kind(const struct parts *parts, struct event *event)
 		return false;
 	}
 	if (parts->from.start)
-		event_add(event, EVENT_NAME(FROM), unbracketed(parts->from));
-	event_add_filled(event, EVENT_NAME(TO), unbracketed(parts->to));
+		event_add(event, EVENT_NAME(FROM), address_without_brackets(parts->from));
+	event_add_filled(event, EVENT_NAME(TO), address_without_brackets(parts->to));
 	if (text_is(parts->direction, "in") || text_is(parts->direction, "out"))
 		event_add(event, EVENT_NAME(DIRECTION), parts->direction);
 	return true;
@@ -255,7 +227,7 @@ static bool read_line(struct text text, struct event *event, struct parts *parts
 
 static bool is_line(struct text text)
 {
-	return starts_with(text, "date=") && memmem(text.start, text.length, "log_id=", 7) && memmem(text.start, text.length, "type=", 5);
+	return text_starts(text, "date=") && memmem(text.start, text.length, "log_id=", 7) && memmem(text.start, text.length, "type=", 5);
 }
 
 /* In a frame the time is the frame's; without, the line has a form of its own. */
@@ -273,7 +245,7 @@ static struct text skip_priority(struct text line)
 {
 	const char *close = line.length && line.start[0] == '<' ? memchr(line.start, '>', line.length < 6 ? line.length : 6) : NULL;
 
-	return close ? behind(line, (size_t)(close + 1 - line.start)) : line;
+	return close ? text_behind(line, (size_t)(close + 1 - line.start)) : line;
 }
 
 static enum own_result read_own(struct own_lines *own, struct text line, struct event *event)

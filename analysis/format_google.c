@@ -30,22 +30,6 @@ static struct text field(const struct own_lines *own, enum column column)
 	return text_is(text, "N/A") || !text.length ? TEXT_NONE : text;
 }
 
-static void add(struct event *event, const char *name, struct text value)
-{
-	if (value.start)
-		event_add(event, name, value);
-}
-
-static bool has_word(struct text text, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (size_t i = 0; i + length <= text.length; i++)
-		if (strncasecmp(text.start + i, word, length) == 0)
-			return true;
-	return false;
-}
-
 /* What a status says of a delivery; the reply's code where it says nothing that is known. */
 static const char *status_of(struct text word, struct text code)
 {
@@ -57,7 +41,7 @@ static const char *status_of(struct text word, struct text code)
 	};
 
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-		if (has_word(word, parts[i].part))
+		if (text_has_nocase(word, parts[i].part))
 			return parts[i].status;
 	if (code.length != 3)
 		return NULL;
@@ -68,9 +52,9 @@ static void add_delivery(struct text word, struct text code, struct event *event
 {
 	const char *status = status_of(word, code);
 
-	if (has_word(word, "drop") || has_word(word, "discard")) {
+	if (text_has_nocase(word, "drop") || text_has_nocase(word, "discard")) {
 		event->kind = EVENT_KIND(DISCARDED);
-	} else if (has_word(word, "quarantin")) {
+	} else if (text_has_nocase(word, "quarantin")) {
 		event->kind = EVENT_KIND(QUARANTINE);
 	} else if (status) {
 		event->kind = EVENT_KIND(DELIVERY);
@@ -83,7 +67,7 @@ static void add_delivery(struct text word, struct text code, struct event *event
 /* Refused at the door: a status that says so, or a message that never got an identifier. */
 static bool is_refused(const struct own_lines *own, struct text word, struct text code)
 {
-	return text_is(field(own, MESSAGE_ID), "SMTPIN_ADDED_REJECT_SESSION") || has_word(word, "reject") ||
+	return text_is(field(own, MESSAGE_ID), "SMTPIN_ADDED_REJECT_SESSION") || text_has_nocase(word, "reject") ||
 	       (code.length == 3 && (code.start[0] == '4' || code.start[0] == '5'));
 }
 
@@ -95,13 +79,13 @@ static bool add_kind(const struct own_lines *own, struct event *event)
 		return false;
 	if (!text_is(target, "SMTP_IN")) {
 		add_delivery(word, code, event);
-		add(event, EVENT_NAME(RELAY_ADDR), field(own, TARGET_IP));
-		add(event, EVENT_NAME(RELAY_NAME), target);
+		event_add(event, EVENT_NAME(RELAY_ADDR), field(own, TARGET_IP));
+		event_add(event, EVENT_NAME(RELAY_NAME), target);
 		return true;
 	}
 	event->kind = is_refused(own, word, code) ? EVENT_KIND(REJECT) : EVENT_KIND(RECEIVED);
-	add(event, EVENT_NAME(CLIENT_ADDR), field(own, TARGET_IP));
-	add(event, "event_target", target);
+	event_add(event, EVENT_NAME(CLIENT_ADDR), field(own, TARGET_IP));
+	event_add(event, "event_target", target);
 	return true;
 }
 
@@ -111,7 +95,7 @@ static void add_reply(struct own_lines *own, struct event *event)
 	struct text code = field(own, REPLY_CODE), words = field(own, DESCRIPTION), reply;
 
 	if (code.length != 3 || smtp_line_is_reply(words)) {
-		add(event, event->kind == EVENT_KIND(RECEIVED) ? "description" : EVENT_NAME(REPLY), words.start ? words : code);
+		event_add(event, event->kind == EVENT_KIND(RECEIVED) ? "description" : EVENT_NAME(REPLY), words.start ? words : code);
 		return;
 	}
 	reply = own_keep(own, code);
@@ -133,12 +117,12 @@ static void add_direction(const struct own_lines *own, struct event *event)
 {
 	struct text direction = field(own, DIRECTION);
 
-	if (has_word(direction, "receiv") || has_word(direction, "inbound") || has_word(direction, "incoming"))
+	if (text_has_nocase(direction, "receiv") || text_has_nocase(direction, "inbound") || text_has_nocase(direction, "incoming"))
 		event_add(event, EVENT_NAME(DIRECTION), TEXT_LITERAL("in"));
-	else if (has_word(direction, "sen") || has_word(direction, "outbound") || has_word(direction, "outgoing"))
+	else if (text_has_nocase(direction, "sen") || text_has_nocase(direction, "outbound") || text_has_nocase(direction, "outgoing"))
 		event_add(event, EVENT_NAME(DIRECTION), TEXT_LITERAL("out"));
 	else
-		add(event, "directionality", direction);
+		event_add(event, "directionality", direction);
 }
 
 static enum own_result read_own(struct own_lines *own, struct text line, struct event *event)
@@ -156,21 +140,21 @@ static enum own_result read_own(struct own_lines *own, struct text line, struct 
 	event->frame.process = TEXT_LITERAL("google");
 	id = field(own, MESSAGE_ID);
 	if (!text_is(id, "SMTPIN_ADDED_REJECT_SESSION")) {
-		add(event, EVENT_NAME(MESSAGE_ID), id);
+		event_add(event, EVENT_NAME(MESSAGE_ID), id);
 		/* It has no other name for a message. */
-		add(event, EVENT_NAME(QUEUE_ID), id);
+		event_add(event, EVENT_NAME(QUEUE_ID), id);
 	}
-	add(event, EVENT_NAME(FROM), field(own, SENDER));
-	add(event, EVENT_NAME(TO), field(own, RECIPIENT));
+	event_add(event, EVENT_NAME(FROM), field(own, SENDER));
+	event_add(event, EVENT_NAME(TO), field(own, RECIPIENT));
 	add_reply(own, event);
-	add(event, EVENT_NAME(SIZE), field(own, MESSAGE_SIZE));
-	add(event, EVENT_NAME(SUBJECT), field(own, SUBJECT));
+	event_add(event, EVENT_NAME(SIZE), field(own, MESSAGE_SIZE));
+	event_add(event, EVENT_NAME(SUBJECT), field(own, SUBJECT));
 	add_direction(own, event);
-	add(event, "status_word", field(own, EVENT_STATUS));
-	add(event, "encrypted", field(own, HAS_ENCRYPTION));
-	add(event, "attachments", field(own, ATTACHMENTS));
-	add(event, "client_type", field(own, CLIENT_TYPE));
-	add(event, EVENT_NAME(SESSION_ID), field(own, SESSION_ID));
+	event_add(event, "status_word", field(own, EVENT_STATUS));
+	event_add(event, "encrypted", field(own, HAS_ENCRYPTION));
+	event_add(event, "attachments", field(own, ATTACHMENTS));
+	event_add(event, "client_type", field(own, CLIENT_TYPE));
+	event_add(event, EVENT_NAME(SESSION_ID), field(own, SESSION_ID));
 	return OWN_EVENT;
 }
 

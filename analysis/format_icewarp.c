@@ -1,6 +1,7 @@
 /* format_icewarp.c - SMTP logs of VisNetic MailServer, Merak and IceWarp: the old form with a date, and the new one. */
 #include <time.h>
 
+#include "analysis/address_list.h"
 #include "analysis/own_lines.h"
 #include "analysis/smtp_line.h"
 
@@ -17,22 +18,10 @@ struct parts {
 	int64_t time_us;
 };
 
-static bool starts_with(struct text text, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return text.length >= length && memcmp(text.start, prefix, length) == 0;
-}
-
-static struct text behind(struct text text, size_t count)
-{
-	return (struct text){ text.start + count, text.length - count };
-}
-
 static struct text skip_blanks(struct text text)
 {
 	while (text.length && text.start[0] == ' ')
-		text = behind(text, 1);
+		text = text_behind(text, 1);
 	return text;
 }
 
@@ -56,7 +45,7 @@ static bool day_of_name(struct text path, struct moment *day)
 	int number = 0, digits = 0;
 
 	if (slash)
-		path = behind(path, (size_t)(slash + 1 - path.start));
+		path = text_behind(path, (size_t)(slash + 1 - path.start));
 	for (size_t i = 0; i < path.length; i++) {
 		if (is_digit(path.start[i])) {
 			number = (number % 10000000) * 10 + (path.start[i] - '0');
@@ -127,17 +116,17 @@ static bool take_parts(struct icewarp_file *file, struct own_lines *own, struct 
 	if (!blank || blank == line.start)
 		return false;
 	parts->address = (struct text){ line.start, (size_t)(blank - line.start) };
-	rest = skip_blanks(behind(line, parts->address.length));
-	if (!starts_with(rest, "[") || !(close = memchr(rest.start, ']', rest.length < ID_MAX ? rest.length : ID_MAX)))
+	rest = skip_blanks(text_behind(line, parts->address.length));
+	if (!text_starts(rest, "[") || !(close = memchr(rest.start, ']', rest.length < ID_MAX ? rest.length : ID_MAX)))
 		return false;
 	parts->thread = (struct text){ rest.start + 1, (size_t)(close - rest.start - 1) };
 	if (!is_hex(parts->thread))
 		return false;
-	rest = skip_blanks(behind(rest, parts->thread.length + 2));
+	rest = skip_blanks(text_behind(rest, parts->thread.length + 2));
 	length = stamp_by_pattern(&own->stamps, rest, "%a, %d %b %Y %H:%M:%S %z", &parts->time_us);
 	if (!length)
 		length = read_clock(file, own, rest, &parts->time_us);
-	parts->text = skip_blanks(behind(rest, length));
+	parts->text = skip_blanks(text_behind(rest, length));
 	return length != 0;
 }
 
@@ -146,14 +135,7 @@ static struct text take_word(struct text *text)
 	const char *blank = memchr(text->start, ' ', text->length);
 	struct text word = { text->start, blank ? (size_t)(blank - text->start) : text->length };
 
-	*text = skip_blanks(behind(*text, word.length));
-	return word;
-}
-
-static struct text unbracketed(struct text word)
-{
-	if (word.length >= 2 && word.start[0] == '<' && word.start[word.length - 1] == '>')
-		return (struct text){ word.start + 1, word.length - 2 };
+	*text = skip_blanks(text_behind(*text, word.length));
 	return word;
 }
 
@@ -163,8 +145,8 @@ static void add_summary(struct text text, struct event *event)
 	static const char *const names[] = { EVENT_NAME(RECIPIENTS), EVENT_NAME(SIZE), "duration", EVENT_NAME(OUTCOME) };
 
 	event->kind = EVENT_KIND(TRANSFER);
-	event_add(event, EVENT_NAME(FROM), unbracketed(take_word(&text)));
-	event_add(event, EVENT_NAME(TO), unbracketed(take_word(&text)));
+	event_add(event, EVENT_NAME(FROM), address_without_brackets(take_word(&text)));
+	event_add(event, EVENT_NAME(TO), address_without_brackets(take_word(&text)));
 	for (size_t i = 0; i < sizeof names / sizeof names[0] && text.length; i++)
 		event_add(event, names[i], take_word(&text));
 	if (text.length)
@@ -185,25 +167,25 @@ static void add_line(struct text text, bool is_sent, struct event *event)
 
 static bool add_meaning(struct text text, struct event *event)
 {
-	if (starts_with(text, ">>> ") || starts_with(text, "<<< ")) {
-		add_line(behind(text, 4), text.start[0] == '>', event);
-	} else if (starts_with(text, "*** ")) {
-		add_summary(behind(text, 4), event);
-	} else if (starts_with(text, "Connected")) {
+	if (text_starts(text, ">>> ") || text_starts(text, "<<< ")) {
+		add_line(text_behind(text, 4), text.start[0] == '>', event);
+	} else if (text_starts(text, "*** ")) {
+		add_summary(text_behind(text, 4), event);
+	} else if (text_starts(text, "Connected")) {
 		event->kind = EVENT_KIND(CONNECT);
 		if (text.length > 9)
 			event_add(event, EVENT_NAME(NOTE), text);
-	} else if (starts_with(text, "Disconnected")) {
+	} else if (text_starts(text, "Disconnected")) {
 		event->kind = EVENT_KIND(DISCONNECT);
 		if (text.length > 12)
 			event_add(event, EVENT_NAME(REASON), text);
-	} else if (starts_with(text, "Client session")) {
+	} else if (text_starts(text, "Client session")) {
 		event->kind = "session_note";
 		event_add(event, EVENT_NAME(DIRECTION), TEXT_LITERAL("out"));
 		event_add(event, EVENT_NAME(NOTE), text);
-	} else if (starts_with(text, "DNS query ")) {
+	} else if (text_starts(text, "DNS query ")) {
 		event->kind = "dns_query";
-		event_add(event, "query", behind(text, 10));
+		event_add(event, "query", text_behind(text, 10));
 	} else {
 		return false;
 	}

@@ -32,18 +32,6 @@ struct row {
 
 /* ---- splitting ---- */
 
-static bool starts_with(struct text text, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return text.length >= length && memcmp(text.start, prefix, length) == 0;
-}
-
-static struct text behind(struct text text, size_t count)
-{
-	return (struct text){ text.start + count, text.length - count };
-}
-
 static unsigned split(struct text line, char separator, struct text *parts)
 {
 	unsigned count = 0;
@@ -54,10 +42,10 @@ static unsigned split(struct text line, char separator, struct text *parts)
 		parts[count++] = (struct text){ line.start, end ? (size_t)(end - line.start) : line.length };
 		if (!end)
 			return count;
-		line = behind(line, (size_t)(end + 1 - line.start));
+		line = text_behind(line, (size_t)(end + 1 - line.start));
 		/* ", " of the form of IIS. */
 		if (separator == ',' && line.length && line.start[0] == ' ')
-			line = behind(line, 1);
+			line = text_behind(line, 1);
 	}
 	return PARTS_MAX + 1;
 }
@@ -75,7 +63,7 @@ static struct text with_blanks(struct own_lines *own, struct text query)
 	for (size_t i = 0; i < copy.length; i++)
 		if (copy.start[i] == '+')
 			own->kept[copy.start + i - own->kept] = ' ';
-	return copy.length && copy.start[0] == ' ' ? behind(copy, 1) : copy;
+	return copy.length && copy.start[0] == ' ' ? text_behind(copy, 1) : copy;
 }
 
 /* ---- the three forms ---- */
@@ -86,9 +74,9 @@ static bool begin_w3c(struct iis_file *file, struct text line)
 	struct text parts[PARTS_MAX];
 	unsigned count;
 
-	if (!starts_with(line, fields))
+	if (!text_starts(line, fields))
 		return false;
-	count = split(behind(line, sizeof fields - 1), ' ', parts);
+	count = split(text_behind(line, sizeof fields - 1), ' ', parts);
 	file->has_columns = false;
 	if (count > PARTS_MAX)
 		return false;
@@ -132,7 +120,7 @@ static bool read_iis(struct own_lines *own, struct text line, struct row *row)
 	char moment[64];
 	int length;
 
-	if (split(line, ',', parts) <= ARGUMENTS || !starts_with(parts[SERVICE], "SMTPSVC"))
+	if (split(line, ',', parts) <= ARGUMENTS || !text_starts(parts[SERVICE], "SMTPSVC"))
 		return false;
 	*row = (struct row){ .parts = {
 		[CLIENT_IP] = parts[ADDRESS], [USERNAME] = parts[USER], [COMPUTER] = parts[MACHINE], [SERVER_IP] = parts[LOCAL],
@@ -161,16 +149,16 @@ static bool read_ncsa(struct own_lines *own, struct text line, struct row *row)
 		if (!end)
 			return false;
 		parts[i] = (struct text){ rest.start, (size_t)(end - rest.start) };
-		rest = behind(rest, (size_t)(end + 1 - rest.start));
+		rest = text_behind(rest, (size_t)(end + 1 - rest.start));
 	}
-	if (!starts_with(rest, "["))
+	if (!text_starts(rest, "["))
 		return false;
-	size_t length = stamp_by_pattern(&own->stamps, behind(rest, 1), "%d/%b/%Y:%H:%M:%S %z", &row->time_us);
+	size_t length = stamp_by_pattern(&own->stamps, text_behind(rest, 1), "%d/%b/%Y:%H:%M:%S %z", &row->time_us);
 
-	rest = behind(rest, length + 1);
-	if (!length || !starts_with(rest, "] \""))
+	rest = text_behind(rest, length + 1);
+	if (!length || !text_starts(rest, "] \""))
 		return false;
-	rest = behind(rest, 3);
+	rest = text_behind(rest, 3);
 	/* A name in quotes may hold what looks like the end: the last counts. */
 	end = NULL;
 	for (const char *at = rest.start; (at = memmem(at, (size_t)(rest.start + rest.length - at), " SMTP\" ", 7)); at++)
@@ -178,7 +166,7 @@ static bool read_ncsa(struct own_lines *own, struct text line, struct row *row)
 	if (!end)
 		return false;
 	parts[3] = (struct text){ rest.start, (size_t)(end - rest.start) };
-	rest = behind(rest, (size_t)(end + 7 - rest.start));
+	rest = text_behind(rest, (size_t)(end + 7 - rest.start));
 	for (unsigned i = 0; i < PART_COUNT; i++)
 		row->parts[i] = TEXT_NONE;
 	row->parts[CLIENT_IP] = unless_nothing(parts[0]);
@@ -191,17 +179,11 @@ static bool read_ncsa(struct own_lines *own, struct text line, struct row *row)
 	end = memchr(rest.start, ' ', rest.length);
 	row->parts[STATUS] = unless_nothing(end ? (struct text){ rest.start, (size_t)(end - rest.start) } : rest);
 	if (end)
-		row->parts[SERVER_BYTES] = unless_nothing(behind(rest, (size_t)(end + 1 - rest.start)));
+		row->parts[SERVER_BYTES] = unless_nothing(text_behind(rest, (size_t)(end + 1 - rest.start)));
 	return true;
 }
 
 /* ---- what a row means ---- */
-
-static void add(struct event *event, const char *name, struct text value)
-{
-	if (value.start)
-		event_add(event, name, value);
-}
 
 static bool is_verb(struct text method)
 {
@@ -220,10 +202,10 @@ static void add_place(const struct row *row, bool is_in, struct event *event)
 {
 	event_add(event, EVENT_NAME(DIRECTION), is_in ? TEXT_LITERAL("in") : TEXT_LITERAL("out"));
 	/* Sessions have no name here: what comes from one address is one, as far as it goes. */
-	add(event, EVENT_NAME(SESSION_ID), row->parts[CLIENT_IP]);
-	add(event, is_in ? EVENT_NAME(CLIENT_ADDR) : EVENT_NAME(SERVER_ADDR), row->parts[CLIENT_IP]);
-	add(event, is_in ? EVENT_NAME(DAEMON_ADDR) : "local_addr", row->parts[SERVER_IP]);
-	add(event, is_in ? EVENT_NAME(DAEMON_PORT) : EVENT_NAME(SERVER_PORT), text_is(row->parts[SERVER_PORT], "0") ? TEXT_NONE : row->parts[SERVER_PORT]);
+	event_add(event, EVENT_NAME(SESSION_ID), row->parts[CLIENT_IP]);
+	event_add(event, is_in ? EVENT_NAME(CLIENT_ADDR) : EVENT_NAME(SERVER_ADDR), row->parts[CLIENT_IP]);
+	event_add(event, is_in ? EVENT_NAME(DAEMON_ADDR) : "local_addr", row->parts[SERVER_IP]);
+	event_add(event, is_in ? EVENT_NAME(DAEMON_PORT) : EVENT_NAME(SERVER_PORT), text_is(row->parts[SERVER_PORT], "0") ? TEXT_NONE : row->parts[SERVER_PORT]);
 }
 
 /* The command; its reply is the next event. */
@@ -234,13 +216,13 @@ static bool add_command(struct iis_file *file, struct own_lines *own, const stru
 	if (!is_verb(method))
 		return false;
 	smtp_line_add_verb(event, method, query);
-	if ((text_equal_nocase(method, TEXT_LITERAL("DATA")) || text_equal_nocase(method, TEXT_LITERAL("BDAT"))) && starts_with(query, "<"))
+	if ((text_equal_nocase(method, TEXT_LITERAL("DATA")) || text_equal_nocase(method, TEXT_LITERAL("BDAT"))) && text_starts(query, "<"))
 		event_add(event, EVENT_NAME(MESSAGE_ID), query);
 	if (!event_text(event, NAME_HELO).start)
-		add(event, EVENT_NAME(HELO), row->parts[USERNAME]);
-	add(event, EVENT_NAME(BYTES_IN), row->parts[CLIENT_BYTES]);
-	add(event, EVENT_NAME(BYTES_OUT), row->parts[SERVER_BYTES]);
-	add(event, "time_taken_ms", row->parts[TIME_TAKEN]);
+		event_add(event, EVENT_NAME(HELO), row->parts[USERNAME]);
+	event_add(event, EVENT_NAME(BYTES_IN), row->parts[CLIENT_BYTES]);
+	event_add(event, EVENT_NAME(BYTES_OUT), row->parts[SERVER_BYTES]);
+	event_add(event, "time_taken_ms", row->parts[TIME_TAKEN]);
 	file->has_reply = row->parts[STATUS].start && !text_is(row->parts[STATUS], "0");
 	return true;
 }
@@ -282,7 +264,7 @@ static enum own_result read_own(struct own_lines *own, struct text line, struct 
 	event->frame.time_us = row.time_us;
 	event->frame.host = row.parts[COMPUTER];
 	event->frame.process = TEXT_LITERAL("iis");
-	is_outbound = starts_with(row.parts[USERNAME], "OutboundConnection");
+	is_outbound = text_starts(row.parts[USERNAME], "OutboundConnection");
 	if (own->turn) {
 		smtp_line_add_reply(event, row.parts[STATUS]);
 	} else {

@@ -1,5 +1,6 @@
 /* format_microsoft_trace.c - message traces of Microsoft 365: the portal's summary, Get-MessageTrace as CSV and JSON. The extended
  * trace has the columns of Exchange's tracking log, and is read as such. */
+#include "analysis/address_list.h"
 #include "analysis/json_line.h"
 #include "analysis/log_table.h"
 
@@ -63,12 +64,6 @@ static const struct { const char *word, *kind, *status; } meanings[] = {
 	{ "None", "recipient_seen", NULL },
 };
 
-static void add(struct event *event, const char *name, struct text value)
-{
-	if (value.start)
-		event_add(event, name, value);
-}
-
 static struct text trim(struct text text)
 {
 	while (text.length && text.start[0] == ' ')
@@ -76,13 +71,6 @@ static struct text trim(struct text text)
 	while (text.length && text.start[text.length - 1] == ' ')
 		text.length--;
 	return text;
-}
-
-static struct text unbracketed(struct text address)
-{
-	if (address.length >= 2 && address.start[0] == '<' && address.start[address.length - 1] == '>')
-		return (struct text){ address.start + 1, address.length - 2 };
-	return address;
 }
 
 static bool add_status(struct text word, struct event *event)
@@ -131,18 +119,18 @@ static void add_summary(const struct own_lines *own, struct event *event)
 	struct text direction = summary(own, SUMMARY_DIRECTION);
 	bool is_in = text_equal_nocase(direction, TEXT_LITERAL("Incoming"));
 
-	add(event, EVENT_NAME(MESSAGE_ID), summary(own, SUMMARY_MESSAGE_ID));
-	add(event, EVENT_NAME(NETWORK_MESSAGE_ID), summary(own, SUMMARY_NETWORK_ID));
-	add(event, EVENT_NAME(QUEUE_ID), summary(own, SUMMARY_NETWORK_ID));
-	add(event, EVENT_NAME(CLIENT_ADDR), summary(own, SUMMARY_CLIENT_IP));
-	add(event, EVENT_NAME(SIZE), summary(own, SUMMARY_BYTES));
-	add(event, EVENT_NAME(SUBJECT), summary(own, SUMMARY_SUBJECT));
+	event_add(event, EVENT_NAME(MESSAGE_ID), summary(own, SUMMARY_MESSAGE_ID));
+	event_add(event, EVENT_NAME(NETWORK_MESSAGE_ID), summary(own, SUMMARY_NETWORK_ID));
+	event_add(event, EVENT_NAME(QUEUE_ID), summary(own, SUMMARY_NETWORK_ID));
+	event_add(event, EVENT_NAME(CLIENT_ADDR), summary(own, SUMMARY_CLIENT_IP));
+	event_add(event, EVENT_NAME(SIZE), summary(own, SUMMARY_BYTES));
+	event_add(event, EVENT_NAME(SUBJECT), summary(own, SUMMARY_SUBJECT));
 	if (is_in || text_equal_nocase(direction, TEXT_LITERAL("Originating")))
 		event_add(event, EVENT_NAME(DIRECTION), is_in ? TEXT_LITERAL("in") : TEXT_LITERAL("out"));
 	else
-		add(event, "directionality", direction);
-	add(event, "connector", summary(own, SUMMARY_CONNECTOR));
-	add(event, "priority", summary(own, SUMMARY_PRIORITY));
+		event_add(event, "directionality", direction);
+	event_add(event, "connector", summary(own, SUMMARY_CONNECTOR));
+	event_add(event, "priority", summary(own, SUMMARY_PRIORITY));
 }
 
 static void add_all_recipients(struct text list, struct event *event)
@@ -151,7 +139,7 @@ static void add_all_recipients(struct text list, struct event *event)
 
 	for (int i = 0; list.start && i < TO_MAX; i++)
 		event_add(event, EVENT_NAME(TO), split_status(log_table_next_item(&list, ';'), &words));
-	add(event, EVENT_NAME(TO_MORE), list);
+	event_add(event, EVENT_NAME(TO_MORE), list);
 }
 
 /* First that it came, for all; then what became of it, for each. */
@@ -171,14 +159,14 @@ static enum own_result read_summary(struct own_lines *own, struct text line, str
 	if (!event->frame.has_time)
 		return OWN_UNKNOWN;
 	event->frame.process = TEXT_LITERAL("microsoft365");
-	add(event, EVENT_NAME(FROM), unbracketed(summary(own, SUMMARY_SENDER)));
+	event_add(event, EVENT_NAME(FROM), address_without_brackets(summary(own, SUMMARY_SENDER)));
 	if (own->turn == 0) {
 		event->kind = EVENT_KIND(RECEIVED);
 		add_all_recipients(file->statuses, event);
 	} else {
 		to = split_status(log_table_next_item(&file->statuses, ';'), &words);
 		event_add(event, EVENT_NAME(TO), to);
-		add(event, "events", words);
+		event_add(event, "events", words);
 		if (!add_status(last_word(words), event))
 			event->kind = NULL;
 	}
@@ -234,24 +222,24 @@ static enum own_result add_trace(struct own_lines *own, struct event *event)
 	if (!event->frame.has_time)
 		return OWN_UNKNOWN;
 	event->frame.process = TEXT_LITERAL("microsoft365");
-	add(event, EVENT_NAME(FROM), unbracketed(values[SENDER]));
-	add(event, EVENT_NAME(TO), values[RECIPIENT]);
+	event_add(event, EVENT_NAME(FROM), address_without_brackets(values[SENDER]));
+	event_add(event, EVENT_NAME(TO), values[RECIPIENT]);
 	if (!file->is_received) {
 		event->kind = EVENT_KIND(RECEIVED);
 		own->has_more = file->is_received = true;
 	} else if (!add_status(values[STATUS], event)) {
 		return OWN_UNKNOWN;
 	} else {
-		add(event, "status_word", values[STATUS]);
-		add(event, EVENT_NAME(RELAY_ADDR), values[TO_IP]);
+		event_add(event, "status_word", values[STATUS]);
+		event_add(event, EVENT_NAME(RELAY_ADDR), values[TO_IP]);
 	}
-	add(event, EVENT_NAME(QUEUE_ID), values[TRACE_ID]);
-	add(event, EVENT_NAME(NETWORK_MESSAGE_ID), values[TRACE_ID]);
-	add(event, EVENT_NAME(MESSAGE_ID), values[MESSAGE_ID]);
-	add(event, EVENT_NAME(CLIENT_ADDR), values[FROM_IP]);
-	add(event, EVENT_NAME(SIZE), values[SIZE]);
-	add(event, EVENT_NAME(SUBJECT), values[SUBJECT]);
-	add(event, "organization", values[ORGANIZATION]);
+	event_add(event, EVENT_NAME(QUEUE_ID), values[TRACE_ID]);
+	event_add(event, EVENT_NAME(NETWORK_MESSAGE_ID), values[TRACE_ID]);
+	event_add(event, EVENT_NAME(MESSAGE_ID), values[MESSAGE_ID]);
+	event_add(event, EVENT_NAME(CLIENT_ADDR), values[FROM_IP]);
+	event_add(event, EVENT_NAME(SIZE), values[SIZE]);
+	event_add(event, EVENT_NAME(SUBJECT), values[SUBJECT]);
+	event_add(event, "organization", values[ORGANIZATION]);
 	return OWN_EVENT;
 }
 

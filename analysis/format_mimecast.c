@@ -1,4 +1,5 @@
 /* format_mimecast.c - Mimecast: SIEM logs of the first interface (pipes or JSON) and events of the second (JSON). */
+#include "analysis/address_list.h"
 #include "analysis/json_line.h"
 #include "analysis/pairs.h"
 
@@ -93,13 +94,6 @@ static bool read_json(struct own_lines *own, struct text line, struct text *part
 }
 
 /* ---- what a record means ---- */
-
-static struct text unbracketed(struct text address)
-{
-	if (address.length >= 2 && address.start[0] == '<' && address.start[address.length - 1] == '>')
-		return (struct text){ address.start + 1, address.length - 2 };
-	return address;
-}
 
 static bool is_true(struct text text)
 {
@@ -237,8 +231,8 @@ static enum own_result read_own(struct own_lines *own, struct text line, struct 
 	event->frame.process = TEXT_LITERAL("mimecast");
 	event_add(event, EVENT_NAME(QUEUE_ID), parts[CODE]);
 	if (parts[SENDER].start)
-		event_add(event, EVENT_NAME(FROM), unbracketed(parts[SENDER]));
-	event_add_filled(event, EVENT_NAME(TO), unbracketed(parts[RECIPIENT]));
+		event_add(event, EVENT_NAME(FROM), address_without_brackets(parts[SENDER]));
+	event_add_filled(event, EVENT_NAME(TO), address_without_brackets(parts[RECIPIENT]));
 	add_reply(own, parts, event);
 	add_direction(parts[DIRECTION], event);
 	add_parts(parts, event);

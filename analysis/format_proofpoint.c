@@ -2,6 +2,7 @@
  * JSON of the log service (messages and mail log). What its sendmail writes is format_sendmail's. */
 #include <stdio.h>
 
+#include "analysis/address_list.h"
 #include "analysis/json_line.h"
 #include "analysis/pairs.h"
 
@@ -69,18 +70,6 @@ struct filter_memory {
 
 /* ---- the filter log ---- */
 
-static struct text behind(struct text text, size_t count)
-{
-	return (struct text){ text.start + count, text.length - count };
-}
-
-static struct text unbracketed(struct text address)
-{
-	if (address.length >= 2 && address.start[0] == '<' && address.start[address.length - 1] == '>')
-		return (struct text){ address.start + 1, address.length - 2 };
-	return address;
-}
-
 static struct known *slot_of(struct filter_memory *memory, struct text message)
 {
 	unsigned hash = 5381;
@@ -147,7 +136,7 @@ static bool add_commas(struct text list, struct event *event)
 		const char *comma = memchr(list.start, ',', list.length);
 
 		event_add(event, EVENT_NAME(TO), (struct text){ list.start, comma ? (size_t)(comma - list.start) : list.length });
-		list = comma ? behind(list, (size_t)(comma + 1 - list.start)) : TEXT_NONE;
+		list = comma ? text_behind(list, (size_t)(comma + 1 - list.start)) : TEXT_NONE;
 	}
 	if (list.start)
 		event_add(event, EVENT_NAME(TO_MORE), list);
@@ -167,7 +156,7 @@ static bool read_filter(struct filter_memory *memory, struct event *event)
 
 	if (!blank || blank - text.start > 8)
 		return false;
-	pairs.rest = behind(text, (size_t)(blank + 1 - text.start));
+	pairs.rest = text_behind(text, (size_t)(blank + 1 - text.start));
 	while ((key = pairs_next(&pairs, &value)))
 		take_pair(key, value, &parts, event);
 	command = command_of(parts.mod.start ? parts.mod : TEXT_LITERAL(""), parts.cmd);
@@ -175,7 +164,7 @@ static bool read_filter(struct filter_memory *memory, struct event *event)
 		return false;
 	event->kind = command->kind;
 	if (command->value_name && parts.value.start)
-		event_add(event, command->value_name, unbracketed(parts.value));
+		event_add(event, command->value_name, address_without_brackets(parts.value));
 	queue_id = queue_id_of(memory, parts.message, command->kind == EVENT_KIND(FORWARDED) ? TEXT_NONE : parts.queue_id);
 	if (queue_id.start)
 		event_add(event, EVENT_NAME(QUEUE_ID), queue_id);
@@ -263,7 +252,7 @@ static void add_recipients(struct own_lines *own, struct text list, struct event
 
 	begin_recipients(file, list);
 	for (int i = 0; i < TO_MAX && (to = next_recipient(own, file)).start; i++)
-		event_add(event, EVENT_NAME(TO), unbracketed(to));
+		event_add(event, EVENT_NAME(TO), address_without_brackets(to));
 }
 
 static bool read_ts(struct own_lines *own, struct text text, int64_t *ret_us)
@@ -294,7 +283,7 @@ static void add_message(struct own_lines *own, struct event *event)
 	event_add_filled(event, "guid", values[GUID]);
 	event_add_filled(event, EVENT_NAME(SESSION_ID), values[SESSION]);
 	if (values[MESSAGE_FROM].start)
-		event_add(event, EVENT_NAME(FROM), unbracketed(values[MESSAGE_FROM]));
+		event_add(event, EVENT_NAME(FROM), address_without_brackets(values[MESSAGE_FROM]));
 	add_recipients(own, values[MESSAGE_TO], event);
 	event_add_filled(event, EVENT_NAME(CLIENT_ADDR), values[CLIENT_IP]);
 	event_add_filled(event, EVENT_NAME(CLIENT_NAME), values[CLIENT_HOST]);
@@ -375,7 +364,7 @@ static enum own_result read_maillog(struct own_lines *own, struct event *event)
 		file->next = next_recipient(own, file);
 		own->has_more = file->next.start != NULL;
 		event->kind = EVENT_KIND(DELIVERY);
-		event_add(event, EVENT_NAME(TO), unbracketed(to));
+		event_add(event, EVENT_NAME(TO), address_without_brackets(to));
 		event_add(event, EVENT_NAME(STATUS), text_of(status));
 		add_relay(values[SM_RELAY], EVENT_NAME(RELAY_NAME), EVENT_NAME(RELAY_ADDR), event);
 		event_add_filled(event, EVENT_NAME(DSN), values[SM_DSN]);
@@ -386,7 +375,7 @@ static enum own_result read_maillog(struct own_lines *own, struct event *event)
 		return OWN_EVENT;
 	}
 	event->kind = EVENT_KIND(RECEIVED);
-	event_add(event, EVENT_NAME(FROM), unbracketed(values[SM_FROM].start ? values[SM_FROM] : TEXT_LITERAL("")));
+	event_add(event, EVENT_NAME(FROM), address_without_brackets(values[SM_FROM].start ? values[SM_FROM] : TEXT_LITERAL("")));
 	event_add_filled(event, EVENT_NAME(SIZE), values[SM_SIZE]);
 	event_add_filled(event, EVENT_NAME(RECIPIENTS), values[SM_COUNT]);
 	event_add_filled(event, EVENT_NAME(MESSAGE_ID), values[SM_ID]);
@@ -417,7 +406,7 @@ static size_t read_bracketed(struct own_lines *own, struct text line, int64_t *r
 
 	if (line.length < 4 || line.start[0] != '[')
 		return 0;
-	length = stamp_by_pattern(&own->stamps, behind(line, 1), "%Y-%m-%d %H:%M:%S%f %z", ret_us);
+	length = stamp_by_pattern(&own->stamps, text_behind(line, 1), "%Y-%m-%d %H:%M:%S%f %z", ret_us);
 	return length && length + 2 < line.length && line.start[length + 1] == ']' && line.start[length + 2] == ' ' ? length + 3 : 0;
 }
 
@@ -440,7 +429,7 @@ static enum own_result read_own(struct own_lines *own, struct text line, struct 
 		return OWN_NOT_MINE;
 	event->frame.has_time = true;
 	event->frame.process = TEXT_LITERAL("proofpoint");
-	event->frame.message = behind(line, length);
+	event->frame.message = text_behind(line, length);
 	return read_filter(&file->memory, event) ? OWN_EVENT : OWN_UNKNOWN;
 }
 

@@ -31,18 +31,6 @@ static int prepare(void)
 
 /* ---- pieces of text ---- */
 
-static struct text behind(struct text text, size_t count)
-{
-	return (struct text){ text.start + count, text.length - count };
-}
-
-static bool starts_with(struct text text, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return text.length >= length && memcmp(text.start, prefix, length) == 0;
-}
-
 /* From the text to where the mark begins. */
 static struct text until(struct text text, const char *mark)
 {
@@ -106,9 +94,9 @@ static void add_host(struct text text, const struct role *role, struct event *ev
 
 	if (close) {
 		addr = (struct text){ open + 1, (size_t)(close - open - 1) };
-		if (starts_with(addr, "IPv6:"))
-			addr = behind(addr, 5);
-		if (find_last(behind(text, (size_t)(close - text.start)), "(may be forged)"))
+		if (text_starts(addr, "IPv6:"))
+			addr = text_behind(addr, 5);
+		if (find_last(text_behind(text, (size_t)(close - text.start)), "(may be forged)"))
 			event_add(event, "client_resolve", TEXT_LITERAL("forged"));
 	}
 	while (name.length && name.start[name.length - 1] == ' ')
@@ -121,7 +109,7 @@ static void add_host(struct text text, const struct role *role, struct event *ev
 	at = memrchr(name.start, '@', name.length);
 	if (at) {
 		event_add(event, EVENT_NAME(USER), until(name, at));
-		name = behind(name, (size_t)(at + 1 - name.start));
+		name = text_behind(name, (size_t)(at + 1 - name.start));
 	}
 	if (name.length)
 		event_add(event, role->name, name);
@@ -157,13 +145,13 @@ static bool take_end(struct text *text, unsigned *taken, struct event *event)
 	const char *comma = find_last(*text, ", "), *equals;
 	struct text piece, value;
 
-	if (!comma && !starts_with(*text, "proto=") && !starts_with(*text, "bodytype=") && !starts_with(*text, "daemon="))
+	if (!comma && !text_starts(*text, "proto=") && !text_starts(*text, "bodytype=") && !text_starts(*text, "daemon="))
 		return false;
-	piece = comma ? behind(*text, (size_t)(comma + 2 - text->start)) : *text;
+	piece = comma ? text_behind(*text, (size_t)(comma + 2 - text->start)) : *text;
 	equals = memchr(piece.start, '=', piece.length);
 	if (!equals)
 		return false;
-	value = behind(piece, (size_t)(equals + 1 - piece.start));
+	value = text_behind(piece, (size_t)(equals + 1 - piece.start));
 	for (unsigned i = 0; i < sizeof end_keys / sizeof end_keys[0]; i++)
 		if (text_is(until(piece, equals), end_keys[i].key) && !(*taken & 1u << i) && is_word(value)) {
 			*taken |= 1u << i;
@@ -182,7 +170,7 @@ static bool read_from_end(struct text text, struct event *event)
 
 	if (!relay || (relay > text.start && relay[-1] != ' '))
 		return false;
-	add_host(behind(text, (size_t)(relay + 6 - text.start)), &client_role, event);
+	add_host(text_behind(text, (size_t)(relay + 6 - text.start)), &client_role, event);
 	text = until(text, relay);
 	while (text.length && (text.start[text.length - 1] == ' ' || text.start[text.length - 1] == ','))
 		text.length--;
@@ -190,9 +178,9 @@ static bool read_from_end(struct text text, struct event *event)
 		;
 	if (!text.length)
 		return true;
-	if (!starts_with(text, "msgid="))
+	if (!text_starts(text, "msgid="))
 		return false;
-	event_add(event, EVENT_NAME(MESSAGE_ID), behind(text, 6));
+	event_add(event, EVENT_NAME(MESSAGE_ID), text_behind(text, 6));
 	return true;
 }
 
@@ -205,7 +193,7 @@ static bool read_from(struct text text, struct event *event)
 	struct text value;
 
 	event_add(event, EVENT_NAME(FROM), address_without_brackets(from));
-	pairs.rest = behind(text, from.length);
+	pairs.rest = text_behind(text, from.length);
 	for (int i = 0; i < 3; i++) {
 		key = pairs_next(&pairs, &value);
 		if (key != &from_keys[i])
@@ -213,7 +201,7 @@ static bool read_from(struct text text, struct event *event)
 		event_add(event, key->name, value);
 	}
 	while (pairs.rest.length && (pairs.rest.start[0] == ',' || pairs.rest.start[0] == ' '))
-		pairs.rest = behind(pairs.rest, 1);
+		pairs.rest = text_behind(pairs.rest, 1);
 	if (!read_from_end(pairs.rest, event))
 		return false;
 	event->kind = event_text(event, NAME_MESSAGE_ID).start ? EVENT_KIND(RECEIVED) : EVENT_KIND(ABANDONED);
@@ -242,7 +230,7 @@ static const char *status_of(struct text stat, struct text dsn, bool was_tried)
 	if (dsn.length)
 		return dsn.start[0] == '2' ? "sent" : dsn.start[0] == '4' ? "deferred" : "bounced";
 	for (size_t i = 0; i < sizeof stats / sizeof stats[0]; i++)
-		if (starts_with(stat, stats[i].words))
+		if (text_starts(stat, stats[i].words))
 			return stats[i].status;
 	return was_tried ? "bounced" : "rejected";
 }
@@ -250,10 +238,10 @@ static const char *status_of(struct text stat, struct text dsn, bool was_tried)
 /* "Sent (250 ok)", "Deferred: 450 later", "User unknown" */
 static struct text words_of(struct text stat)
 {
-	if (starts_with(stat, "Sent (") || starts_with(stat, "sent ("))
+	if (text_starts(stat, "Sent (") || text_starts(stat, "sent ("))
 		return (struct text){ stat.start + 6, stat.length - 6 - (stat.start[stat.length - 1] == ')') };
-	if (starts_with(stat, "Deferred: "))
-		return behind(stat, 10);
+	if (text_starts(stat, "Deferred: "))
+		return text_behind(stat, 10);
 	return stat;
 }
 
@@ -265,16 +253,16 @@ static struct text take_recipients(struct text text, struct event *event)
 
 		if (count < TO_MAX)
 			event_add(event, EVENT_NAME(TO), address_without_brackets((struct text){ text.start, length }));
-		text = behind(text, length);
+		text = text_behind(text, length);
 		if (text.length < 2 || text.start[0] != ',' || text.start[1] == ' ')
 			return text;
-		text = behind(text, 1);
+		text = text_behind(text, 1);
 		if (count + 1 == TO_MAX) {
 			const char *rest = text.start;
 
 			while ((length = address_list_length(text)) + 1 < text.length && text.start[length] == ',' && text.start[length + 1] != ' ')
-				text = behind(text, length + 1);
-			text = behind(text, length);
+				text = text_behind(text, length + 1);
+			text = text_behind(text, length);
 			event_add(event, EVENT_NAME(TO_MORE), (struct text){ rest, (size_t)(text.start - rest) });
 			return text;
 		}
@@ -286,19 +274,19 @@ static struct text take_controlling(struct text text, struct event *event)
 {
 	size_t length;
 
-	if (starts_with(text, ", [more]"))
-		text = behind(text, 8);
-	if (!starts_with(text, ", ctladdr="))
+	if (text_starts(text, ", [more]"))
+		text = text_behind(text, 8);
+	if (!text_starts(text, ", ctladdr="))
 		return text;
-	text = behind(text, 10);
+	text = text_behind(text, 10);
 	length = address_list_length(text);
 	event_add(event, "controlling_user", address_without_brackets((struct text){ text.start, length }));
-	text = behind(text, length);
-	if (starts_with(text, " (")) {
+	text = text_behind(text, length);
+	if (text_starts(text, " (")) {
 		const char *close = memchr(text.start, ')', text.length);
 
 		if (close)
-			text = behind(text, (size_t)(close + 1 - text.start));
+			text = text_behind(text, (size_t)(close + 1 - text.start));
 	}
 	return text;
 }
@@ -353,28 +341,15 @@ static const struct { const char *word, *stage; } stage_words[] = {
 	{ "message collect", "DATA" },
 };
 
-static struct text take_field(struct event *event, const char *name)
-{
-	for (unsigned i = 0; i < event->field_count; i++)
-		if (strcmp(event->fields[i].name, name) == 0) {
-			struct text value = event->fields[i].value;
-
-			memmove(event->fields + i, event->fields + i + 1, (event->field_count - i - 1) * sizeof event->fields[0]);
-			event->field_count--;
-			return value;
-		}
-	return TEXT_NONE;
-}
-
 static void name_stage(struct event *event, struct text line)
 {
-	struct text stage = take_field(event, "stage");
+	struct text stage = event_take(event, "stage");
 
 	for (size_t i = 0; i < sizeof stage_words / sizeof stage_words[0]; i++)
 		if (text_is(stage, stage_words[i].word)) {
 			stage = text_of(stage_words[i].stage);
 			/* "cmd=data" is the command, "data" alone what comes after it. */
-			if (starts_with(line, "Milter: cmd=data"))
+			if (text_starts(line, "Milter: cmd=data"))
 				stage = TEXT_LITERAL("DATA");
 			break;
 		}
@@ -384,13 +359,13 @@ static void name_stage(struct event *event, struct text line)
 /* The argument of a ruleset is who or what was refused. */
 static void add_argument(struct event *event, struct text stage)
 {
-	struct text argument = take_field(event, "argument");
+	struct text argument = event_take(event, "argument");
 	const char *bar = find_last(argument, " $| ");
 
 	/* check_compat is given both sides. */
 	if (bar && text_is(stage, "RCPT")) {
 		event_add(event, EVENT_NAME(FROM), address_without_brackets(until(argument, bar)));
-		argument = behind(argument, (size_t)(bar + 4 - argument.start));
+		argument = text_behind(argument, (size_t)(bar + 4 - argument.start));
 	}
 	if (text_is(stage, "RCPT"))
 		event_add(event, EVENT_NAME(TO), address_without_brackets(argument));
@@ -419,16 +394,16 @@ static void read_ruleset(struct event *event, struct text ruleset)
 
 static void complete_refusal(struct event *event, struct text line)
 {
-	bool by_milter = starts_with(line, "Milter") || starts_with(line, "milter=");
-	struct text ruleset = take_field(event, "ruleset");
+	bool by_milter = text_starts(line, "Milter") || text_starts(line, "milter=");
+	struct text ruleset = event_take(event, "ruleset");
 	const char *action = event->kind == EVENT_KIND(REJECT) ? (by_milter ? "milter-reject" : "reject") :
 			     event->kind == EVENT_KIND(DISCARD) ? (by_milter ? "milter-discard" : "discard") :
 								 (by_milter ? "milter-quarantine" : "quarantine");
-	struct text from = take_field(event, "from"), to = take_field(event, "to");
+	struct text from = event_take(event, "from"), to = event_take(event, "to");
 
 	event_add(event, EVENT_NAME(FROM), address_without_brackets(from));
 	event_add(event, EVENT_NAME(TO), address_without_brackets(to));
-	(void)take_field(event, "action");
+	(void)event_take(event, "action");
 	if (ruleset.start)
 		read_ruleset(event, ruleset);
 	else if (!event_text(event, NAME_STAGE).start)
@@ -442,14 +417,14 @@ static void complete_refusal(struct event *event, struct text line)
 /* What a notice is about, in the words of other MTAs. */
 static void name_notification(struct event *event)
 {
-	struct text reason = event_text(event, NAME_REASON), kind = take_field(event, "notification");
+	struct text reason = event_text(event, NAME_REASON), kind = event_take(event, "notification");
 	const char *notification = "bounce";
 
-	if (starts_with(reason, "Warning: "))
+	if (text_starts(reason, "Warning: "))
 		notification = "delay";
-	else if (starts_with(reason, "Cannot send message for ") || starts_with(reason, "Cannot send message within "))
+	else if (text_starts(reason, "Cannot send message for ") || text_starts(reason, "Cannot send message within "))
 		notification = "expired";
-	else if (starts_with(reason, "Return receipt") || text_is(kind, "return receipt"))
+	else if (text_starts(reason, "Return receipt") || text_is(kind, "return receipt"))
 		notification = "success";
 	else if (text_is(kind, "postmaster notify"))
 		notification = "postmaster";
@@ -458,7 +433,7 @@ static void name_notification(struct event *event)
 
 static void complete(struct event *event, struct text line)
 {
-	struct text peer = take_field(event, "peer"), server = take_field(event, "server");
+	struct text peer = event_take(event, "peer"), server = event_take(event, "server");
 
 	if (event_text(event, NAME_STAGE).start)
 		name_stage(event, line);
@@ -500,25 +475,25 @@ static bool read_line(struct text text, struct event *event)
 
 	if (length) {
 		event_add(event, EVENT_NAME(QUEUE_ID), (struct text){ text.start, length });
-		text = behind(text, length);
+		text = text_behind(text, length);
 		if (text.start[0] == '[') {
 			const char *colon = memchr(text.start, ':', text.length);
 
 			event->kind = "continued";
 			if (!colon)
 				return false;
-			text = behind(text, (size_t)(colon + 1 - text.start));
-			event_add(event, "text", starts_with(text, " ") ? behind(text, 1) : text);
+			text = text_behind(text, (size_t)(colon + 1 - text.start));
+			event_add(event, "text", text_starts(text, " ") ? text_behind(text, 1) : text);
 			return true;
 		}
-		text = behind(text, text.length > 1 && text.start[1] == ' ' ? 2 : 1);
-	} else if (starts_with(text, "NOQUEUE: ")) {
-		text = behind(text, 9);
+		text = text_behind(text, text.length > 1 && text.start[1] == ' ' ? 2 : 1);
+	} else if (text_starts(text, "NOQUEUE: ")) {
+		text = text_behind(text, 9);
 	}
-	if (length && starts_with(text, "from="))
-		return read_from(behind(text, 5), event);
-	if (length && starts_with(text, "to="))
-		return read_to(behind(text, 3), event);
+	if (length && text_starts(text, "from="))
+		return read_from(text_behind(text, 5), event);
+	if (length && text_starts(text, "to="))
+		return read_to(text_behind(text, 3), event);
 	return read_other(text, event);
 }
 
@@ -528,7 +503,7 @@ enum { PROGRAM_SENDMAIL };
 
 static int program(struct text process)
 {
-	if (text_is(process, "sendmail") || text_is(process, "mail.sendmail") || starts_with(process, "sm-"))
+	if (text_is(process, "sendmail") || text_is(process, "mail.sendmail") || text_starts(process, "sm-"))
 		return PROGRAM_SENDMAIL;
 	return -1;
 }

@@ -35,11 +35,6 @@ void frame_start(struct frame_reader *reader, int year, int64_t file_us)
 	reader->memory->head_length = 0;
 }
 
-static struct text behind(struct text text, size_t count)
-{
-	return (struct text){ text.start + count, text.length - count };
-}
-
 /* Inline, so that the comparison is one of words. */
 static inline __attribute__((always_inline)) bool starts_with(struct text text, const char *prefix, size_t length)
 {
@@ -50,7 +45,7 @@ static inline __attribute__((always_inline)) bool starts_with(struct text text, 
 static inline struct text skip_blanks(struct text text)
 {
 	while (text.length && text.start[0] == ' ')
-		text = behind(text, 1);
+		text = text_behind(text, 1);
 	return text;
 }
 
@@ -62,7 +57,7 @@ static struct text take_word(struct text *text, size_t limit)
 
 	if (word.length > limit)
 		return TEXT_NONE;
-	*text = behind(*text, word.length + (blank ? 1 : 0));
+	*text = text_behind(*text, word.length + (blank ? 1 : 0));
 	return word;
 }
 
@@ -75,7 +70,7 @@ static struct text skip_priority(struct text line)
 		return line;
 	while (i < line.length && i < 5 && line.start[i] >= '0' && line.start[i] <= '9')
 		i++;
-	return i > 1 && i < line.length && line.start[i] == '>' ? behind(line, i + 1) : line;
+	return i > 1 && i < line.length && line.start[i] == '>' ? text_behind(line, i + 1) : line;
 }
 
 /* Where a tag's name ends: at a bracket, a colon, or what is no printable character of ASCII. */
@@ -141,7 +136,7 @@ static void skip_solaris_id(struct frame *frame)
 		return;
 	close = memchr(frame->message.start, ']', frame->message.length < 64 ? frame->message.length : 64);
 	if (close)
-		frame->message = skip_blanks(behind(frame->message, (size_t)(close + 1 - frame->message.start)));
+		frame->message = skip_blanks(text_behind(frame->message, (size_t)(close + 1 - frame->message.start)));
 }
 
 /* Host, tag and message: what follows a stamp. */
@@ -194,7 +189,7 @@ static void read_inner(struct frame *frame, int depth)
 	length = stamp_read(&stamps, text, &ignored);
 	if (!length || length >= text.length || text.start[length] != ' ')
 		return;
-	read_origin(skip_blanks(behind(text, length)), &inner);
+	read_origin(skip_blanks(text_behind(text, length)), &inner);
 	if (!inner.process.length)
 		return;
 	inner.has_time = frame->has_time;
@@ -210,7 +205,7 @@ static void read_inner(struct frame *frame, int depth)
 static struct text skip_container_stream(struct text text)
 {
 	if ((STARTS_WITH(text, "stdout ") || STARTS_WITH(text, "stderr ")) && text.length > 9 && text.start[8] == ' ')
-		return behind(text, 9);
+		return text_behind(text, 9);
 	return text;
 }
 
@@ -222,14 +217,14 @@ bool frame_read_syslog(struct frame_reader *reader, struct text line, struct fra
 	if (!length || (length < text.length && text.start[length] != ' ' && text.start[length] != ':'))
 		return false;
 	frame->has_time = true;
-	text = skip_blanks(behind(text, length));
+	text = skip_blanks(text_behind(text, length));
 	text = skip_container_stream(text);
 	int64_t inner_us;
 	size_t inner = text.length > 16 && may_be_stamp(text) ? stamp_read(&reader->stamps, text, &inner_us) : 0;
 
 	/* docker logs -t: the time of the daemon, then the line with its own. */
 	if (inner)
-		text = skip_blanks(behind(text, inner));
+		text = skip_blanks(text_behind(text, inner));
 	read_origin(text, frame);
 	if (may_be_inner(frame->message))
 		read_inner(frame, 0);
@@ -243,7 +238,7 @@ static bool skip_structured_data(struct text *text)
 	size_t i = 0;
 
 	if (STARTS_WITH(*text, "-")) {
-		*text = skip_blanks(behind(*text, 1));
+		*text = skip_blanks(text_behind(*text, 1));
 		return true;
 	}
 	for (; i < text->length; i++) {
@@ -260,7 +255,7 @@ static bool skip_structured_data(struct text *text)
 	}
 	if (i > text->length || in_element || i == 0 || text->start[0] != '[')
 		return false;
-	*text = skip_blanks(behind(*text, i));
+	*text = skip_blanks(text_behind(*text, i));
 	return true;
 }
 
@@ -276,12 +271,12 @@ static bool read_5424(struct frame_reader *reader, struct text line, struct fram
 
 	if (text.start == line.start || !STARTS_WITH(text, "1 "))
 		return false;
-	text = behind(text, 2);
+	text = text_behind(text, 2);
 	length = stamp_read(&reader->stamps, text, &frame->time_us);
 	if (length)
-		text = skip_blanks(behind(text, length));
+		text = skip_blanks(text_behind(text, length));
 	else if (STARTS_WITH(text, "- "))
-		text = behind(text, 2);
+		text = text_behind(text, 2);
 	else
 		return false;
 	frame->form = FRAME_RFC5424;
@@ -293,7 +288,7 @@ static bool read_5424(struct frame_reader *reader, struct text line, struct fram
 	if (!skip_structured_data(&text))
 		return false;
 	if (STARTS_WITH(text, "\xef\xbb\xbf"))
-		text = behind(text, 3);
+		text = text_behind(text, 3);
 	frame->message = text;
 	return true;
 }
@@ -306,7 +301,7 @@ static bool read_prefixed(struct frame_reader *reader, struct text line, struct 
 
 	if (!bar || bar == line.start || bar[-1] != ' ')
 		return false;
-	text = skip_blanks(behind(line, (size_t)(bar + 1 - line.start)));
+	text = skip_blanks(text_behind(line, (size_t)(bar + 1 - line.start)));
 	if (frame_read_syslog(reader, text, frame))
 		return true;
 	*frame = (struct frame){ .form = FRAME_SYSLOG };
@@ -365,10 +360,10 @@ static bool read_times(struct text *text, uint64_t *ret_count)
 	/* No syslog writes that a line came no times more. */
 	if (count == 0)
 		return false;
-	*text = behind(*text, i);
+	*text = text_behind(*text, i);
 	if (!STARTS_WITH(*text, " time"))
 		return false;
-	*text = behind(*text, STARTS_WITH(*text, " times") ? 6 : 5);
+	*text = text_behind(*text, STARTS_WITH(*text, " times") ? 6 : 5);
 	*ret_count = count;
 	return true;
 }
@@ -447,12 +442,12 @@ void frame_hold(struct frame_reader *reader)
 /* "message repeated 2 times: [ text ]" of rsyslog; the process is in the tag. */
 static void read_repeated(struct frame *frame)
 {
-	struct text text = behind(frame->message, sizeof "message repeated " - 1);
+	struct text text = text_behind(frame->message, sizeof "message repeated " - 1);
 	uint64_t count;
 
 	if (!read_times(&text, &count) || !STARTS_WITH(text, ": ["))
 		return;
-	text = skip_blanks(behind(text, 3));
+	text = skip_blanks(text_behind(text, 3));
 	if (text.length && text.start[text.length - 1] == ']')
 		text.length--;
 	frame->message = text;
@@ -463,7 +458,7 @@ static void read_repeated(struct frame *frame)
 /* "last message repeated 2 times" of the same host. */
 static void read_last_repeated(struct frame_reader *reader, struct frame *frame)
 {
-	struct text text = behind(frame->message, sizeof "last message repeated " - 1);
+	struct text text = text_behind(frame->message, sizeof "last message repeated " - 1);
 	struct frame_last *last = last_of(reader->memory, frame->host);
 	uint64_t count;
 
@@ -555,7 +550,7 @@ static inline bool read_by_head(struct frame_reader *reader, struct text line, s
 		return false;
 	frame->time_us = reader->stamps.cached_us;
 	frame->host = (struct text){ line.start + memory->head_host, length - 1 - memory->head_host };
-	return read_rest(reader, behind(line, length), frame);
+	return read_rest(reader, text_behind(line, length), frame);
 }
 
 /* The hour of the line before, a known host, then a tag and a message that is not about another.
@@ -570,13 +565,13 @@ static bool read_as_before(struct frame_reader *reader, struct text line, struct
 	length = stamp_read_again(&reader->stamps, line, &frame->time_us);
 	if (!length || length == line.length || line.start[length] != ' ')
 		return false;
-	struct text text = behind(line, length + 1);
+	struct text text = text_behind(line, length + 1);
 	struct frame_last *last = known_host(reader->memory, text);
 
 	if (!last)
 		return false;
 	frame->host = (struct text){ text.start, last->host.length };
-	if (!read_rest(reader, behind(text, last->host.length + 1), frame))
+	if (!read_rest(reader, text_behind(text, last->host.length + 1), frame))
 		return false;
 	/* A stamp that tells more than the second is another in the next line. */
 	if (length == reader->stamps.cached_length)

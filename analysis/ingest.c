@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "analysis/hosts.h"
@@ -13,6 +12,7 @@
 #include "analysis/ingest_redis.h"
 #include "analysis/store_join.h"
 #include "analysis/store_rollup.h"
+#include "common/clock.h"
 
 enum {
 	WAIT_MS = 200,
@@ -47,17 +47,9 @@ struct ingest {
 	unsigned next_counted;
 	uint64_t gaps;
 	unsigned days_deleted;
-	char host_name[INPUT_QUEUE_NAME_SIZE];
-	struct ingest_queue queue;
+	char host_names[INGEST_QUEUES_MAX][INPUT_QUEUE_NAME_SIZE];
+	struct ingest_queue queues[INGEST_QUEUES_MAX];
 };
-
-static uint64_t clock_us(clockid_t clock)
-{
-	struct timespec now;
-
-	(void)clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * SECOND_US + (uint64_t)now.tv_nsec / 1000;
-}
 
 static bool is_stopping(const struct ingest *ingest)
 {
@@ -92,7 +84,7 @@ static bool is_commit_due(const struct ingest *ingest)
 	if (!ingest->has_news)
 		return false;
 	return store_pending(ingest->store) >= INGEST_PENDING_MAX ||
-	       clock_us(CLOCK_MONOTONIC) - ingest->committed_us >= ingest->options.config->commit_interval_us;
+	       clock_steady_us() - ingest->committed_us >= ingest->options.config->commit_interval_us;
 }
 
 /* A record comes after the lines before it, and in the next commit where one is due. */
@@ -189,18 +181,34 @@ static int open_redis(struct ingest *ingest, struct problem *problem)
 	return error;
 }
 
-static int open_queue(struct ingest *ingest, struct problem *problem)
+static int open_queues(struct ingest *ingest, struct problem *problem)
 {
 	const struct ingest_options *options = &ingest->options;
+	int error = 0;
 
-	if (!options->queue_host)
-		input_queue_name(ingest->host_name);
-	ingest->queue = (struct ingest_queue){
-		.file = options->queue_file, .host = options->queue_host ? options->queue_host : ingest->host_name,
-		.correlate = ingest->correlate, .sources = ingest->sources, .store = ingest->store, .notice = options->notice,
-		.context = options->context,
-	};
-	return ingest_queue_load(&ingest->queue, problem);
+	for (unsigned i = 0; !error && i < options->queue_count; i++) {
+		const struct ingest_queue_option *option = &options->queues[i];
+
+		if (!option->host)
+			input_queue_name(option->path, ingest->host_names[i]);
+		ingest->queues[i] = (struct ingest_queue){
+			.path = option->path, .host = option->host ? option->host : ingest->host_names[i],
+			.correlate = ingest->correlate, .sources = ingest->sources, .store = ingest->store,
+			.notice = options->notice, .context = options->context,
+		};
+		error = ingest_queue_load(&ingest->queues[i], problem);
+	}
+	return error;
+}
+
+static int read_queues(struct ingest *ingest, struct problem *problem)
+{
+	int error = 0;
+
+	for (unsigned i = 0; !error && i < ingest->options.queue_count; i++)
+		if (ingest_queue_is_due(&ingest->queues[i]))
+			error = ingest_queue_read(&ingest->queues[i], &ingest->has_news, problem);
+	return error;
 }
 
 int ingest_open(struct ingest **ret_ingest, const struct ingest_options *options, struct problem *problem)
@@ -212,7 +220,7 @@ int ingest_open(struct ingest **ret_ingest, const struct ingest_options *options
 		return error;
 	ingest->options = *options;
 	ingest->hosts.pairs = &options->config->hosts;
-	ingest->committed_us = clock_us(CLOCK_MONOTONIC);
+	ingest->committed_us = clock_steady_us();
 	ingest->sources = source_table_new();
 	if (!ingest->sources)
 		error = -ENOMEM;
@@ -224,8 +232,8 @@ int ingest_open(struct ingest **ret_ingest, const struct ingest_options *options
 		error = open_logs(ingest, problem);
 	if (!error && options->reads_redis)
 		error = open_redis(ingest, problem);
-	if (!error && options->reads_queue)
-		error = open_queue(ingest, problem);
+	if (!error)
+		error = open_queues(ingest, problem);
 	if (error) {
 		ingest_close(ingest);
 		return error;
@@ -262,7 +270,7 @@ static int commit(struct ingest *ingest, struct problem *problem)
 	if (ingest->redis)
 		ingest_redis_acknowledge(ingest->redis);
 	ingest->has_news = false;
-	ingest->committed_us = clock_us(CLOCK_MONOTONIC);
+	ingest->committed_us = clock_steady_us();
 	return 0;
 }
 
@@ -270,10 +278,10 @@ static int prune(struct ingest *ingest, struct problem *problem)
 {
 	const struct store_retention retention = { ingest->options.config->store_keep_us, ingest->options.config->store_size };
 	unsigned days = 0;
-	int error = store_prune(ingest->store, &retention, clock_us(CLOCK_REALTIME), &days, problem);
+	int error = store_prune(ingest->store, &retention, clock_now_us(), &days, problem);
 
 	ingest->days_deleted += days;
-	ingest->pruned_us = clock_us(CLOCK_MONOTONIC);
+	ingest->pruned_us = clock_steady_us();
 	return error;
 }
 
@@ -289,7 +297,7 @@ static bool was_just_counted(const struct ingest *ingest, store_day day, uint64_
 static void count_a_day(struct ingest *ingest, uint64_t now_us)
 {
 	const char *directory = ingest->options.config->store;
-	store_day today = store_day_of(clock_us(CLOCK_REALTIME) - count_again_us), *days = NULL;
+	store_day today = store_day_of(clock_now_us() - count_again_us), *days = NULL;
 	struct problem ignored;
 	size_t count = 0;
 
@@ -325,7 +333,7 @@ static void count_days(const struct ingest *ingest)
 static int keep_up(struct ingest *ingest, struct problem *problem)
 {
 	int error = is_commit_due(ingest) ? commit(ingest, problem) : 0;
-	uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+	uint64_t now_us = clock_steady_us();
 
 	if (!error && ingest->options.follows && now_us - ingest->counted_us >= count_every_us)
 		count_a_day(ingest, now_us);
@@ -346,7 +354,7 @@ static int poll_redis(struct ingest *ingest, bool may_wait, struct problem *prob
 {
 	struct input_redis *input = ingest_redis_input(ingest->redis);
 	enum redis_failure failure = input_redis_poll(input, may_wait ? WAIT_MS : 0, problem);
-	uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+	uint64_t now_us = clock_steady_us();
 
 	if (!failure) {
 		ingest->failing_us = 0;
@@ -369,7 +377,7 @@ static bool is_free(const struct ingest *ingest)
 	if (!ingest->redis)
 		return true;
 	if (ingest->failing_us)
-		return clock_us(CLOCK_MONOTONIC) - ingest->failing_us > HOLD_US;
+		return clock_steady_us() - ingest->failing_us > HOLD_US;
 	return input_redis_is_at_end(ingest_redis_input(ingest->redis));
 }
 
@@ -423,8 +431,8 @@ int ingest_run(struct ingest *ingest, struct problem *problem)
 		error = store_finish(ingest->store, problem);
 	while (!error && !is_stopping(ingest)) {
 		error = look(ingest, is_idle, &is_idle, problem);
-		if (!error && is_idle && ingest->options.reads_queue && ingest_queue_is_due(&ingest->queue))
-			error = ingest_queue_read(&ingest->queue, &ingest->has_news, problem);
+		if (!error && is_idle)
+			error = read_queues(ingest, problem);
 		if (error || (is_idle && !ingest->options.follows))
 			break;
 		error = keep_up(ingest, problem);
@@ -435,8 +443,12 @@ int ingest_run(struct ingest *ingest, struct problem *problem)
 void ingest_counts(const struct ingest *ingest, struct ingest_counts *ret_counts)
 {
 	*ret_counts = (struct ingest_counts){
-		.gaps = ingest->gaps, .days_deleted = ingest->days_deleted, .queued = ingest->queue.entries, .queue_bad = ingest->queue.bad,
+		.gaps = ingest->gaps, .days_deleted = ingest->days_deleted,
 	};
+	for (unsigned i = 0; i < ingest->options.queue_count; i++) {
+		ret_counts->queued += ingest->queues[i].entries;
+		ret_counts->queue_bad += ingest->queues[i].bad;
+	}
 	ingest_logs_counts(ingest->logs, &ret_counts->logs);
 	if (ingest->redis)
 		input_redis_counts(ingest_redis_input(ingest->redis), &ret_counts->redis);

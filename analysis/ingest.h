@@ -21,14 +21,21 @@
 
 enum { INGEST_PENDING_MAX = 16 * 1024 * 1024 };
 
+enum { INGEST_QUEUES_MAX = 16 };
+
+struct ingest_queue_option {
+	const char *path;		/* of a file; of a directory: postqueue -j is run with that configuration; NULL: with the usual one */
+	const char *host;		/* NULL: as postconf says */
+};
+
 struct ingest_options {
 	const struct config *config;
 	struct log_options log;
 	char **logs;			/* sorted by ingest_open */
 	size_t log_count;
-	bool reads_redis, reads_journal, reads_queue, follows;
-	const char *queue_file;		/* NULL: postqueue -j is run */
-	const char *queue_host;		/* NULL: this one */
+	bool reads_redis, reads_journal, follows;
+	struct ingest_queue_option queues[INGEST_QUEUES_MAX];
+	unsigned queue_count;
 	const char *journal_directory;	/* NULL: this machine's */
 	const volatile sig_atomic_t *stopping;
 	void (*notice)(void *context, const char *sentence);	/* may quote outside bytes */

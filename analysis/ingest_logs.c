@@ -11,6 +11,7 @@
 #include "analysis/follow.h"
 #include "analysis/ingest_places.h"
 #include "analysis/input_file.h"
+#include "common/clock.h"
 
 static const char journal_kind[] = "journald", journal_name[] = "journald";
 
@@ -58,14 +59,6 @@ static void notice(const struct ingest_logs *logs, const char *format, ...)
 	(void)vsnprintf(sentence, sizeof sentence, format, arguments);
 	va_end(arguments);
 	logs->options.notice(logs->options.context, sentence);
-}
-
-static uint64_t clock_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 /* ---- opening ---- */
@@ -279,7 +272,7 @@ static void try_again(const struct ingest_logs *logs, struct feed *feed)
 	if (!is_last(feed) || !logs->options.follows)
 		return;
 	feed->path_at--;
-	feed->retry_us = clock_us() + RETRY_US;
+	feed->retry_us = clock_steady_us() + RETRY_US;
 }
 
 static bool open_next(struct ingest_logs *logs, struct feed *feed)
@@ -287,7 +280,7 @@ static bool open_next(struct ingest_logs *logs, struct feed *feed)
 	struct problem problem = { "" };
 
 	while (!feed->is_open) {
-		if (feed->retry_us > clock_us())
+		if (feed->retry_us > clock_steady_us())
 			return false;
 		free(feed->path);
 		feed->path = next_path(logs, feed);

@@ -8,20 +8,13 @@
 #include <time.h>
 
 #include "analysis/input_queue.h"
+#include "common/clock.h"
 
 static const char kind[] = "queue", program_name[] = "postqueue -j";
 
 enum { TIME_SIZE = 32 };
 
-static const uint64_t second_us = 1000000, every_us = UINT64_C(300) * 1000000;
-
-static uint64_t clock_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * second_us + (uint64_t)now.tv_nsec / 1000;
-}
+static const uint64_t every_us = UINT64_C(300) * 1000000;
 
 /* ---- when it was looked at last ---- */
 
@@ -50,7 +43,7 @@ static int keep_time(const struct ingest_queue *queue, struct problem *problem)
 
 bool ingest_queue_is_due(const struct ingest_queue *queue)
 {
-	return !queue->read_us || clock_us() - queue->read_us >= every_us;
+	return !queue->read_us || clock_steady_us() - queue->read_us >= every_us;
 }
 
 /* ---- a list ---- */
@@ -61,7 +54,7 @@ static int give(struct ingest_queue *queue, struct input_queue *list)
 	const size_t length = strcspn(queue->host, "/");
 	const struct text host = { queue->host, length };
 	const struct text syslog_name = queue->host[length] ? text_of(queue->host + length + 1) : TEXT_NONE;
-	uint16_t source = source_number(queue->sources, SOURCE_QUEUE, text_of(queue->file ? queue->file : program_name));
+	uint16_t source = source_number(queue->sources, SOURCE_QUEUE, text_of(queue->path ? queue->path : program_name));
 	struct queue_entry entry;
 	int more, failed;
 
@@ -83,9 +76,9 @@ int ingest_queue_read(struct ingest_queue *queue, bool *ret_has_news, struct pro
 {
 	struct problem words = { "" };
 	struct input_queue *list;
-	int error = input_queue_open(&list, queue->file, &words);
+	int error = input_queue_open(&list, queue->path, &words);
 
-	queue->read_us = clock_us();
+	queue->read_us = clock_steady_us();
 	if (!error && input_queue_time(list) <= queue->seen_us) {
 		(void)input_queue_close(list);
 		return 0;
@@ -95,7 +88,7 @@ int ingest_queue_read(struct ingest_queue *queue, bool *ret_has_news, struct pro
 		*ret_has_news = true;
 		if (error)
 			problem_set(&words, "cannot read the queue from '%s' to its end; what was read of it counts",
-				    queue->file ? queue->file : program_name);
+				    queue->path ? queue->path : program_name);
 	}
 	if (!error)
 		return keep_time(queue, problem);

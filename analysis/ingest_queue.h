@@ -11,7 +11,7 @@
 #include "analysis/store.h"
 
 struct ingest_queue {
-	const char *file;		/* NULL: postqueue -j is run */
+	const char *path;		/* as input_queue_open has it */
 	const char *host;		/* whose queue it is: HOST, or HOST/SYSLOG_NAME for that of one instance */
 	struct correlate *correlate;
 	struct source_table *sources;

@@ -36,11 +36,6 @@ struct input_file {
 	char own_buffer[INPUT_FILE_BUFFER + INPUT_FILE_PADDING];
 };
 
-const char *input_file_compressions(void)
-{
-	return decompress_names();
-}
-
 /* One unit of UTF-16 more; a half of a pair that stands alone becomes U+FFFD. */
 static size_t put_unit(struct input_file *input, char *out, unsigned unit)
 {

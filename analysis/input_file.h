@@ -53,9 +53,6 @@ uint64_t input_file_line_number(const struct input_file *input);
 /* Bytes of log, decompressed. */
 uint64_t input_file_bytes(const struct input_file *input);
 
-/* "gz, bz2, xz, zst": what this build can decompress. */
-const char *input_file_compressions(void);
-
 /* Sorts names of files so that rotated sets come oldest first: mail.log.2.gz, mail.log.1, mail.log;
  * mail.log-20261101 before mail.log-20261108. */
 void input_file_sort(char **paths, size_t count);

@@ -9,11 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "analysis/shell_word.h"
+#include "common/clock.h"
+
 static const char program[] = "postqueue -j";
 /* Services and cron have a shorter path than root. */
 #define WITH_PATH "PATH=\"$PATH:/usr/sbin:/usr/local/sbin\" exec "
-static const char command[] = WITH_PATH "postqueue -j";
-static const char names_command[] = WITH_PATH "postconf -xh maillog_file myhostname syslog_name 2>/dev/null";
+static const char command[] = WITH_PATH "postqueue %s%s -j";
+static const char names_command[] = WITH_PATH "postconf %s%s -xh maillog_file myhostname syslog_name 2>/dev/null";
 
 struct input_queue {
 	FILE *file;
@@ -35,12 +38,28 @@ static uint64_t time_of_file(FILE *file)
 	return (uint64_t)info.st_mtim.tv_sec * 1000000 + (uint64_t)info.st_mtim.tv_nsec / 1000;
 }
 
-static uint64_t now_us(void)
+static bool is_directory(const char *path)
 {
-	struct timespec now;
+	struct stat info;
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	return path && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* With the configuration in the directory; NULL: with the usual one. */
+__attribute__((format(printf, 1, 0)))
+static FILE *run(const char *format, const char *directory)
+{
+	char *word = directory ? shell_word_new(text_of(directory)) : NULL, *words = NULL;
+	FILE *file = NULL;
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	if ((!directory || word) && asprintf(&words, format, directory ? "-c " : "", directory ? word : "") >= 0)
+		file = popen(words, "re");
+#pragma GCC diagnostic pop
+	free(words);
+	free(word);
+	return file;
 }
 
 int input_queue_open(struct input_queue **ret_queue, const char *path, struct problem *problem)
@@ -50,16 +69,16 @@ int input_queue_open(struct input_queue **ret_queue, const char *path, struct pr
 
 	if (!queue)
 		return -ENOMEM;
-	queue->is_program = !path;
-	queue->seen_us = now_us();
-	queue->file = path ? fopen(path, "re") : popen(command, "re");
+	queue->is_program = !path || is_directory(path);
+	queue->seen_us = clock_now_us();
+	queue->file = queue->is_program ? run(command, path) : fopen(path, "re");
 	if (!queue->file) {
 		error = -errno;
 		problem_set(problem, "cannot read the queue from '%s': %s", path ? path : program, strerror(-error));
 		free(queue);
 		return error;
 	}
-	if (path)
+	if (!queue->is_program)
 		queue->seen_us = time_of_file(queue->file);
 	*ret_queue = queue;
 	return 0;
@@ -73,10 +92,10 @@ static bool read_word(FILE *file, char ret_word[INPUT_QUEUE_NAME_SIZE])
 	return ret_word[0] != '\0';
 }
 
-void input_queue_name(char ret_name[INPUT_QUEUE_NAME_SIZE])
+void input_queue_name(const char *path, char ret_name[INPUT_QUEUE_NAME_SIZE])
 {
 	char log[INPUT_QUEUE_NAME_SIZE], host[INPUT_QUEUE_NAME_SIZE] = "", syslog_name[INPUT_QUEUE_NAME_SIZE] = "";
-	FILE *file = popen(names_command, "re");
+	FILE *file = run(names_command, is_directory(path) ? path : NULL);
 	/* A log that Postfix writes itself has its own name for the host; one of syslog or the journal has the machine's. */
 	bool has_log = file && read_word(file, log), has_names = file && read_word(file, host) && read_word(file, syslog_name);
 

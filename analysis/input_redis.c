@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "analysis/sequence.h"
+#include "common/clock.h"
 
 enum {
 	READ_COUNT = 1000,		/* entries of a stream a read; fewer where there are many streams */
@@ -60,14 +61,6 @@ struct input_redis {
 	struct missing missing[MISSING_MAX];
 };
 
-static uint64_t clock_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 __attribute__((format(printf, 2, 3)))
 static void notice(const struct input_redis *input, const char *format, ...)
 {
@@ -89,7 +82,7 @@ struct input_redis *input_redis_new(const struct input_redis_options *options,
 		return NULL;
 	input->options = *options;
 	input->listener = *listener;
-	input->random = (unsigned)clock_us();
+	input->random = (unsigned)clock_steady_us();
 	input->link = redis_link_new(&options->redis);
 	input->sequence = sequence_new();
 	input->partitions = calloc(options->partitions, sizeof *input->partitions);
@@ -388,7 +381,7 @@ static enum redis_failure resolve_all(struct input_redis *input, struct problem 
 static enum redis_failure check_positions(struct input_redis *input, struct problem *problem)
 {
 	unsigned partitions = input->options.partitions;
-	uint64_t now_us = clock_us();
+	uint64_t now_us = clock_steady_us();
 
 	if (now_us - input->checked_us >= CHECK_EVERY_US) {
 		unsigned more = partitions < CHECK_STREAMS ? partitions : CHECK_STREAMS;
@@ -537,7 +530,7 @@ static void note_failure(struct input_redis *input, enum redis_failure failure, 
 	input->random = input->random * 1103515245u + 12345u;
 	wait_us = wait_us / 4 * 3 + wait_us / 2 * (input->random >> 16 & 0xff) / 256;
 	if (input->failures == 0) {
-		input->failing_since_us = clock_us();
+		input->failing_since_us = clock_steady_us();
 		input->counts.lost_links += input->following;
 	}
 	/* At the start it is the caller who decides, but for a server (or its cluster) that only needs time. */
@@ -547,14 +540,14 @@ static void note_failure(struct input_redis *input, enum redis_failure failure, 
 	}
 	input->failure = failure;
 	input->failures++;
-	input->retry_us = clock_us() + wait_us;
+	input->retry_us = clock_steady_us() + wait_us;
 }
 
 static void note_success(struct input_redis *input)
 {
 	if (input->said)
 		notice(input, "Redis answers again, after %.1f s",
-		       (double)(clock_us() - input->failing_since_us) / 1e6);
+		       (double)(clock_steady_us() - input->failing_since_us) / 1e6);
 	input->failure = REDIS_OK;
 	input->failures = 0;
 	input->said = false;
@@ -601,7 +594,7 @@ enum redis_failure input_redis_acknowledge(struct input_redis *input, const char
 
 enum redis_failure input_redis_poll(struct input_redis *input, unsigned timeout_ms, struct problem *problem)
 {
-	uint64_t now_us = clock_us();
+	uint64_t now_us = clock_steady_us();
 
 	if (input->failures && now_us < input->retry_us) {
 		uint64_t left_ms = (input->retry_us - now_us) / 1000 + 1;

@@ -40,7 +40,7 @@ libanalysis_a_SOURCES = \
 	analysis/correlate.c analysis/correlate.h analysis/correlate_internal.h analysis/totals.def \
 	analysis/correlate_check.c analysis/correlate_delivery.c analysis/correlate_facts.c analysis/correlate_files.c analysis/correlate_files.h \
 	analysis/correlate_join.c analysis/correlate_links.c analysis/correlate_merge.c analysis/correlate_merge.h \
-	analysis/correlate_login.c analysis/correlate_message.c analysis/correlate_received.c analysis/correlate_queue.c analysis/correlate_record.c \
+	analysis/correlate_login.c analysis/correlate_message.c analysis/correlate_outgoing.c analysis/correlate_received.c analysis/correlate_queue.c analysis/correlate_record.c \
 	analysis/correlate_open.c analysis/correlate_part.c analysis/correlate_recipient.c analysis/correlate_refusal.c analysis/correlate_rest.c analysis/correlate_screen.c analysis/correlate_transcript.c \
 	analysis/correlate_session.c analysis/correlate_store.c \
 	analysis/database.c analysis/database.h \
@@ -107,8 +107,8 @@ libanalysis_a_SOURCES = \
 	analysis/own_lines.c analysis/own_lines.h \
 	analysis/pairs.c analysis/pairs.h \
 	analysis/pool.c analysis/pool.h \
-	analysis/query.c analysis/query.h analysis/query_internal.h analysis/query_fields.def \
-	analysis/query_field.c analysis/query_match.c analysis/query_sql.c analysis/query_sql.h \
+	analysis/query.c analysis/query_about.c analysis/query_number.c analysis/query.h analysis/query_internal.h analysis/query_fields.def \
+	analysis/query_field.c analysis/query_match.c analysis/query_sql.c analysis/query_sql.h analysis/query_words.c analysis/query_words.def \
 	analysis/reason.c analysis/reason.h analysis/reasons.def \
 	analysis/remote_id.c analysis/remote_id.h \
 	analysis/reply.c analysis/stage_replies.def analysis/reply.h analysis/status_codes.def \

@@ -112,11 +112,6 @@ struct log_place log_reader_place(const struct log_reader *reader)
 	return reader->place;
 }
 
-const char *log_reader_path(const struct log_reader *reader)
-{
-	return reader->path;
-}
-
 /* Reads so many lines of a file; false: it has not as many. */
 static bool find_place(const char *path, uint64_t lines, struct log_place *ret_place)
 {

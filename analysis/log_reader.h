@@ -67,8 +67,6 @@ struct log_place log_reader_place(const struct log_reader *reader);
 bool log_place_is_of(const struct log_place *place, const char *path);
 /* The first digest alone; 0: the file has no whole line yet, or cannot be read. */
 uint64_t log_place_head(const char *path);
-/* Where the last event lies. */
-const char *log_reader_path(const struct log_reader *reader);
 
 /* Bytes of log that were read, of all files. */
 uint64_t log_reader_bytes(const struct log_reader *reader);

@@ -5,19 +5,12 @@
 
 static const char fields[] = "#Fields:";
 
-static bool has_prefix(struct text line, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return line.length >= length && memcmp(line.start, prefix, length) == 0;
-}
-
 bool log_table_begin(struct log_table *table, const struct log_table_head *head, struct own_lines *own, struct text line)
 {
 	bool is_head;
 
 	assert(head->count <= LOG_TABLE_COLUMNS_MAX);
-	if (has_prefix(line, fields)) {
+	if (text_starts(line, fields)) {
 		line = (struct text){ line.start + sizeof fields - 1, line.length - (sizeof fields - 1) };
 		while (line.length && line.start[0] == ' ')
 			line = (struct text){ line.start + 1, line.length - 1 };
@@ -57,8 +50,8 @@ enum own_result log_table_read(struct log_table *table, const struct log_table_h
 	if (!csv_record_is_open(own->csv)) {
 		if (!table->has_columns)
 			return log_table_begin(table, head, own, line) ? OWN_NOTHING : OWN_NOT_MINE;
-		if (has_prefix(line, "#"))
-			return has_prefix(line, fields) && log_table_begin(table, head, own, line) ? OWN_NOTHING : OWN_NOT_MINE;
+		if (text_starts(line, "#"))
+			return text_starts(line, fields) && log_table_begin(table, head, own, line) ? OWN_NOTHING : OWN_NOT_MINE;
 	}
 	switch (own_read_record(own, line, event)) {
 	case CSV_OPEN:

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analysis/verb.h"
+#include "common/near.h"
 
 #define VERB(name) extern const struct verb verb_##name;
 #include "analysis/verbs.inc"
@@ -33,9 +34,69 @@ int verb_usage_error(const struct verb *verb, const char *format, ...)
 
 static char *const *verb_words;	/* of the command line; getopt_long may put them in another order */
 
+enum { OPTION_SIZE = 40 };
+
+/* The next "--word" of a text. NULL: there is none. */
+static const char *next_option(const char *text, char ret_option[OPTION_SIZE])
+{
+	const char *at = strstr(text, "--");
+	size_t length = at ? 2 + strspn(at + 2, "abcdefghijklmnopqrstuvwxyz0123456789-") : 0;
+
+	(void)snprintf(ret_option, OPTION_SIZE, "%.*s", (int)length, at ? at : "");
+	return at ? at + length : NULL;
+}
+
+/* Of those that the verb's help names the one that is nearest. */
+static bool find_near_option(const struct verb *verb, const char *word, char ret_option[OPTION_SIZE])
+{
+	const char *const texts[] = { verb->arguments, verb->help };
+	unsigned least = NEAR_LENGTH_MAX;
+	bool is_found = false;
+
+	for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		const char *at = texts[i];
+		char option[OPTION_SIZE];
+
+		while ((at = next_option(at, option))) {
+			struct near near;
+
+			near_begin(&near, word);
+			near_offer(&near, option);
+			if (!near.name || near.slips >= least)
+				continue;
+			least = near.slips;
+			is_found = true;
+			memcpy(ret_option, option, OPTION_SIZE);
+		}
+	}
+	return is_found;
+}
+
 int verb_option_error(const struct verb *verb)
 {
-	return verb_usage_error(verb, "the option '%s' is unknown, or lacks its value or has one too many", verb_words[optind - 1]);
+	const char *word = verb_words[optind - 1];
+	size_t length = strcspn(word, "=");
+	char name[OPTION_SIZE], near[OPTION_SIZE];
+
+	(void)snprintf(name, sizeof name, "%.*s", (int)length, word);
+	if (!find_near_option(verb, name, near))
+		return verb_usage_error(verb, "no option '%s'", word);
+	if (strcmp(name, near) != 0)
+		return verb_usage_error(verb, "no option '%s' (perhaps '%s')", word, near);
+	return verb_usage_error(verb, word[length] ? "the option '%s' takes no value" : "the option '%s' wants a value", name);
+}
+
+static void say_no_verb(const char *name)
+{
+	struct near near;
+
+	near_begin(&near, name);
+	for (int i = 0; i < VERB_COUNT; i++)
+		near_offer(&near, verbs[i]->name);
+	if (near.name)
+		fprintf(stderr, "smtptrail: no verb '%s'; perhaps '%s'?\n", name, near.name);
+	else
+		fprintf(stderr, "smtptrail: no verb '%s'; smtptrail --help lists them\n", name);
 }
 
 static void print_help(FILE *out)
@@ -102,7 +163,7 @@ int main(int argc, char **argv)
 	const struct verb *verb = find_verb(name);
 
 	if (!verb) {
-		fprintf(stderr, "smtptrail: no verb '%s'; smtptrail --help lists them\n", name);
+		say_no_verb(name);
 		return EXIT_USAGE;
 	}
 	if (asks_help || wants_help(argc - 1, argv + 1)) {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "analysis/address_list.h"
 #include "analysis/input.h"
 
 enum { MAPPED_BITS = 96 };
@@ -82,13 +83,6 @@ bool network_has(const struct network *network, struct text address)
 	return rest == 0 || ((bytes[whole] ^ network->address[whole]) >> (8 - rest)) == 0;
 }
 
-static struct text without_brackets(struct text address)
-{
-	if (address.length >= 2 && address.start[0] == '<' && address.start[address.length - 1] == '>')
-		return (struct text){ address.start + 1, address.length - 2 };
-	return address;
-}
-
 static bool same(char a, char b)
 {
 	return tolower((unsigned char)a) == tolower((unsigned char)b);
@@ -96,12 +90,12 @@ static bool same(char a, char b)
 
 bool address_matches(const char *wanted_text, struct text address)
 {
-	struct text wanted = without_brackets(text_of(wanted_text));
+	struct text wanted = address_without_brackets(text_of(wanted_text));
 	size_t w = 0, a = 0, star = SIZE_MAX, resume = 0;
 
 	if (!address.start)
 		return false;
-	address = without_brackets(address);
+	address = address_without_brackets(address);
 	/* After a mismatch the last star takes one more; earlier ones never need to. */
 	while (a < address.length) {
 		if (w < wanted.length && wanted.start[w] == '*') {

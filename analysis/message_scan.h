@@ -1,6 +1,6 @@
 /*
  * message_scan.h - a walk over a message from its left to its right, which keeps its values as fields: what the kinds that
- * are taken apart by hand (postfix_fast.c, filters_fast.c) are made of.
+ * are taken apart by hand (postfix_fast.c, format_filters.c) are made of.
  *
  * The types of values are those of template.h. They are looked for by vectors, 16 bytes at once: near the end of the
  * message by the last 16 it has, so that no byte outside of it is read and no value takes a loop over its bytes, whose

@@ -63,7 +63,44 @@ static void put_number(FILE *out, enum cell_type type, uint64_t number)
 	fprintf(out, "%" PRIu64, number);
 }
 
-static void put_row(struct output_page *page, const struct table *table, const struct table_row *row)
+/* The columns, a bit each, of which numbers are of something else than the query of their row finds. */
+static uint64_t asked_apart(const struct table *table)
+{
+	_Static_assert(TABLE_COLUMNS_MAX <= 64, "a bit for each column");
+	uint64_t columns = 0;
+
+	for (size_t row = 0; row < table_row_count(table); row++)
+		for (unsigned i = 0; i < table_column_count(table); i++)
+			if (table_columns(table)[i].type != CELL_TEXT && table_row(table, row)->cells[i].text.start)
+				columns |= UINT64_C(1) << i;
+	return columns;
+}
+
+/* To be copied: -term in front is a formula for spreadsheets, NOT term is the same and none. */
+static void put_query(FILE *out, struct text query)
+{
+	char *words = NULL;
+
+	if (query.length && query.start[0] == '-' && asprintf(&words, "NOT %.*s", (int)query.length - 1, query.start + 1) >= 0)
+		query = text_of(words);
+	if (query.start)
+		put_text(out, query);
+	free(words);
+}
+
+static void put_queries(struct output_page *page, const struct table *table, const struct table_row *row, uint64_t apart)
+{
+	(void)fputc(',', page->file);
+	put_query(page->file, row->query);
+	for (unsigned i = 0; i < table_column_count(table); i++) {
+		if (!(apart >> i & 1))
+			continue;
+		(void)fputc(',', page->file);
+		put_query(page->file, row->cells[i].text);
+	}
+}
+
+static void put_row(struct output_page *page, const struct table *table, const struct table_row *row, uint64_t apart)
 {
 	const struct table_column *columns = table_columns(table);
 
@@ -77,15 +114,12 @@ static void put_row(struct output_page *page, const struct table *table, const s
 		else if (cell->is_known)
 			put_number(page->file, columns[i].type, cell->number);
 	}
-	if (page->shows_queries) {
-		(void)fputc(',', page->file);
-		if (row->query.start)
-			put_text(page->file, row->query);
-	}
+	if (page->shows_queries)
+		put_queries(page, table, row, apart);
 	(void)fputs(LINE_END, page->file);
 }
 
-static void put_head(struct output_page *page, const struct table *table)
+static void put_head(struct output_page *page, const struct table *table, uint64_t apart)
 {
 	const struct table_column *columns = table_columns(table);
 
@@ -93,15 +127,22 @@ static void put_head(struct output_page *page, const struct table *table)
 		(void)fputs(LINE_END, page->file);
 	for (unsigned i = 0; i < table_column_count(table); i++)
 		fprintf(page->file, "%s%s", i ? "," : "", columns[i].name);
-	(void)fputs(page->shows_queries ? ",query" LINE_END : LINE_END, page->file);
+	if (page->shows_queries)
+		(void)fputs(",query", page->file);
+	for (unsigned i = 0; page->shows_queries && i < table_column_count(table); i++)
+		if (apart >> i & 1)
+			fprintf(page->file, ",query_%s", columns[i].name);
+	(void)fputs(LINE_END, page->file);
 }
 
 static void csv_table(struct output_page *page, const struct table *table)
 {
+	uint64_t apart = page->shows_queries ? asked_apart(table) : 0;
+
 	if (!page->goes_on)
-		put_head(page, table);
+		put_head(page, table, apart);
 	for (size_t i = 0; i < table_row_count(table); i++)
-		put_row(page, table, table_row(table, i));
+		put_row(page, table, table_row(table, i), apart);
 }
 
 static void csv_nothing(struct output_page *page)

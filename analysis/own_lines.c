@@ -77,13 +77,6 @@ enum csv_result own_read_record(struct own_lines *own, struct text line, struct 
 	return result;
 }
 
-static bool has_prefix(struct text line, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return line.length >= length && memcmp(line.start, prefix, length) == 0;
-}
-
 static bool is_blank(struct text line)
 {
 	for (size_t i = 0; i < line.length; i++)
@@ -97,7 +90,7 @@ static bool keep_behind(struct text line, const char *prefix, char *word)
 {
 	size_t skip = strlen(prefix), length;
 
-	if (!has_prefix(line, prefix))
+	if (!text_starts(line, prefix))
 		return false;
 	length = line.length - skip < OWN_WORD_MAX - 1 ? line.length - skip : OWN_WORD_MAX - 1;
 	memcpy(word, line.start + skip, length);
@@ -129,7 +122,7 @@ static bool is_opening(struct text line)
 static bool is_preface(struct own_lines *own, struct text line)
 {
 	return keep_behind(line, "#Date: ", own->date) || keep_behind(line, "#Log-type: ", own->log_type) ||
-	       has_prefix(line, "#Software: ") || has_prefix(line, "#Version: ") || has_prefix(line, "#TYPE ") || is_opening(line);
+	       text_starts(line, "#Software: ") || text_starts(line, "#Version: ") || text_starts(line, "#TYPE ") || is_opening(line);
 }
 
 static enum own_result read_by(struct own_lines *own, struct text line, struct event *event)

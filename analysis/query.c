@@ -7,19 +7,15 @@
 #include <stdlib.h>
 
 #include "analysis/query_internal.h"
-#include "analysis/when.h"
+#include "common/near.h"
 
-#define SECOND UINT64_C(1000000)
-#define DAY (24 * 3600 * SECOND)
-
-enum { NEAR_MAX = 2, FIELD_NAME_MAX = 40 };
+enum { FIELD_NAME_MAX = 40 };
 
 struct parser {
 	const char *text, *at;
 	struct query *query;
 	uint64_t now_us;
-	query_saved *saved;
-	void *context;
+	const struct query_saved *saved;
 	unsigned depth;
 	struct problem *problem;
 	int error;
@@ -47,56 +43,16 @@ static void *fail(struct parser *parser, int error, const char *format, ...)
 	return NULL;
 }
 
-static unsigned least(unsigned a, unsigned b, unsigned c)
-{
-	return a < b ? (a < c ? a : c) : (b < c ? b : c);
-}
-
-/* Letters to change, add or leave out to make one of the other. */
-static unsigned distance(struct text a, const char *b)
-{
-	unsigned row[FIELD_NAME_MAX + 1];
-	size_t length = strlen(b);
-
-	if (a.length > FIELD_NAME_MAX || length > FIELD_NAME_MAX)
-		return UINT32_MAX;
-	for (size_t j = 0; j <= length; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; i <= a.length; i++) {
-		unsigned corner = row[0];
-
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= length; j++) {
-			unsigned above = row[j];
-
-			row[j] = least(row[j] + 1, row[j - 1] + 1, corner + (a.start[i - 1] != b[j - 1]));
-			corner = above;
-		}
-	}
-	return row[length];
-}
-
-bool query_is_near(const char *word, const char *name)
-{
-	enum { SHORT = 4 };
-
-	return distance(text_of(word), name) <= (strlen(name) <= SHORT ? 1 : NEAR_MAX);
-}
-
 static const char *nearest_field(struct text name)
 {
-	const char *nearest = NULL;
-	unsigned best = NEAR_MAX + 1;
+	char word[FIELD_NAME_MAX + 1];
+	struct near near;
 
-	for (const struct query_field_info *field = query_fields(); field->name; field++) {
-		unsigned far = distance(name, field->name);
-
-		if (far < best) {
-			best = far;
-			nearest = field->name;
-		}
-	}
-	return nearest;
+	(void)snprintf(word, sizeof word, "%.*s", TEXT_ARGS(name));
+	near_begin(&near, word);
+	for (const struct query_field_info *field = query_fields(); field->name; field++)
+		near_offer(&near, field->name);
+	return near.name;
 }
 
 static void *fail_field(struct parser *parser, struct text name)
@@ -253,157 +209,6 @@ static void plain_of(const struct value *value, char *ret_text, size_t size)
 	ret_text[length] = '\0';
 }
 
-/* ---- numbers ---- */
-
-struct unit {
-	const char *name;
-	uint64_t factor;
-};
-
-static const struct unit size_units[] = {
-	{ "", 1 }, { "b", 1 }, { "k", 1000 }, { "kb", 1000 }, { "m", 1000000 }, { "mb", 1000000 }, { "g", 1000000000 },
-	{ "gb", 1000000000 }, { NULL, 0 },
-};
-static const struct unit duration_units[] = {
-	{ "", SECOND }, { "us", 1 }, { "ms", 1000 }, { "s", SECOND }, { "m", 60 * SECOND }, { "min", 60 * SECOND },
-	{ "h", 3600 * SECOND }, { "d", DAY }, { NULL, 0 },
-};
-static const struct unit no_units[] = { { "", 1 }, { NULL, 0 } };
-
-static bool read_units(const char *text, const struct unit *units, uint64_t *ret_number)
-{
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	long double number = strtold(text, &end);
-
-	for (; units->name; units++)
-		if (strcasecmp(end, units->name) == 0) {
-			number *= (long double)units->factor;
-			if (number < 0 || number > 9.2e18L)
-				return false;
-			*ret_number = (uint64_t)number;
-			return true;
-		}
-	return false;
-}
-
-static bool read_time(struct parser *parser, const char *text, uint64_t *ret_us)
-{
-	struct when when;
-
-	if (when_parse(text, parser->now_us, &when) != 0)
-		return false;
-	*ret_us = when.is_ago ? (when.us < parser->now_us ? parser->now_us - when.us : 0) : when.us;
-	return true;
-}
-
-static bool read_number(struct parser *parser, const struct query_field *field, const char *text, uint64_t *ret_number)
-{
-	char *end;
-
-	if (field->special == QUERY_KEY) {
-		*ret_number = strtoull(text, &end, 16);
-		return *text && *text != '-' && !*end;
-	}
-	switch (field->type) {
-	case FACT_SIZE:
-		return read_units(text, size_units, ret_number);
-	case FACT_DURATION:
-		return read_units(text, duration_units, ret_number);
-	case FACT_TIME:
-		return read_time(parser, text, ret_number);
-	case FACT_NUMBER:
-	case FACT_TEXT:
-	case FACT_ADDRESS:
-	case FACT_WORD:
-	case FACT_IP:
-	case FACT_LIST:
-		break;
-	}
-	return read_units(text, no_units, ret_number);
-}
-
-static const char *number_forms(const struct query_field *field)
-{
-	if (field->special == QUERY_KEY)
-		return "a key, as search shows it";
-	switch (field->type) {
-	case FACT_SIZE:
-		return "a size: 500, 10k, 1.5M, 2G";
-	case FACT_DURATION:
-		return "a duration: 500ms, 2s, 5m, 2h, 3d";
-	case FACT_TIME:
-		return "a time: " WHEN_FORMS;
-	case FACT_NUMBER:
-	case FACT_TEXT:
-	case FACT_ADDRESS:
-	case FACT_WORD:
-	case FACT_IP:
-	case FACT_LIST:
-		break;
-	}
-	return "a number";
-}
-
-/* Reads the bound, and turns "> x" and the like into low..high. */
-static bool read_range(struct parser *parser, struct query_term *term, const char *text)
-{
-	static const struct {
-		const char *mark;
-		bool has_low, has_high, is_open;
-	} marks[] = {
-		{ ">=", true, false, false }, { "<=", false, true, false }, { ">", true, false, true }, { "<", false, true, true },
-		{ "=", true, true, false }, { "", true, true, false },
-	};
-	const char *dots = strstr(text, "..");
-	char low[64];
-	size_t i = 0;
-	uint64_t number;
-
-	term->low = 0;
-	term->high = UINT64_MAX;
-	if (dots && dots > text && (size_t)(dots - text) < sizeof low) {
-		memcpy(low, text, (size_t)(dots - text));
-		low[dots - text] = '\0';
-		return read_number(parser, &term->field, low, &term->low) &&
-		       read_number(parser, &term->field, dots + 2, &term->high);
-	}
-	while (strncmp(text, marks[i].mark, strlen(marks[i].mark)) != 0)
-		i++;
-	if (!read_number(parser, &term->field, text + strlen(marks[i].mark), &number))
-		return false;
-	if (marks[i].has_low)
-		term->low = number + (marks[i].is_open ? 1 : 0);
-	if (marks[i].has_high)
-		term->high = number - (marks[i].is_open && number ? 1 : 0);
-	if (marks[i].has_high && marks[i].is_open && !number)
-		term->low = 1;	/* nothing is below 0: low > high */
-	return true;
-}
-
-/* since, until and on are bounds by themselves. */
-static bool read_span(struct parser *parser, struct query_term *term, const char *text)
-{
-	uint64_t when;
-
-	if (!read_time(parser, text, &when))
-		return false;
-	term->low = 0;
-	term->high = UINT64_MAX;
-	if (term->field.special == QUERY_SINCE)
-		term->low = when;
-	else if (term->field.special == QUERY_UNTIL)
-		term->high = when ? when - 1 : 0;
-	else {
-		term->low = when - when % DAY;
-		term->high = term->low + DAY - 1;
-	}
-	return true;
-}
-
 /* ---- terms ---- */
 
 static bool set_text(struct parser *parser, struct query_term *term, const char *text)
@@ -412,6 +217,30 @@ static bool set_text(struct parser *parser, struct query_term *term, const char 
 	if (!term->text)
 		(void)fail(parser, -ENOMEM, "%s", strerror(ENOMEM));
 	return term->text;
+}
+
+static bool check_word(struct parser *parser, const struct query_term *term)
+{
+	struct problem problem;
+
+	if (query_word_is_refused(term, &problem))
+		return FAIL(parser, "%s", problem.text);
+	return true;
+}
+
+/* A path has more behind its second slash. */
+bool query_is_regex(const char *text)
+{
+	const char *at = text + 1;
+
+	if (*text != '/')
+		return false;
+	while (*at && *at != '/')
+		at += *at == '\\' && at[1] ? 2 : 1;
+	if (at == text + 1 || !*at)
+		return false;
+	at++;
+	return ends_word(*at) || (*at == 'i' && ends_word(at[1]));
 }
 
 /* /regex/ or /regex/i; \/ is a slash. */
@@ -450,34 +279,12 @@ static bool read_regex(struct parser *parser, struct query_term *term)
 		return FAIL(parser, "regular expression, at %zu: %s", offset, (const char *)words);
 	}
 	parser->at = at;
-	return set_text(parser, term, source);
+	return set_text(parser, term, source) && check_word(parser, term);
 }
 
 static bool is_number_field(const struct query_field *field)
 {
 	return field->type >= FACT_NUMBER;
-}
-
-static bool is_yes_or_no(enum query_special special)
-{
-	return special == QUERY_COMPLETE || special == QUERY_HOP || special == QUERY_ACCEPTED || special == QUERY_UNDERSTOOD;
-}
-
-static bool check_word(struct parser *parser, const struct query_term *term)
-{
-	char words[200] = "";
-
-	if (!term->is_plain)
-		return true;
-	if (term->field.special == QUERY_FATE && fate_by_name(text_of(term->text)) == FATE_COUNT) {
-		for (int fate = 0; fate < FATE_COUNT; fate++)
-			(void)snprintf(words + strlen(words), sizeof words - strlen(words), "%s%s", fate ? ", " : "",
-				       fate_name((enum fate)fate));
-		return FAIL(parser, "no fate '%s'; allowed: %s", term->text, words);
-	}
-	if (is_yes_or_no(term->field.special) && strcmp(term->text, "yes") != 0 && strcmp(term->text, "no") != 0)
-		return FAIL(parser, "'%s' is yes or no, not '%s'", term->field.name, term->text);
-	return true;
 }
 
 static bool is_like_network(const char *text)
@@ -508,6 +315,7 @@ static bool read_text_value(struct parser *parser, struct query_term *term, stru
 		value->pattern[0] = '\0';
 	term->test = TEST_PATTERN;
 	term->is_plain = value->is_plain;
+	term->is_of_items = term->field.type == FACT_LIST && !value->is_quoted;
 	return set_text(parser, term, value->pattern) && check_word(parser, term);
 }
 
@@ -523,9 +331,9 @@ static bool read_number_value(struct parser *parser, struct query_term *term, co
 		return true;
 	}
 	term->test = TEST_RANGE;
-	if (is_span ? read_span(parser, term, plain) : read_range(parser, term, plain))
+	if (is_span ? query_read_span(term, plain, parser->now_us) : query_read_range(term, plain, parser->now_us))
 		return true;
-	return FAIL(parser, "'%s' of '%s' is not %s%s", plain, term->field.name, number_forms(&term->field),
+	return FAIL(parser, "'%s' of '%s' is not %s%s", plain, term->field.name, query_number_forms(&term->field),
 		    is_span ? "" : "; > >= < <= in front, or low..high");
 }
 
@@ -548,13 +356,16 @@ static bool read_test(struct parser *parser, struct query_term *term)
 
 static bool read_free_word(struct parser *parser, struct query_term *term)
 {
-	struct value *value = malloc(sizeof *value);
 	char plain[QUERY_LENGTH_MAX + 1];
+	struct value *value;
 
+	term->field = (struct query_field){ .name = "", .special = QUERY_ANYWHERE, .type = FACT_TEXT };
+	if (query_is_regex(parser->at))
+		return read_regex(parser, term);
+	term->test = TEST_CONTAINS;
+	value = malloc(sizeof *value);
 	if (!value)
 		return fail(parser, -ENOMEM, "%s", strerror(ENOMEM));
-	term->field = (struct query_field){ .name = "", .special = QUERY_ANYWHERE, .type = FACT_TEXT };
-	term->test = TEST_CONTAINS;
 	bool is_read = read_value(parser, value);
 
 	if (is_read) {
@@ -619,6 +430,19 @@ static struct query_node *parse_term(struct parser *parser)
 
 /* ---- the tree ---- */
 
+static void *fail_saved(struct parser *parser, const char *name)
+{
+	const char *other;
+	struct near near;
+
+	near_begin(&near, name);
+	for (unsigned i = 0; parser->saved && (other = parser->saved->name_at(parser->saved->context, i)); i++)
+		near_offer(&near, other);
+	if (near.name)
+		return FAIL(parser, "no saved query '@%s'; perhaps '@%s'?", name, near.name);
+	return FAIL(parser, "no saved query '@%s' in the configuration; smtptrail fields --saved lists them", name);
+}
+
 static struct query_node *parse_saved(struct parser *parser)
 {
 	size_t length = strcspn(parser->at + 1, " \t\n\r)");
@@ -626,13 +450,11 @@ static struct query_node *parse_saved(struct parser *parser)
 	const char *text = NULL, *outer_text = parser->text, *outer_at = parser->at + 1 + length;
 	struct query_node *node;
 
-	if (length <= FIELD_NAME_MAX) {
-		memcpy(name, parser->at + 1, length);
-		name[length] = '\0';
-		text = parser->saved ? parser->saved(parser->context, name) : NULL;
-	}
+	(void)snprintf(name, sizeof name, "%.*s", (int)length, parser->at + 1);
+	if (length <= FIELD_NAME_MAX && parser->saved)
+		text = parser->saved->text_of(parser->saved->context, name);
 	if (!text)
-		return FAIL(parser, "no saved query '@%.*s' in the configuration; smtptrail fields --saved lists them", (int)length, parser->at + 1);
+		return fail_saved(parser, name);
 	if (strlen(text) > QUERY_LENGTH_MAX)
 		return FAIL(parser, "the saved query '@%s' is longer than %d bytes", name, QUERY_LENGTH_MAX);
 	parser->text = parser->at = text;
@@ -750,7 +572,7 @@ static enum query_kind kind_by_name(const char *name)
 	};
 
 	for (int kind = 1; name && kind < (int)(sizeof names / sizeof names[0]); kind++)
-		if (strcmp(name, names[kind]) == 0)
+		if (strcasecmp(name, names[kind]) == 0)
 			return (enum query_kind)kind;
 	return QUERY_KIND_ANY;
 }
@@ -778,12 +600,12 @@ static void take_kinds(struct parser *parser, struct query_node *node, bool is_f
 	*node = (struct query_node){ .kind = NODE_ALL };
 }
 
-int query_parse(struct query **ret_query, const char *text, uint64_t now_us, query_saved *saved, void *context,
+int query_parse(struct query **ret_query, const char *text, uint64_t now_us, const struct query_saved *saved,
 		struct problem *problem)
 {
 	struct query *query = calloc(1, sizeof *query);
 	struct parser parser = {
-		.text = text, .at = text, .query = query, .now_us = now_us, .saved = saved, .context = context, .problem = problem,
+		.text = text, .at = text, .query = query, .now_us = now_us, .saved = saved, .problem = problem,
 	};
 
 	if (!query) {
@@ -808,8 +630,8 @@ int query_parse(struct query **ret_query, const char *text, uint64_t now_us, que
 	return 0;
 }
 
-int query_parse_words(struct query **ret_query, char *const *words, size_t count, uint64_t now_us, query_saved *saved,
-		      void *context, struct problem *problem)
+int query_parse_words(struct query **ret_query, char *const *words, size_t count, uint64_t now_us, const struct query_saved *saved,
+		      struct problem *problem)
 {
 	size_t size = 1, length = 0;
 	char *text;
@@ -824,7 +646,7 @@ int query_parse_words(struct query **ret_query, char *const *words, size_t count
 	}
 	for (size_t i = 0; i < count; i++)
 		length += (size_t)snprintf(text + length, size - length, "%s%s", i ? " " : "", words[i]);
-	error = query_parse(ret_query, text, now_us, saved, context, problem);
+	error = query_parse(ret_query, text, now_us, saved, problem);
 	free(text);
 	return error;
 }
@@ -852,119 +674,4 @@ void query_free_negations(char **words)
 	for (size_t i = 0; words && words[i]; i++)
 		free(words[i]);
 	free(words);
-}
-
-/* ---- what a query says of itself ---- */
-
-enum query_kind query_kind(const struct query *query)
-{
-	return query->kind;
-}
-
-static void node_span(const struct query_node *node, uint64_t *low, uint64_t *high)
-{
-	uint64_t right_low, right_high;
-
-	*low = 0;
-	*high = UINT64_MAX;
-	switch (node->kind) {
-	case NODE_AND:
-		node_span(node->left, low, high);
-		node_span(node->right, &right_low, &right_high);
-		*low = right_low > *low ? right_low : *low;
-		*high = right_high < *high ? right_high : *high;
-		return;
-	case NODE_OR:
-		node_span(node->left, low, high);
-		node_span(node->right, &right_low, &right_high);
-		*low = right_low < *low ? right_low : *low;
-		*high = right_high > *high ? right_high : *high;
-		return;
-	case NODE_TERM:
-		if (node->term->test == TEST_RANGE &&
-		    (node->term->field.special == QUERY_TIME || node->term->field.special == QUERY_SINCE ||
-		     node->term->field.special == QUERY_UNTIL || node->term->field.special == QUERY_ON)) {
-			*low = node->term->low;
-			*high = node->term->high;
-		}
-		return;
-	case NODE_ALL:
-	case NODE_NOT:
-		return;
-	}
-}
-
-void query_span(const struct query *query, uint64_t *ret_from_us, uint64_t *ret_until_us)
-{
-	node_span(query->root, ret_from_us, ret_until_us);
-	*ret_until_us += *ret_until_us != UINT64_MAX;
-}
-
-static bool node_is_span(const struct query_node *node)
-{
-	switch (node->kind) {
-	case NODE_ALL:
-		return true;
-	case NODE_AND:
-		return node_is_span(node->left) && node_is_span(node->right);
-	case NODE_TERM:
-		return node->term->test == TEST_RANGE &&
-		       (node->term->field.special == QUERY_TIME || node->term->field.special == QUERY_SINCE ||
-			node->term->field.special == QUERY_UNTIL || node->term->field.special == QUERY_ON);
-	case NODE_OR:
-	case NODE_NOT:
-		break;
-	}
-	return false;
-}
-
-bool query_is_span(const struct query *query)
-{
-	return node_is_span(query->root);
-}
-
-static bool node_asks(const struct query_node *node, enum fact_level level)
-{
-	if (!node)
-		return false;
-	if (node->kind != NODE_TERM)
-		return node_asks(node->left, level) || node_asks(node->right, level);
-	switch (node->term->field.special) {
-	case QUERY_FATE:
-	case QUERY_TRIES:
-	case QUERY_HOP:
-		return level == LEVEL_RECIPIENT;
-	case QUERY_RCPTS:
-	case QUERY_PARENT:
-	case QUERY_COMPLETE:
-	case QUERY_ACCEPTED:
-		return level == LEVEL_MESSAGE;
-	case QUERY_ADDRESS:
-	case QUERY_MAILDOMAIN:
-		return level == LEVEL_MESSAGE || level == LEVEL_RECIPIENT;
-	case QUERY_CLIENT:
-		return level == LEVEL_SESSION;
-	case QUERY_FACTS:
-		for (unsigned i = 0; i < node->term->field.fact_count; i++)
-			if (fact_table[node->term->field.facts[i]].level == level)
-				return true;
-		return false;
-	case QUERY_ANYWHERE:
-		return level == LEVEL_SESSION || level == LEVEL_MESSAGE || level == LEVEL_RECIPIENT;
-	case QUERY_TIME:
-	case QUERY_SINCE:
-	case QUERY_UNTIL:
-	case QUERY_ON:
-	case QUERY_KEY:
-	case QUERY_IS:
-	case QUERY_SHAPE:
-	case QUERY_UNDERSTOOD:
-		break;
-	}
-	return false;
-}
-
-bool query_asks(const struct query *query, enum fact_level level)
-{
-	return node_asks(query->root, level);
 }

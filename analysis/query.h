@@ -7,11 +7,12 @@
  *
  *     field:value       the whole value; * stands for any bytes, ? for one; upper and lower case are the same
  *     field:            (or field:"") known to be empty; field:* known
+ *                       of a list: any of its items, and "in quotes" the whole
  *     level.field:value the same of one level alone: attempt.reply_code:450
  *     field:/regex/     PCRE2, anywhere in the value; /regex/i
  *     field:192.0.2.0/24   of an address: a network
  *     field:>1M         of a number, size, duration or time: > >= < <= or low..high, both included
- *     word              anywhere in the fields that query_fields.def names
+ *     word              anywhere in the fields that query_fields.def names; /regex/ likewise
  *     @name             a query of the configuration
  *
  * "double quotes" keep blanks and all else; \ in them keeps the next byte. The fields are the names of
@@ -61,17 +62,27 @@ enum query_kind {
 
 struct query;
 
-/* Gives the text of a saved query; NULL: there is none of the name. */
-typedef const char *query_saved(void *context, const char *name);
+/* The saved queries. */
+struct query_saved {
+	const char *(*text_of)(void *context, const char *name);	/* NULL: there is none of the name */
+	const char *(*name_at)(void *context, unsigned at);		/* NULL: there are no more */
+	void *context;
+};
 
-int query_parse(struct query **ret_query, const char *text, uint64_t now_us, query_saved *saved, void *context,
-		struct problem *problem);
+/* saved: NULL: there are none. */
+int query_parse(struct query **ret_query, const char *text, uint64_t now_us, const struct query_saved *saved, struct problem *problem);
 /* The same of words, as a shell gives them. */
-int query_parse_words(struct query **ret_query, char *const *words, size_t count, uint64_t now_us, query_saved *saved,
-		      void *context, struct problem *problem);
+int query_parse_words(struct query **ret_query, char *const *words, size_t count, uint64_t now_us, const struct query_saved *saved,
+		      struct problem *problem);
 void query_free(struct query *query);
-/* Whether the word may be meant for the name: a slip or two away. */
-bool query_is_near(const char *word, const char *name);
+
+/* Tells of each value that is none of the words that its field is known to have: of those that a slip may have made (is_near), or
+ * of the others, which another program's log may have. words is lent for the call. */
+typedef void query_doubt(const void *context, const char *words);
+void query_doubts(const struct query *query, bool is_near, query_doubt *tell, const void *context);
+/* The words that are known: gives the field of the row, and the words in a list; NULL: there is no such row. */
+enum { QUERY_WORDS_SIZE = 400 };
+const char *query_words_row(unsigned row, char ret_words[QUERY_WORDS_SIZE]);
 
 /* A word of a command line like "-to:x", "-(a OR b)" or "-@saved" is no option: it becomes "NOT to:x". What was made for that
  * is to be freed when argv is no longer read; NULL: no memory, and all is as it was. */
@@ -82,6 +93,8 @@ enum query_kind query_kind(const struct query *query);
 bool query_matches(const struct query *query, const struct query_row *row);
 /* No row outside of it matches: [from, until). 0 and UINT64_MAX where the query says nothing. */
 void query_span(const struct query *query, uint64_t *ret_from_us, uint64_t *ret_until_us);
+/* -EINVAL, with the problem in words, where no time can be in it. */
+int query_check_span(const struct query *query, struct problem *problem);
 /* Whether it asks for that span and nothing else. */
 bool query_is_span(const struct query *query);
 /* Whether any term asks for something of that level; a row without a recipient cannot answer LEVEL_RECIPIENT. */
@@ -89,6 +102,8 @@ bool query_asks(const struct query *query, enum fact_level level);
 
 /* Whether a text begins with FIELD: of a field that there is, behind - or ( perhaps: words that are meant as a query. */
 bool query_begins(const char *text);
+/* Whether it begins with /regex/ or /regex/i, and so is no path. */
+bool query_is_regex(const char *text);
 
 /* The fields, for help, completion and documents; the row behind the last has a NULL name. */
 struct query_field_info {

@@ -1,5 +1,7 @@
 /*
- * query_internal.h - a query as a tree: made by query.c, walked by query_match.c and query_sql.c.
+ * query_internal.h - a query as a tree: made by query.c, walked by query_match.c, query_about.c and query_sql.c.
+ *
+ * Threads, memory, limits: as query.h.
  */
 #ifndef SMTPTRAIL_QUERY_INTERNAL_H
 #define SMTPTRAIL_QUERY_INTERNAL_H
@@ -50,6 +52,7 @@ struct query_term {
 	enum query_test test;
 	char *text;		/* TEST_PATTERN (\ keeps the next byte), TEST_CONTAINS; of TEST_REGEX its source */
 	bool is_plain;		/* TEST_PATTERN without * and ? */
+	bool is_of_items;	/* TEST_PATTERN of any item of a list */
 	pcre2_code *regex;
 	struct network network;
 	uint64_t low, high;
@@ -69,8 +72,14 @@ struct query {
 	enum query_kind kind;
 };
 
-/* Whether a text is what a pattern says, upper and lower case being the same. */
-bool query_pattern_fits(const char *pattern, struct text text);
+/* Turns "> x", "x..y" and the like into the bounds low and high of a term; since, until and on are bounds by themselves. Times
+ * are of now_us. False: the text is none of query_number_forms. */
+bool query_read_range(struct query_term *term, const char *text, uint64_t now_us);
+bool query_read_span(struct query_term *term, const char *text, uint64_t now_us);
+const char *query_number_forms(const struct query_field *field);
+
+/* Whether the term asks for a word that its field never has: then the problem says so. */
+bool query_word_is_refused(const struct query_term *term, struct problem *problem);
 
 /* Whether a value is what a term wants, wherever it stands. */
 bool query_text_fits(const struct query_term *term, struct text text);

@@ -9,7 +9,8 @@ static bool same(char a, char b)
 	return tolower((unsigned char)a) == tolower((unsigned char)b);
 }
 
-bool query_pattern_fits(const char *pattern, struct text text)
+/* Whether a text is what a pattern says, upper and lower case being the same. */
+static bool pattern_fits(const char *pattern, struct text text)
 {
 	size_t t = 0, resume = 0;
 	const char *p = pattern, *star = NULL;
@@ -59,6 +60,16 @@ static bool fits_regex(const struct query_term *term, struct text text)
 	return matches >= 0;
 }
 
+static bool fits_item(const struct query_term *term, struct text list)
+{
+	struct text item;
+
+	while (facts_next_item(&list, &item))
+		if (pattern_fits(term->text, item))
+			return true;
+	return false;
+}
+
 bool query_text_fits(const struct query_term *term, struct text text)
 {
 	if (!text.start)
@@ -67,7 +78,7 @@ bool query_text_fits(const struct query_term *term, struct text text)
 	case TEST_KNOWN:
 		return true;
 	case TEST_PATTERN:
-		return query_pattern_fits(term->text, text);
+		return pattern_fits(term->text, text) || (term->is_of_items && fits_item(term, text));
 	case TEST_CONTAINS:
 		return contains(text, term->text);
 	case TEST_REGEX:

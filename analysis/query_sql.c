@@ -17,8 +17,25 @@
 
 /* SQLite takes compounds of 500, and expressions of 1,000 levels. */
 enum { UNIONS_MAX = 400, JOINS_MAX = 800, NARROW_LETTERS = 4 };
+/* So many numbers of texts stand in a statement themselves; and so many in all of them. */
+enum { NUMBERS_MAX = 1000, NUMBERS_IN_ALL = 20000 };
+
+/* What a dictionary of the database has for a term. */
+struct found_numbers {
+	struct found_numbers *next;
+	const struct query_term *term;
+	enum store_dictionary dictionary;
+	bool is_of_domain;
+	bool is_many;			/* more than are listed */
+	size_t count;
+	char *list;			/* "1,2,3" */
+};
 
 struct query_sql {
+	struct database *database;	/* NULL: any */
+	struct found_numbers *found;
+	size_t found_count;		/* of all numbers */
+	int error;			/* of the database */
 	const struct query_term *terms[QUERY_TERMS_MAX];
 	unsigned term_count, unions;
 	bool attempts_apart, lacks_memory;
@@ -154,15 +171,109 @@ static bool plain_text(const struct query_term *term, char *ret_text, size_t siz
 	return escape_is_utf8((struct text){ ret_text, length });
 }
 
+/* ---- dictionaries ---- */
+
+struct taking {
+	struct query_sql *sql;
+	struct found_numbers *found;
+	FILE *out;
+};
+
+/* False: no more of them. */
+static bool take_number(struct taking *taking, uint64_t number, struct text text)
+{
+	struct found_numbers *found = taking->found;
+
+	if (!(found->is_of_domain ? query_domain_fits(found->term, text) : query_text_fits(found->term, text)))
+		return true;
+	if (found->count == NUMBERS_MAX || taking->sql->found_count == NUMBERS_IN_ALL) {
+		found->is_many = true;
+		return false;
+	}
+	fprintf(taking->out, "%s%" PRIu64, found->count++ ? "," : "", number);
+	taking->sql->found_count++;
+	return true;
+}
+
+/* Number by number from where a text stands, or would stand; as long as there is no gap. */
+static int look_from(struct taking *taking, struct statement *texts, uint64_t first)
+{
+	uint64_t expected = first;
+	int more;
+
+	statement_bind_number(texts, 1, first);
+	while ((more = statement_step(texts)) > 0 && statement_number(texts, 0) == expected &&
+	       take_number(taking, expected, statement_text(texts, 1)))
+		expected++;
+	statement_reset(texts);
+	return more < 0 ? more : 0;
+}
+
+static int look_at_all(struct taking *taking, struct statement *texts)
+{
+	int more;
+
+	statement_bind_number(texts, 1, 0);
+	while ((more = statement_step(texts)) > 0 && take_number(taking, statement_number(texts, 0), statement_text(texts, 1)))
+		;
+	statement_reset(texts);
+	return more < 0 ? more : 0;
+}
+
+static int look_up(struct taking *taking)
+{
+	const struct found_numbers *found = taking->found;
+	char text[QUERY_LENGTH_MAX + 1], sql[80];
+	struct statement *texts;
+	int error;
+
+	(void)snprintf(sql, sizeof sql, "SELECT id, text FROM %s WHERE id >= ?1 ORDER BY id", store_dictionary_name(found->dictionary));
+	error = statement_new(&texts, taking->sql->database, sql, NULL);
+	if (error)
+		return error;
+	if (!found->is_of_domain && !store_dictionary_is_counted(found->dictionary) && plain_text(found->term, text, sizeof text))
+		error = look_from(taking, texts, store_dictionary_first(text_of(text)));
+	else
+		error = look_at_all(taking, texts);
+	statement_free(texts);
+	return error;
+}
+
+/* NULL: the database is not known, or could not be read. */
+static const struct found_numbers *find_numbers(struct query_sql *sql, const struct query_term *term,
+						enum store_dictionary dictionary, bool is_of_domain)
+{
+	struct taking taking = { .sql = sql };
+	struct found_numbers *found;
+	size_t size;
+
+	for (found = sql->found; found; found = found->next)
+		if (found->term == term && found->dictionary == dictionary && found->is_of_domain == is_of_domain)
+			return found;
+	if (!sql->database || sql->error || dictionary == DICTIONARY_COUNT || !(found = calloc(1, sizeof *found)))
+		return NULL;
+	*found = (struct found_numbers){ .term = term, .dictionary = dictionary, .is_of_domain = is_of_domain };
+	taking.found = found;
+	taking.out = open_memstream(&found->list, &size);
+	sql->error = taking.out ? look_up(&taking) : -ENOMEM;
+	if (taking.out && fclose(taking.out) != 0 && !sql->error)
+		sql->error = -ENOMEM;
+	found->next = sql->found;
+	sql->found = found;
+	return sql->error ? NULL : found;
+}
+
 /* The numbers of texts in a dictionary that a term wants. */
 static char *numbers(struct query_sql *sql, const struct query_term *term, enum store_dictionary dictionary,
 		     const char *test)
 {
 	const char *name = store_dictionary_name(dictionary);
+	const struct found_numbers *found = find_numbers(sql, term, dictionary, !is(test, "fits"));
 	char text[QUERY_LENGTH_MAX + 1];
 
-	if (strcmp(test, "fits") != 0 || store_dictionary_is_counted(dictionary) ||
-	    !plain_text(term, text, sizeof text))
+	if (found && !found->is_many)
+		return piece(sql, "%s", found->list);
+	if (found || !is(test, "fits") || store_dictionary_is_counted(dictionary) || !plain_text(term, text, sizeof text))
 		return piece(sql, "SELECT id FROM %s WHERE %s(%u, text)", name, test, number_of(sql, term));
 	/* From where it stands, or would stand, as long as there is no gap. */
 	return piece(sql,
@@ -183,7 +294,10 @@ static char *column_test(struct query_sql *sql, const struct query_term *term, c
 	if (dictionary == DICTIONARY_COUNT)
 		return piece(sql, "%s(%u, %s.[%s])", test, number_of(sql, term), which, column);
 	inner = numbers(sql, term, dictionary, test);
-	text = inner ? piece(sql, "ifnull(%s.[%s] IN (%s), 0)", which, column, inner) : NULL;
+	if (is(inner, ""))
+		text = piece(sql, "0");
+	else
+		text = inner ? piece(sql, "ifnull(%s.[%s] IN (%s), 0)", which, column, inner) : NULL;
 	free(inner);
 	return text;
 }
@@ -411,7 +525,9 @@ static bool is_narrow(const struct query_term *term)
 static char *keys_by(struct query_sql *sql, const struct query_term *term, const char *select, const char *column,
 		     enum store_dictionary dictionary, const char *test)
 {
-	char *inner = is_narrow(term) ? numbers(sql, term, dictionary, test) : NULL;
+	const struct found_numbers *found = find_numbers(sql, term, dictionary, !is(test, "fits"));
+	bool is_few = found ? !found->is_many || is_narrow(term) : is_narrow(term);
+	char *inner = is_few ? numbers(sql, term, dictionary, test) : NULL;
 	char *keys = inner ? piece(sql, "%s WHERE [%s] IN (%s)", select, column, inner) : NULL;
 
 	free(inner);
@@ -548,6 +664,12 @@ static char *node_keys(struct query_sql *sql, enum query_sql_of of, const struct
 	return NULL;
 }
 
+/* Whether its keys are no more than those that it finds: of AND they are those of one side. */
+static bool is_said_by_keys(const struct query_node *node)
+{
+	return node->kind == NODE_TERM || (node->kind == NODE_OR && is_said_by_keys(node->left) && is_said_by_keys(node->right));
+}
+
 /* The one key that is asked for, of sessions; 0: it is not one. */
 static uint64_t only_key(const struct query_node *node)
 {
@@ -640,7 +762,7 @@ static void make_select(struct query_sql *sql, const struct query_node *root, en
 			keys = node_keys(sql, of, root);
 		sql->is_indexed[of] = keys || key;
 		/* It would look through the same texts once more: whoever reads the rows asks each of them anyhow. */
-		if (keys && root->kind == NODE_TERM)
+		if (keys && is_said_by_keys(root))
 			may = instead(sql, may, "1");
 		sql->selects[of] = from_where(sql, of, may, keys, key);
 	} else {
@@ -651,19 +773,22 @@ static void make_select(struct query_sql *sql, const struct query_node *root, en
 	free(keys);
 }
 
-int query_sql_new(struct query_sql **ret_sql, const struct query *query, bool attempts_apart)
+int query_sql_new(struct query_sql **ret_sql, const struct query *query, bool attempts_apart, struct database *database)
 {
 	static const struct query_node all = { .kind = NODE_ALL };
 	struct query_sql *sql = calloc(1, sizeof *sql);
+	int error;
 
 	if (!sql)
 		return -ENOMEM;
+	sql->database = database;
 	sql->attempts_apart = attempts_apart;
 	for (int of = 0; of < QUERY_SQL_COUNT; of++)
 		make_select(sql, query ? query->root : &all, (enum query_sql_of)of);
-	if (sql->lacks_memory) {
+	error = sql->error ? sql->error : sql->lacks_memory ? -ENOMEM : 0;
+	if (error) {
 		query_sql_free(sql);
-		return -ENOMEM;
+		return error;
 	}
 	*ret_sql = sql;
 	return 0;
@@ -675,6 +800,13 @@ void query_sql_free(struct query_sql *sql)
 		return;
 	for (int of = 0; of < QUERY_SQL_COUNT; of++)
 		free(sql->selects[of]);
+	while (sql->found) {
+		struct found_numbers *found = sql->found;
+
+		sql->found = found->next;
+		free(found->list);
+		free(found);
+	}
 	free(sql);
 }
 

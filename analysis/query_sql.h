@@ -5,6 +5,9 @@
  * and the predicate cannot differ in what a value is. What the database of one day cannot tell (the session of a message
  * that came the day before) is taken as possible; query_matches is asked of each row afterwards.
  *
+ * Made for one database, its dictionaries are looked in first: what no text of theirs is like cannot be in a row, and needs
+ * no statement.
+ *
  * Threads: one owner at a time; what is made is read only.
  * Memory:  borrows the query.
  */
@@ -18,8 +21,9 @@ enum query_sql_of { QUERY_SQL_MESSAGES, QUERY_SQL_SESSIONS, QUERY_SQL_LOGINS, QU
 
 struct query_sql;
 
-/* attempts_apart: each attempt is a row of its own, too, with nothing but itself. 0 or -ENOMEM. */
-int query_sql_new(struct query_sql **ret_sql, const struct query *query, bool attempts_apart);
+/* attempts_apart: each attempt is a row of its own, too, with nothing but itself. database: the only one that it is for, as it
+ * is now; NULL: any. 0, -ENOMEM, or an error of the database, which can explain it. */
+int query_sql_new(struct query_sql **ret_sql, const struct query *query, bool attempts_apart, struct database *database);
 void query_sql_free(struct query_sql *sql);
 
 /* "SELECT key ...", in their order, ?1 and ?2 being the first and the last; NULL: no row of that kind can match. */

@@ -239,3 +239,24 @@ void reason_unload(void)
 		free((char *)(uintptr_t)own[own_count].pattern);
 	}
 }
+
+static const char *class_at(size_t row)
+{
+	return row < own_count ? own[row].class : reasons[row - own_count].class;
+}
+
+static bool is_first_of_class(size_t row)
+{
+	for (size_t i = 0; i < row; i++)
+		if (strcmp(class_at(i), class_at(row)) == 0)
+			return false;
+	return true;
+}
+
+const char *reason_class(unsigned at)
+{
+	for (size_t row = 0; row < own_count + REASON_COUNT; row++)
+		if (is_first_of_class(row) && at-- == 0)
+			return class_at(row);
+	return NULL;
+}

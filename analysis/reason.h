@@ -18,6 +18,9 @@ enum { REASON_OWN_MAX = 1000 };
 int reason_load(const char *path, struct problem *problem);
 void reason_unload(void);
 
+/* The classes, each once, those of the person's own first. NULL: there are no more. */
+const char *reason_class(unsigned at);
+
 /* NULL: none fits. */
 const char *reason_of(const struct reply *reply);
 

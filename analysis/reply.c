@@ -7,22 +7,9 @@ static const struct {
 	int subject, detail;
 	const char *meaning;
 } statuses[] = {
-#define SUBJECT(number, name, meaning)
 #define STATUS(subject, detail, meaning) { subject, detail, meaning },
 #include "analysis/status_codes.def"
 #undef STATUS
-#undef SUBJECT
-};
-
-static const struct {
-	int number;
-	const char *name;
-} subjects[] = {
-#define SUBJECT(number, name, meaning) { number, name },
-#define STATUS(subject, detail, meaning)
-#include "analysis/status_codes.def"
-#undef STATUS
-#undef SUBJECT
 };
 
 static const struct {
@@ -163,14 +150,6 @@ const char *status_code_meaning(const struct status_code *code)
 	for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
 		if (statuses[i].subject == code->subject && statuses[i].detail == code->detail)
 			return statuses[i].meaning;
-	return NULL;
-}
-
-const char *status_code_subject(const struct status_code *code)
-{
-	for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++)
-		if (subjects[i].number == code->subject)
-			return subjects[i].name;
 	return NULL;
 }
 

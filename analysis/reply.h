@@ -31,7 +31,6 @@ struct text reply_said(struct text text);
 bool status_code_read(struct text text, struct status_code *ret_code);
 
 const char *status_code_meaning(const struct status_code *code);	/* NULL: not in the registry */
-const char *status_code_subject(const struct status_code *code);	/* "mailbox"; NULL: not known */
 const char *reply_code_meaning(int code);				/* NULL: not in RFC 5321 */
 /* What it means as the answer to that command: "RCPT", "END-OF-MESSAGE" ... Never NULL: the first digit tells. */
 const char *reply_meaning_at(struct text stage, int code);

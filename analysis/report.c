@@ -100,10 +100,22 @@ static void put_term(struct query_words *query, const char *format, ...)
 	query->is_impossible = true;
 }
 
+/* What report_hour made, as a time. */
+static uint64_t hour_start(struct text hour)
+{
+	char words[TIME_TEXT_SIZE];
+	uint64_t time_us = 0;
+
+	if (hour.length != REPORT_HOUR_SIZE - 1)
+		return 0;
+	(void)snprintf(words, sizeof words, "%.10sT%.2s:00:00Z", hour.start, hour.start + 11);
+	return time_parse(text_of(words), &time_us) == 0 ? time_us : 0;
+}
+
 static void put_hour(struct query_words *query, struct text hour)
 {
 	char scratch[REPORT_HOUR_SIZE];
-	struct text next = report_hour(report_hour_start(hour) + UINT64_C(3600000000), scratch);
+	struct text next = report_hour(hour_start(hour) + UINT64_C(3600000000), scratch);
 
 	put_term(query, "since:\"%.*s:00\" until:\"%.*s:00\"", TEXT_ARGS(hour), TEXT_ARGS(next));
 }
@@ -507,15 +519,4 @@ struct text report_hour(uint64_t time_us, char *scratch)
 	memcpy(scratch, last_words, REPORT_HOUR_SIZE - 1);
 	scratch[REPORT_HOUR_SIZE - 1] = '\0';
 	return (struct text){ scratch, REPORT_HOUR_SIZE - 1 };
-}
-
-uint64_t report_hour_start(struct text hour)
-{
-	char words[TIME_TEXT_SIZE];
-	uint64_t time_us = 0;
-
-	if (hour.length != REPORT_HOUR_SIZE - 1)
-		return 0;
-	(void)snprintf(words, sizeof words, "%.10sT%.2s:00:00Z", hour.start, hour.start + 11);
-	return time_parse(text_of(words), &time_us) == 0 ? time_us : 0;
 }

@@ -180,6 +180,5 @@ bool report_is_own_domain(const struct report_options *options, struct text doma
 /* "2026-11-21 08": the hour of a time, for keys that sort. 14 bytes with the NUL. */
 enum { REPORT_HOUR_SIZE = 14 };
 struct text report_hour(uint64_t time_us, char *scratch);
-uint64_t report_hour_start(struct text hour);
 
 #endif

@@ -20,15 +20,15 @@ static void collect_check(struct tally *tally, const struct facts *facts)
 
 static void collect(struct tally **tally, const struct report_row *row)
 {
-	struct text skipped;
+	struct text skipped, why;
 
 	if (row->moment == REPORT_CHECK) {
 		collect_check(tally[0], &row->check->facts);
 		return;
 	}
 	skipped = facts_text(&row->message->facts, FACT_MESSAGE_SKIPPED);
-	if (skipped.length)
-		tally_add_one(tally[1], skipped, (uint64_t[]){ 1 });
+	while (facts_next_item(&skipped, &why))
+		tally_add_one(tally[1], why, (uint64_t[]){ 1 });
 }
 
 static struct table *check_table(const struct tally *tally)

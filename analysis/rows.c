@@ -251,22 +251,28 @@ static bool is_of_interest(const struct event *event, enum format_result result)
 	return result == FORMAT_MALFORMED || event_text(event, NAME_SEVERITY).start;
 }
 
+/* A line is of no transaction: a query finds none that does not ask for lines. */
+static void give_line(struct rows *rows, const struct event *event, uint64_t time_us)
+{
+	struct report_row row = { .event = event, .time_us = time_us };
+
+	if ((!rows->query || query_kind(rows->query) == QUERY_KIND_LINE) && matches(rows, &row))
+		give(rows, &row, REPORT_LINE);
+}
+
 static void take_line(void *context, const struct event *event, enum format_result result)
 {
 	struct reading *reading = context;
 	struct rows *rows = reading->rows;
 	uint64_t time_us = event->frame.has_time && event->frame.time_us > 0 ? (uint64_t)event->frame.time_us : 0;
-	struct report_row row = { .event = event, .time_us = time_us };
 
 	rows->lines++;
 	if (time_us) {
 		rows->from_us = !rows->from_us || time_us < rows->from_us ? time_us : rows->from_us;
 		rows->until_us = time_us > rows->until_us ? time_us : rows->until_us;
 	}
-	/* A line is of no transaction: a query finds none that does not ask for lines. */
-	if ((rows->moments & REPORT_LINE) && is_of_interest(event, result) &&
-	    (!rows->query || query_kind(rows->query) == QUERY_KIND_LINE) && matches(rows, &row))
-		give(rows, &row, REPORT_LINE);
+	if ((rows->moments & REPORT_LINE) && is_of_interest(event, result))
+		give_line(rows, event, time_us);
 }
 
 const struct fact_set *rows_facts(const struct rows *rows, struct fact_set *set)
@@ -302,6 +308,7 @@ int rows_read_files(struct rows *rows, char **paths, size_t path_count)
 	options.keeps_attempts = reading.keeps_attempts;
 	options.keeps_reasons = true;
 	options.facts = rows_facts(rows, &facts);
+	options.only_logs = !correlate_files_have_records(paths, path_count);
 	rows->sources = source_table_new();
 	if (rows->sources && correlate_new(&files.correlate, &options, &sink) == 0) {
 		files.sources = rows->sources;

@@ -25,7 +25,7 @@ static enum cell_type cell_of(enum fact_type type)
 	return CELL_NUMBER;
 }
 
-void show_fact_value(const struct fact_value *value, FILE *out)
+static void show_value(const struct fact_value *value, FILE *out)
 {
 	char words[CELL_WORDS_MAX];
 	enum fact_type type = fact_table[value->fact].type;
@@ -53,7 +53,7 @@ void show_fact(const struct facts *facts, enum fact fact, FILE *out)
 	if (!facts_find(facts, fact, &value))
 		return;
 	fprintf(out, " %s=", fact_table[fact].name);
-	show_fact_value(&value, out);
+	show_value(&value, out);
 }
 
 /* ---- in an order that does not depend on what came first ---- */

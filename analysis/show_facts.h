@@ -10,8 +10,6 @@
 
 /* " name=value": addresses in <>, sizes and durations with units, harmless on a terminal. Nothing where it is not known. */
 void show_fact(const struct facts *facts, enum fact fact, FILE *out);
-/* The value alone. */
-void show_fact_value(const struct fact_value *value, FILE *out);
 /* For each piece of evidence a line: what rests on it, where it lies, by what it was tied. */
 void show_evidence(const struct facts *facts, const struct source_table *sources, const char *indent, FILE *out);
 

@@ -12,15 +12,10 @@ bool smtp_line_is_reply(struct text line)
 	       (line.length == 3 || line.start[3] == ' ' || line.start[3] == '-');
 }
 
-static struct text behind(struct text text, size_t count)
-{
-	return (struct text){ text.start + count, text.length - count };
-}
-
 static struct text trim(struct text text)
 {
 	while (text.length && (text.start[0] == ' ' || text.start[0] == '\t'))
-		text = behind(text, 1);
+		text = text_behind(text, 1);
 	while (text.length && (text.start[text.length - 1] == ' ' || text.start[text.length - 1] == '\t'))
 		text.length--;
 	return text;
@@ -29,13 +24,6 @@ static struct text trim(struct text text)
 static bool is_verb(struct text verb, const char *name)
 {
 	return text_equal_nocase(verb, text_of(name));
-}
-
-static bool starts_with_nocase(struct text text, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return text.length >= length && strncasecmp(text.start, prefix, length) == 0;
 }
 
 /* Behind "FROM:" or "TO:" the address, with its brackets or without; *ret_rest is what stands behind it. */
@@ -48,7 +36,7 @@ static struct text address_of(struct text text, struct text *ret_rest)
 	if (!text.length || text.start[0] != '<') {
 		while (i < text.length && text.start[i] != ' ')
 			i++;
-		*ret_rest = behind(text, i);
+		*ret_rest = text_behind(text, i);
 		return (struct text){ text.start, i };
 	}
 	for (i = 1; i < text.length && (in_quotes || text.start[i] != '>'); i++) {
@@ -59,7 +47,7 @@ static struct text address_of(struct text text, struct text *ret_rest)
 	}
 	if (i > text.length)
 		i = text.length;
-	*ret_rest = i < text.length ? behind(text, i + 1) : behind(text, i);
+	*ret_rest = i < text.length ? text_behind(text, i + 1) : text_behind(text, i);
 	return (struct text){ text.start + 1, i - 1 };
 }
 
@@ -69,11 +57,11 @@ static void add_size(struct event *event, struct text parameters)
 		const char *blank = memchr(parameters.start, ' ', parameters.length);
 		struct text word = { parameters.start, blank ? (size_t)(blank - parameters.start) : parameters.length };
 
-		if (starts_with_nocase(word, "SIZE=")) {
-			event_add(event, EVENT_NAME(SIZE), behind(word, 5));
+		if (text_starts_nocase(word, "SIZE=")) {
+			event_add(event, EVENT_NAME(SIZE), text_behind(word, 5));
 			return;
 		}
-		parameters = behind(parameters, word.length + (blank ? 1 : 0));
+		parameters = text_behind(parameters, word.length + (blank ? 1 : 0));
 	}
 }
 
@@ -83,11 +71,11 @@ static void add_meaning(struct event *event, struct text verb, struct text argum
 
 	if (is_verb(verb, "EHLO") || is_verb(verb, "HELO") || is_verb(verb, "LHLO")) {
 		event_add(event, EVENT_NAME(HELO), argument);
-	} else if (is_verb(verb, "MAIL") && starts_with_nocase(argument, "FROM:")) {
-		event_add(event, EVENT_NAME(FROM), address_of(behind(argument, 5), &rest));
+	} else if (is_verb(verb, "MAIL") && text_starts_nocase(argument, "FROM:")) {
+		event_add(event, EVENT_NAME(FROM), address_of(text_behind(argument, 5), &rest));
 		add_size(event, rest);
-	} else if (is_verb(verb, "RCPT") && starts_with_nocase(argument, "TO:")) {
-		event_add(event, EVENT_NAME(TO), address_of(behind(argument, 3), &rest));
+	} else if (is_verb(verb, "RCPT") && text_starts_nocase(argument, "TO:")) {
+		event_add(event, EVENT_NAME(TO), address_of(text_behind(argument, 3), &rest));
 	} else if (is_verb(verb, "AUTH")) {
 		const char *blank = memchr(argument.start, ' ', argument.length);
 
@@ -133,7 +121,7 @@ void smtp_line_add_command(struct event *event, struct text line)
 	}
 	if (blank)
 		smtp_line_add_verb(event, (struct text){ line.start, (size_t)(blank - line.start) },
-				   trim(behind(line, (size_t)(blank - line.start))));
+				   trim(text_behind(line, (size_t)(blank - line.start))));
 	else
 		smtp_line_add_verb(event, line, TEXT_NONE);
 }

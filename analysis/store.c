@@ -16,6 +16,7 @@
 #include "analysis/store_rests.h"
 #include "analysis/store_rollup.h"
 #include "analysis/store_rows.h"
+#include "common/clock.h"
 
 enum { CURRENT_CACHE_KB = 2048, DAY_CACHE_KB = 16 * 1024 };
 
@@ -724,20 +725,12 @@ size_t store_pending(const struct store *store)
 
 /* ---- inputs ---- */
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 int store_set_input(struct store *store, const char *kind, struct text name, struct text state, struct problem *problem)
 {
 	statement_bind_text(store->set_input, 1, text_of(kind));
 	statement_bind_text(store->set_input, 2, name);
 	statement_bind_text(store->set_input, 3, state);
-	statement_bind_number(store->set_input, 4, now_us());
+	statement_bind_number(store->set_input, 4, clock_now_us());
 	return run_in_current(store, store->set_input, problem);
 }
 
@@ -929,7 +922,7 @@ static int restore_message(struct store *store, const struct store_restorer *res
 {
 	struct pool *pool = pool_new();
 	struct message message;
-	int found = pool ? store_get_message(rows, key, pool, &message) : -ENOMEM;
+	int found = pool ? store_get_message(rows, key, false, pool, &message) : -ENOMEM;
 
 	if (found > 0 && restorer->message)
 		restorer->message(restorer->context, &message, state_of(store, key));

@@ -29,7 +29,7 @@ void store_day_format(store_day day, char ret_name[STORE_DAY_SIZE])
 	(void)strftime(ret_name, STORE_DAY_SIZE, "%Y-%m-%d", &date);
 }
 
-bool store_day_parse(const char *name, store_day *ret_day)
+static bool day_parse(const char *name, store_day *ret_day)
 {
 	struct tm date = { 0 };
 	char back[STORE_DAY_SIZE];
@@ -66,7 +66,7 @@ static bool is_file_of_day(const char *file, store_day *ret_day)
 		return false;
 	memcpy(name, file, sizeof name - 1);
 	name[sizeof name - 1] = '\0';
-	return store_day_parse(name, ret_day);
+	return day_parse(name, ret_day);
 }
 
 static int newest_first(const void *a, const void *b)

@@ -22,7 +22,6 @@ typedef int32_t store_day;
 store_day store_day_of(uint64_t time_us);
 uint64_t store_day_begin(store_day day);			/* its first microsecond */
 void store_day_format(store_day day, char ret_name[STORE_DAY_SIZE]);	/* "2026-11-21" */
-bool store_day_parse(const char *name, store_day *ret_day);
 
 /* "DIRECTORY/2026-11-21.db"; false: too long. */
 bool store_day_path(const char *directory, store_day day, char ret_path[STORE_PATH_SIZE]);

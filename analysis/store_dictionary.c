@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Who writes, and who reads much, meets the same texts again and again. */
-enum { BY_TEXT = 32 * 1024, BY_NUMBER = 16 * 1024, CACHED_MAX = 256 };
+/* Who writes, and who reads much, meets the same texts again and again; who looks up a key reads few, in many databases. */
+enum { BY_TEXT = 32 * 1024, BY_NUMBER = 16 * 1024, SLOTS_FIRST = 256, SLOTS_GROWTH = 8, CACHED_MAX = 256 };
 /* So many texts of one digest are told apart; what comes beyond has none of its own. */
 enum { PROBES_MAX = 1000 };
+/* After so many that were looked up all are read, up to so many bytes of texts. */
+enum { LOOKED_UP_MAX = 16 * 1024, ALL_MAX = 24 * 1024 * 1024, FIRST_PLACES = 64 * 1024 };
 
 struct slot {
 	uint64_t number;		/* 0: empty */
@@ -16,72 +18,102 @@ struct slot {
 	char *text;
 };
 
+/* Texts by number, read all at once: one behind the other, each behind its length. */
+struct all_texts {
+	struct place {
+		uint32_t number, offset;	/* number 0: free */
+	} *places;
+	size_t place_count, used;	/* of places: a power of two, at most three quarters are used */
+	char *texts;
+	size_t size, room;
+};
+
+struct slots {
+	struct slot *slots;		/* NULL: not needed yet */
+	size_t count, remembered;	/* since there are so many */
+};
+
 struct dictionary {
 	bool is_counted;		/* else by digest */
-	struct statement *find, *add, *read;	/* find: of what is counted */
-	struct slot *by_text, *by_number;	/* NULL: not needed yet */
+	struct statement *find, *add, *read;	/* NULL: not needed yet; find: of what is counted */
+	struct slots by_text, by_number;
+	unsigned looked_up;		/* by number, where all are expected */
+	struct all_texts all;
 };
 
 struct store_dictionaries {
 	struct database *database;
+	bool expects_all;
+	bool may_add;
 	char *lent;
 	size_t lent_size;
 	struct dictionary each[DICTIONARY_COUNT];
 };
 
-static int prepare(struct dictionary *dictionary, struct database *database, enum store_dictionary which, bool may_add,
-		   struct problem *problem)
-{
-	const char *name = store_dictionary_name(which);
-	char sql[128];
-	int error = 0;
-
-	dictionary->is_counted = store_dictionary_is_counted(which);
-	(void)snprintf(sql, sizeof sql, "SELECT id FROM %s WHERE text=?1", name);
-	if (dictionary->is_counted)
-		error = statement_new(&dictionary->find, database, sql, problem);
-	(void)snprintf(sql, sizeof sql, "SELECT text FROM %s WHERE id=?1", name);
-	if (!error)
-		error = statement_new(&dictionary->read, database, sql, problem);
-	if (error || !may_add)
-		return error;
-	(void)snprintf(sql, sizeof sql, "INSERT OR IGNORE INTO %s(text, id) VALUES(?1, ?2)", name);
-	return statement_new(&dictionary->add, database, sql, problem);
-}
-
-int store_dictionary_new(struct store_dictionaries **ret_dictionaries, struct database *database, bool may_add,
-			 struct problem *problem)
+int store_dictionary_new(struct store_dictionaries **ret_dictionaries, struct database *database, bool may_add)
 {
 	struct store_dictionaries *dictionaries = calloc(1, sizeof *dictionaries);
-	int error = dictionaries ? 0 : -ENOMEM;
 
-	if (error)
-		return error;
+	if (!dictionaries)
+		return -ENOMEM;
 	dictionaries->database = database;
-	for (int i = 0; i < DICTIONARY_COUNT && !error; i++)
-		error = prepare(&dictionaries->each[i], database, (enum store_dictionary)i, may_add, problem);
-	if (error) {
-		store_dictionary_free(dictionaries);
-		return error;
-	}
+	dictionaries->may_add = may_add;
+	for (int i = 0; i < DICTIONARY_COUNT; i++)
+		dictionaries->each[i].is_counted = store_dictionary_is_counted((enum store_dictionary)i);
 	*ret_dictionaries = dictionaries;
 	return 0;
 }
 
-static void empty(struct slot *slots, size_t count)
+static void all_done(struct all_texts *all)
 {
-	for (size_t i = 0; slots && i < count; i++) {
-		free(slots[i].text);
-		slots[i] = (struct slot){ .number = 0 };
-	}
+	free(all->places);
+	free(all->texts);
+	*all = (struct all_texts){ .places = NULL };
+}
+
+/* A statement of which the dictionary's name is missing. */
+static int need(struct store_dictionaries *dictionaries, const struct dictionary *dictionary, struct statement **statement,
+		const char *before, const char *behind)
+{
+	enum store_dictionary which = (enum store_dictionary)(dictionary - dictionaries->each);
+	char sql[128];
+
+	if (*statement)
+		return 0;
+	(void)snprintf(sql, sizeof sql, "%s %s%s", before, store_dictionary_name(which), behind);
+	return statement_new(statement, dictionaries->database, sql, NULL);
+}
+
+static int need_read(struct store_dictionaries *dictionaries, struct dictionary *dictionary)
+{
+	return need(dictionaries, dictionary, &dictionary->read, "SELECT text FROM", " WHERE id=?1");
+}
+
+static int need_add(struct store_dictionaries *dictionaries, struct dictionary *dictionary)
+{
+	return need(dictionaries, dictionary, &dictionary->add, "INSERT OR IGNORE INTO", "(text, id) VALUES(?1, ?2)");
+}
+
+static void empty(struct slots *slots)
+{
+	for (size_t i = 0; i < slots->count; i++)
+		free(slots->slots[i].text);
+	free(slots->slots);
+	*slots = (struct slots){ .slots = NULL };
 }
 
 void store_dictionary_forget(struct store_dictionaries *dictionaries)
 {
 	for (int i = 0; i < DICTIONARY_COUNT; i++) {
-		empty(dictionaries->each[i].by_text, BY_TEXT);
-		empty(dictionaries->each[i].by_number, BY_NUMBER);
+		empty(&dictionaries->each[i].by_text);
+		empty(&dictionaries->each[i].by_number);
+		all_done(&dictionaries->each[i].all);
 	}
+}
+
+void store_dictionary_expect_all(struct store_dictionaries *dictionaries)
+{
+	dictionaries->expects_all = true;
 }
 
 void store_dictionary_free(struct store_dictionaries *dictionaries)
@@ -89,10 +121,6 @@ void store_dictionary_free(struct store_dictionaries *dictionaries)
 	if (!dictionaries)
 		return;
 	store_dictionary_forget(dictionaries);
-	for (int i = 0; i < DICTIONARY_COUNT; i++) {
-		free(dictionaries->each[i].by_text);
-		free(dictionaries->each[i].by_number);
-	}
 	free(dictionaries->lent);
 	free(dictionaries);
 }
@@ -122,33 +150,52 @@ uint64_t store_dictionary_first(struct text text)
 	return digest ? digest : 1;
 }
 
-static struct slot *slot_at(struct slot **slots, size_t count, uint64_t place)
+static struct slot *slot_at(struct slots *slots, uint64_t place)
 {
-	if (!*slots)
-		*slots = calloc(count, sizeof **slots);
-	return *slots ? &(*slots)[place % count] : NULL;
+	return slots->count ? &slots->slots[place % slots->count] : NULL;
+}
+
+/* More of them, where those that there are have come to be used. What they held is met again. */
+static void make_room(struct slots *slots, size_t count_max)
+{
+	size_t count = slots->count ? slots->count * SLOTS_GROWTH : SLOTS_FIRST;
+
+	if (slots->count && (slots->remembered < slots->count || slots->count >= count_max))
+		return;
+	empty(slots);
+	slots->count = count < count_max ? count : count_max;
+	slots->slots = calloc(slots->count, sizeof *slots->slots);
+	if (!slots->slots)
+		slots->count = 0;
 }
 
 /* Without memory it is asked for again the next time. */
-static void remember(struct slot *slot, uint64_t number, uint32_t hash, struct text text)
+static void remember(struct slots *slots, size_t count_max, uint64_t place, uint64_t number, uint32_t hash, struct text text)
 {
+	struct slot *slot;
 	char *copy;
 
-	if (!slot || text.length > CACHED_MAX)
+	if (text.length > CACHED_MAX)
 		return;
-	copy = malloc(text.length + 1);
+	make_room(slots, count_max);
+	slot = slot_at(slots, place);
+	copy = slot ? malloc(text.length + 1) : NULL;
 	if (!copy)
 		return;
 	if (text.length)
 		memcpy(copy, text.start, text.length);
 	free(slot->text);
 	*slot = (struct slot){ number, hash, (uint32_t)text.length, copy };
+	slots->remembered++;
 }
 
-static int find_counted(struct dictionary *dictionary, struct text text, uint64_t *ret_number)
+static int find_counted(struct store_dictionaries *dictionaries, struct dictionary *dictionary, struct text text,
+			uint64_t *ret_number)
 {
-	int more;
+	int more = need(dictionaries, dictionary, &dictionary->find, "SELECT id FROM", " WHERE text=?1");
 
+	if (more)
+		return more;
 	statement_bind_text(dictionary->find, 1, text);
 	more = statement_step(dictionary->find);
 	if (more <= 0)
@@ -161,9 +208,12 @@ static int find_counted(struct dictionary *dictionary, struct text text, uint64_
 static int add_counted(struct store_dictionaries *dictionaries, struct dictionary *dictionary, struct text text,
 		       uint64_t *ret_number)
 {
-	int error = find_counted(dictionary, text, ret_number);
+	int error = find_counted(dictionaries, dictionary, text, ret_number);
 
-	if (error || *ret_number || !dictionary->add)
+	if (error || *ret_number || !dictionaries->may_add)
+		return error;
+	error = need_add(dictionaries, dictionary);
+	if (error)
 		return error;
 	statement_clear(dictionary->add);
 	statement_bind_text(dictionary->add, 1, text);
@@ -174,10 +224,12 @@ static int add_counted(struct store_dictionaries *dictionaries, struct dictionar
 }
 
 /* 1: it stands under the number; 0: another does; -ENOENT: none does. */
-static int is_under(struct dictionary *dictionary, uint64_t number, struct text text)
+static int is_under(struct store_dictionaries *dictionaries, struct dictionary *dictionary, uint64_t number, struct text text)
 {
-	int more;
+	int more = need_read(dictionaries, dictionary);
 
+	if (more)
+		return more;
 	statement_bind_number(dictionary->read, 1, number);
 	more = statement_step(dictionary->read);
 	if (more <= 0)
@@ -192,8 +244,11 @@ static int add_under(struct store_dictionaries *dictionaries, struct dictionary 
 {
 	int error;
 
-	if (!dictionary->add)
+	if (!dictionaries->may_add)
 		return 0;
+	error = need_add(dictionaries, dictionary);
+	if (error)
+		return error;
 	statement_bind_text(dictionary->add, 1, text);
 	statement_bind_number(dictionary->add, 2, number);
 	error = statement_run(dictionary->add);
@@ -209,7 +264,7 @@ static int add_by_digest(struct store_dictionaries *dictionaries, struct diction
 		int found = add_under(dictionaries, dictionary, number, text);
 
 		if (found == 0)
-			found = is_under(dictionary, number, text);
+			found = is_under(dictionaries, dictionary, number, text);
 		if (found > 0)
 			*ret_number = number;
 		if (found)
@@ -224,7 +279,7 @@ int store_dictionary_number(struct store_dictionaries *dictionaries, enum store_
 {
 	struct dictionary *dictionary = &dictionaries->each[which];
 	uint32_t hash = hash_of(text);
-	struct slot *slot = slot_at(&dictionary->by_text, BY_TEXT, hash);
+	struct slot *slot = slot_at(&dictionary->by_text, hash);
 	int error;
 
 	if (slot && slot->number && slot->hash == hash && text_equal(text, (struct text){ slot->text, slot->length })) {
@@ -235,7 +290,7 @@ int store_dictionary_number(struct store_dictionaries *dictionaries, enum store_
 	error = dictionary->is_counted ? add_counted(dictionaries, dictionary, text, ret_number) :
 					 add_by_digest(dictionaries, dictionary, text, ret_number);
 	if (!error && *ret_number)
-		remember(slot, *ret_number, hash, text);
+		remember(&dictionary->by_text, BY_TEXT, hash, *ret_number, hash, text);
 	return error;
 }
 
@@ -256,11 +311,109 @@ static int lend(struct store_dictionaries *dictionaries, struct text text, struc
 	return 0;
 }
 
+/* ---- all of them ---- */
+
+static struct place *place_of(const struct all_texts *all, uint32_t number)
+{
+	size_t at = (number * UINT32_C(0x9e3779b1)) & (all->place_count - 1);
+
+	while (all->places[at].number && all->places[at].number != number)
+		at = (at + 1) & (all->place_count - 1);
+	return &all->places[at];
+}
+
+static bool grow_places(struct all_texts *all)
+{
+	struct all_texts larger = *all;
+
+	larger.place_count = all->place_count ? all->place_count * 2 : FIRST_PLACES;
+	larger.places = calloc(larger.place_count, sizeof *larger.places);
+	if (!larger.places)
+		return false;
+	for (size_t i = 0; i < all->place_count; i++)
+		if (all->places[i].number)
+			*place_of(&larger, all->places[i].number) = all->places[i];
+	free(all->places);
+	*all = larger;
+	return true;
+}
+
+/* false: there is no room for it. */
+static bool keep_text(struct all_texts *all, uint64_t number, struct text text)
+{
+	uint16_t length = (uint16_t)text.length;
+	struct place *place;
+
+	if (text.length > UINT16_MAX || number == 0 || number > UINT32_MAX)
+		return true;
+	if (all->used * 4 >= all->place_count * 3 && !grow_places(all))
+		return false;
+	if (all->size + sizeof length + text.length > all->room) {
+		size_t room = all->room ? all->room * 2 : 1024 * 1024;
+		char *larger = room <= ALL_MAX * 2 ? realloc(all->texts, room) : NULL;
+
+		if (!larger)
+			return false;
+		all->texts = larger;
+		all->room = room;
+	}
+	place = place_of(all, (uint32_t)number);
+	*place = (struct place){ (uint32_t)number, (uint32_t)all->size };
+	memcpy(all->texts + all->size, &length, sizeof length);
+	if (text.length)
+		memcpy(all->texts + all->size + sizeof length, text.start, text.length);
+	all->size += sizeof length + text.length;
+	all->used++;
+	return true;
+}
+
+static int read_all(struct store_dictionaries *dictionaries, enum store_dictionary which)
+{
+	struct dictionary *dictionary = &dictionaries->each[which];
+	struct statement *row;
+	char sql[128];
+	int more, error;
+
+	(void)snprintf(sql, sizeof sql, "SELECT id, text FROM %s ORDER BY id", store_dictionary_name(which));
+	error = statement_new(&row, dictionaries->database, sql, NULL);
+	if (error)
+		return error;
+	while ((more = statement_step(row)) > 0)
+		if (dictionary->all.size >= ALL_MAX || !keep_text(&dictionary->all, statement_number(row, 0), statement_text(row, 1)))
+			break;
+	statement_free(row);
+	return more < 0 ? more : 0;
+}
+
+/* Absent: it is not among them. */
+static struct text text_among(const struct all_texts *all, uint64_t number)
+{
+	const struct place *place = all->used && number && number <= UINT32_MAX ? place_of(all, (uint32_t)number) : NULL;
+	uint16_t length;
+
+	if (!place || !place->number)
+		return TEXT_NONE;
+	memcpy(&length, all->texts + place->offset, sizeof length);
+	return (struct text){ all->texts + place->offset + sizeof length, length };
+}
+
+/* Reads them when it is time; the text, where it is among them. */
+static int look_among(struct store_dictionaries *dictionaries, enum store_dictionary which, uint64_t number, struct text *ret_text)
+{
+	struct dictionary *dictionary = &dictionaries->each[which];
+	int error = 0;
+
+	if (dictionary->looked_up <= LOOKED_UP_MAX && ++dictionary->looked_up > LOOKED_UP_MAX)
+		error = read_all(dictionaries, which);
+	*ret_text = text_among(&dictionary->all, number);
+	return error;
+}
+
 int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_dictionary which, uint64_t number,
 			  struct text *ret_text)
 {
 	struct dictionary *dictionary = &dictionaries->each[which];
-	struct slot *slot = slot_at(&dictionary->by_number, BY_NUMBER, number);
+	struct slot *slot = slot_at(&dictionary->by_number, number);
 	int more, error;
 
 	*ret_text = TEXT_NONE;
@@ -268,6 +421,14 @@ int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_di
 		*ret_text = (struct text){ slot->text, slot->length };
 		return 0;
 	}
+	if (dictionaries->expects_all) {
+		error = look_among(dictionaries, which, number, ret_text);
+		if (error || ret_text->start)
+			return error;
+	}
+	error = need_read(dictionaries, dictionary);
+	if (error)
+		return error;
 	statement_bind_number(dictionary->read, 1, number);
 	more = statement_step(dictionary->read);
 	if (more <= 0)
@@ -275,6 +436,6 @@ int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_di
 	error = lend(dictionaries, statement_text(dictionary->read, 0), ret_text);
 	statement_reset(dictionary->read);
 	if (!error)
-		remember(slot, number, 0, *ret_text);
+		remember(&dictionary->by_number, BY_NUMBER, number, number, 0, *ret_text);
 	return error;
 }

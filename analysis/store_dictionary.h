@@ -5,7 +5,8 @@
  * than what it stores: an address has its digest for a number, or the next one that is free.
  *
  * Threads: one owner at a time, that of the database.
- * Memory:  texts that were met last, some ten thousand. A text that is lent lives until the next call.
+ * Memory:  texts that were met last, some ten thousand; where all are expected, some 40 MB of them. A text that is lent lives
+ *          until the next call.
  * Errors:  as database.h. After a rollback store_dictionary_forget must be called: numbers are not what they were.
  */
 #ifndef SMTPTRAIL_STORE_DICTIONARY_H
@@ -15,11 +16,13 @@
 
 struct store_dictionaries;
 
-/* With may_add new texts get a number. */
-int store_dictionary_new(struct store_dictionaries **ret_dictionaries, struct database *database, bool may_add,
-			 struct problem *problem);
+/* With may_add new texts get a number. 0 or -ENOMEM. */
+int store_dictionary_new(struct store_dictionaries **ret_dictionaries, struct database *database, bool may_add);
 void store_dictionary_free(struct store_dictionaries *dictionaries);
 void store_dictionary_forget(struct store_dictionaries *dictionaries);
+/* Whoever reads most rows of the database asks for most of its texts: where many were looked up one by one, they are read in
+ * their order, as many as are kept. */
+void store_dictionary_expect_all(struct store_dictionaries *dictionaries);
 
 /* The number of a text; 0: it has none, and none may be added. */
 int store_dictionary_number(struct store_dictionaries *dictionaries, enum store_dictionary which, struct text text,

@@ -301,7 +301,7 @@ static int prepare(struct forgetting *forgetting)
 	if (!error)
 		error = database_add_change(forgetting->database, "renamed", rename_text, forgetting);
 	if (!error)
-		error = store_dictionary_new(&forgetting->dictionaries, forgetting->database, true, forgetting->problem);
+		error = store_dictionary_new(&forgetting->dictionaries, forgetting->database, true);
 	return error;
 }
 

@@ -9,19 +9,27 @@
 
 #include "analysis/query_sql.h"
 #include "analysis/store_rows.h"
-#include "analysis/transaction_copy.h"
 
 #define SECOND UINT64_C(1000000)
 #define HOUR (3600 * SECOND)
 /* A key tells when the first evidence came, which is not always that of the begin. */
 #define KEY_SLACK (6 * HOUR)
 
-enum { CACHE_KB = 16 * 1024, POOL_MAX = 4 * 1024 * 1024, AT_ONCE = 256, FEW_AT_ONCE = 64 };
+enum { CACHE_KB = 1024, SCAN_CACHE_KB = 16 * 1024, POOL_MAX = 4 * 1024 * 1024, AT_ONCE = 256, FEW_AT_ONCE = 64, WALK_AT_ONCE = 2048 };
+
+/* What is asked of a day again and again, by one number. */
+enum question { QUESTION_CHILDREN, QUESTION_OF_SESSION, QUESTION_COUNT };
+
+static const char *const questions[QUESTION_COUNT] = {
+	"SELECT key FROM message WHERE parent_key = ?1",
+	"SELECT key FROM message WHERE session_key = ?1",
+};
 
 struct open_day {
 	store_day day;
-	struct store_rows *rows; /* NULL: the place is free */
-	uint64_t used;		 /* when last, in turns */
+	struct store_rows *rows;	/* NULL: the place is free */
+	struct statement *questions[QUESTION_COUNT];	/* NULL: not asked yet */
+	uint64_t used;			/* when last, in turns */
 };
 
 struct store_read {
@@ -138,8 +146,7 @@ static struct open_day *place_of(struct store_read *read, store_day day)
 }
 
 /* 1; 0: the store has no such day, or no longer; -errno. */
-static int find_day(struct store_read *read, store_day day, struct store_rows **ret_rows,
-		    struct problem *problem)
+static int open_day(struct store_read *read, store_day day, struct open_day **ret_place, struct problem *problem)
 {
 	char path[STORE_PATH_SIZE];
 	struct open_day *place;
@@ -159,8 +166,18 @@ static int find_day(struct store_read *read, store_day day, struct store_rows **
 			return error;
 		database_set_cache(store_rows_database(place->rows), CACHE_KB);
 	}
-	*ret_rows = place->rows;
+	*ret_place = place;
 	return 1;
+}
+
+static int find_day(struct store_read *read, store_day day, struct store_rows **ret_rows, struct problem *problem)
+{
+	struct open_day *place;
+	int found = open_day(read, day, &place, problem);
+
+	if (found > 0)
+		*ret_rows = place->rows;
+	return found;
 }
 
 static int find_day_of(struct store_read *read, transaction_key key, struct store_rows **ret_rows,
@@ -171,48 +188,14 @@ static int find_day_of(struct store_read *read, transaction_key key, struct stor
 
 /* ---- one by its key ---- */
 
-struct attempts {
-	struct message *message;
-	struct pool *pool;
-	struct recipient *recipient; /* of the one before */
-	struct attempt **last;
-};
-
-/* They come in the order of recipients. Their facts are taken back behind the call. */
-static int keep_attempt(void *context, const struct attempt_name *name, const struct attempt *attempt)
-{
-	struct attempts *attempts = context;
-	struct recipient *recipient = attempts->recipient;
-
-	if (!recipient || recipient->number != name->recipient) {
-		for (recipient = attempts->message->recipients;
-		     recipient && recipient->number != name->recipient; recipient = recipient->next)
-			;
-		attempts->recipient = recipient;
-		attempts->last = recipient ? &recipient->tries : NULL;
-	}
-	if (!recipient)
-		return 0;
-	*attempts->last = attempt_copy(attempts->pool, attempt);
-	if (!*attempts->last)
-		return -ENOMEM;
-	attempts->last = &(*attempts->last)->next;
-	return 0;
-}
-
 static int get_message(struct store_rows *rows, transaction_key key, bool with_attempts, struct pool *pool,
 		       struct message *ret_message, struct problem *problem)
 {
-	int found = store_get_message(rows, key, pool, ret_message), error = found < 0 ? found : 0;
+	int found = store_get_message(rows, key, with_attempts, pool, ret_message);
 
-	if (found > 0 && with_attempts) {
-		struct attempts attempts = { .message = ret_message, .pool = pool };
-
-		error = store_each_attempt(rows, key, pool, keep_attempt, &attempts);
-	}
-	if (error)
-		store_rows_explain(rows, error, problem);
-	return error ? error : found;
+	if (found < 0)
+		store_rows_explain(rows, found, problem);
+	return found;
 }
 
 int store_read_message(struct store_read *read, transaction_key key, bool with_attempts, struct pool *pool,
@@ -268,7 +251,7 @@ static void keep_key(void *context, transaction_key key)
 struct scanning {
 	struct store_read *read;
 	const struct store_scan *scan;
-	struct query_sql *sql;
+	struct query_sql *sql;	    /* of the day */
 	uint64_t from_us, until_us; /* [from, until) */
 	bool has_older_days;	    /* which are looked at where this one is not enough */
 	struct pool *pool;
@@ -286,25 +269,35 @@ static int renew_pool(struct scanning *scanning)
 	return scanning->pool ? 0 : -ENOMEM;
 }
 
+/* Of the message before it is often the same. */
+static int find_session(struct scanning *scanning, struct message *message)
+{
+	int found = 1;
+
+	if (!message->session_key)
+		return 0;
+	if (message->session_key != scanning->session.key)
+		found = store_read_session(scanning->read, message->session_key, scanning->pool, &scanning->session,
+					   scanning->problem);
+	if (found <= 0)
+		scanning->session.key = 0;
+	else
+		message->session = &scanning->session;
+	return found < 0 ? found : 0;
+}
+
 static int show_message(struct scanning *scanning, struct store_rows *rows, transaction_key key)
 {
 	struct message message;
 	int found = get_message(rows, key, scanning->scan->with_attempts, scanning->pool, &message,
 				scanning->problem);
 
-	if (found <= 0)
+	if (found > 0)
+		found = find_session(scanning, &message);
+	else
 		return found;
-	if (message.session_key && message.session_key != scanning->session.key) {
-		found = store_read_session(scanning->read, message.session_key, scanning->pool,
-					   &scanning->session, scanning->problem);
-		if (found <= 0)
-			scanning->session.key = 0;
-		if (found < 0)
-			return found;
-	}
-	message.session = message.session_key && message.session_key == scanning->session.key
-				  ? &scanning->session
-				  : NULL;
+	if (found < 0)
+		return found;
 	scanning->scan->message(scanning->scan->context, &message, message.session);
 	return 0;
 }
@@ -378,6 +371,7 @@ static int find_keys(struct scanning *scanning, struct database *database, enum 
 		keep_key(ret_keys, statement_number(keys, 0));
 	if (more < 0)
 		database_explain(database, more, scanning->problem);
+	statement_free(keys);
 	return more < 0 ? more : ret_keys->lacks_memory ? -ENOMEM : 0;
 }
 
@@ -426,44 +420,185 @@ static int show_newest(struct scanning *scanning, store_day day, enum query_sql_
 	return error;
 }
 
-static int show_all(struct scanning *scanning, struct database *database, store_day day, enum query_sql_of of)
+/* ---- all rows of a day ---- */
+
+/* The next of them; *ret_next: the first key behind it. */
+static int walk_message(struct scanning *scanning, struct store_rows *rows, transaction_key *ret_next)
+{
+	struct message message;
+	int found = store_walk_message(rows, scanning->scan->with_attempts, scanning->pool, &message), error;
+
+	if (found <= 0)
+		return found;
+	error = find_session(scanning, &message);
+	if (!error)
+		scanning->scan->message(scanning->scan->context, &message, message.session);
+	*ret_next = message.key + 1;
+	return error ? error : found;
+}
+
+static int walk_session(struct scanning *scanning, struct store_rows *rows, transaction_key *ret_next)
+{
+	struct session session;
+	int found = store_walk_session(rows, scanning->pool, &session);
+
+	if (found <= 0)
+		return found;
+	scanning->scan->session(scanning->scan->context, &session);
+	*ret_next = session.key + 1;
+	return found;
+}
+
+static int walk_login(struct scanning *scanning, struct store_rows *rows, transaction_key *ret_next)
+{
+	struct login login;
+	transaction_key key;
+	int found = store_walk_login(rows, scanning->pool, &login, &key);
+
+	if (found <= 0)
+		return found;
+	scanning->scan->login(scanning->scan->context, &login);
+	*ret_next = key + 1;
+	return found;
+}
+
+static const struct {
+	enum fact_level level;
+	int (*next)(struct scanning *scanning, struct store_rows *rows, transaction_key *ret_next);
+} walks[QUERY_SQL_COUNT] = {
+	{ LEVEL_MESSAGE, walk_message },
+	{ LEVEL_SESSION, walk_session },
+	{ LEVEL_LOGIN, walk_login },
+};
+
+/* Some of them from a key on, in one transaction. 1: there may be more; 0: there are none. */
+static int walk_some(struct scanning *scanning, store_day day, enum query_sql_of of, transaction_key *first)
+{
+	struct open_day *place;
+	struct store_rows *rows;
+	int found = find_day(scanning->read, day, &rows, scanning->problem), error;
+
+	if (found <= 0)
+		return found;
+	place = place_of(scanning->read, day);
+	store_rows_expect_all(rows);
+	error = database_run(store_rows_database(rows), "BEGIN", scanning->problem);
+	if (!error)
+		error = store_walk_start(rows, walks[of].level, *first, last_key(scanning->until_us),
+					 scanning->problem);
+	for (unsigned i = 0; i < WALK_AT_ONCE && found > 0 && !error; i++) {
+		error = renew_pool(scanning);
+		/* Sessions of other days do not take its place. */
+		place->used = ++scanning->read->turn;
+		if (!error)
+			found = walks[of].next(scanning, rows, first);
+	}
+	if (found < 0)
+		store_rows_explain(rows, found, scanning->problem);
+	store_walk_end(rows);
+	database_rollback(store_rows_database(rows));
+	return error ? error : found;
+}
+
+/* A look at one row after the other is quicker than one by its key, and nothing sorts out any. */
+static int walk_day(struct scanning *scanning, store_day day)
+{
+	const bool wanted[QUERY_SQL_COUNT] = { scanning->scan->message, scanning->scan->session, scanning->scan->login };
+	int more = 0;
+
+	for (int of = 0; of < QUERY_SQL_COUNT && more >= 0; of++) {
+		transaction_key first = first_key(scanning->from_us);
+
+		if (wanted[of])
+			do
+				more = walk_some(scanning, day, (enum query_sql_of)of, &first);
+			while (more > 0);
+	}
+	return more;
+}
+
+/* ---- day by day ---- */
+
+static bool wants_all(const struct scanning *scanning, store_day day)
+{
+	const struct store_scan *scan = scanning->scan;
+
+	if (scan->is_enough || scan->message_key || scan->session_key)
+		return false;
+	if (!scan->query)
+		return true;
+	return query_is_span(scan->query) && scanning->from_us <= store_day_begin(day) && scanning->until_us >= store_day_begin(day + 1);
+}
+
+/* What a day has of each kind. */
+struct day_keys {
+	struct key_list keys[QUERY_SQL_COUNT];
+	bool is_exact[QUERY_SQL_COUNT];
+};
+
+static int show_all(struct scanning *scanning, store_day day, enum query_sql_of of, const struct day_keys *found)
 {
 	store_read_key *const take[QUERY_SQL_COUNT] = { scanning->scan->message_key, scanning->scan->session_key, NULL };
-	struct key_list keys = { .count = 0 };
-	bool is_exact = false;
-	int error = find_keys(scanning, database, of, &keys, &is_exact);
+	const struct key_list *keys = &found->keys[of];
+	int error = 0;
 
-	if (!error && is_exact && take[of])
-		for (size_t i = 0; i < keys.count; i++)
-			take[of](scanning->scan->context, keys.keys[i]);
-	else if (!error && scanning->has_older_days)
-		error = show_newest(scanning, day, of, &keys);
+	if (found->is_exact[of] && take[of])
+		for (size_t i = 0; i < keys->count; i++)
+			take[of](scanning->scan->context, keys->keys[i]);
+	else if (scanning->has_older_days)
+		error = show_newest(scanning, day, of, keys);
 	else
-		for (size_t i = 0; i < keys.count && !error; i += AT_ONCE)
-			error = show_some(scanning, day, of, keys.keys + i,
-					  keys.count - i < AT_ONCE ? keys.count - i : AT_ONCE);
-	free(keys.keys);
+		for (size_t i = 0; i < keys->count && !error; i += AT_ONCE)
+			error = show_some(scanning, day, of, keys->keys + i,
+					  keys->count - i < AT_ONCE ? keys->count - i : AT_ONCE);
+	return error;
+}
+
+/* The dictionaries and the rows are those of one moment. */
+static int find_in_day(struct scanning *scanning, struct store_rows *rows, struct day_keys *found)
+{
+	const bool wanted[QUERY_SQL_COUNT] = { scanning->scan->message, scanning->scan->session, scanning->scan->login };
+	struct database *database = store_rows_database(rows);
+	int error = database_run(database, "BEGIN", scanning->problem);
+
+	if (error)
+		return error;
+	error = query_sql_new(&scanning->sql, scanning->scan->query, scanning->scan->attempts_apart, database);
+	if (error) {
+		store_rows_explain(rows, error, scanning->problem);
+		database_rollback(database);
+		return error;
+	}
+	error = query_sql_add_tests(scanning->sql, database);
+	for (int of = 0; of < QUERY_SQL_COUNT && !error; of++)
+		if (wanted[of] && query_sql_select(scanning->sql, (enum query_sql_of)of))
+			error = find_keys(scanning, database, (enum query_sql_of)of, &found->keys[of], &found->is_exact[of]);
+	query_sql_free(scanning->sql);
+	database_rollback(database);
 	return error;
 }
 
 static int scan_day(struct scanning *scanning, store_day day)
 {
-	const bool wanted[QUERY_SQL_COUNT] = { scanning->scan->message, scanning->scan->session,
-					       scanning->scan->login };
-	char path[STORE_PATH_SIZE];
-	struct database *database;
-	int error;
+	struct day_keys keys = { .is_exact = { false } };
+	struct store_rows *rows;
+	int found = find_day(scanning->read, day, &rows, scanning->problem), error;
 
-	if (!store_day_path(scanning->read->directory, day, path))
-		return -ENAMETOOLONG;
-	error = database_open(&database, path, DATABASE_READ, scanning->problem);
-	if (error)
-		return access(path, F_OK) != 0 ? 0 : error;
-	error = query_sql_add_tests(scanning->sql, database);
+	if (found <= 0)
+		return found;
+	database_set_cache(store_rows_database(rows), SCAN_CACHE_KB);
+	if (wants_all(scanning, day))
+		error = walk_day(scanning, day);
+	else
+		error = find_in_day(scanning, rows, &keys);
 	for (int of = 0; of < QUERY_SQL_COUNT && !error; of++)
-		if (wanted[of] && query_sql_select(scanning->sql, (enum query_sql_of)of))
-			error = show_all(scanning, database, day, (enum query_sql_of)of);
-	database_close(database);
+		if (keys.keys[of].count)
+			error = show_all(scanning, day, (enum query_sql_of)of, &keys);
+	/* Days of sessions may have taken its place. */
+	if (!error && find_day(scanning->read, day, &rows, scanning->problem) > 0)
+		database_set_cache(store_rows_database(rows), CACHE_KB);
+	for (int of = 0; of < QUERY_SQL_COUNT; of++)
+		free(keys.keys[of].keys);
 	return error;
 }
 
@@ -481,7 +616,7 @@ static bool is_of_span(const struct scanning *scanning, store_day day)
 int store_read_scan(struct store_read *read, const struct store_scan *scan, struct problem *problem)
 {
 	struct scanning scanning = { .read = read, .scan = scan, .until_us = UINT64_MAX, .problem = problem };
-	int error = query_sql_new(&scanning.sql, scan->query, scan->attempts_apart);
+	int error = 0;
 
 	if (scan->query)
 		query_span(scan->query, &scanning.from_us, &scanning.until_us);
@@ -498,73 +633,69 @@ int store_read_scan(struct store_read *read, const struct store_scan *scan, stru
 		    scan->is_enough(scan->context, store_day_begin(day) + KEY_SLACK))
 			break;
 	}
-	query_sql_free(scanning.sql);
 	pool_free(scanning.pool);
 	return error;
 }
 
-bool store_read_is_indexed(const struct query *query)
-{
-	struct query_sql *sql;
-	bool is_indexed;
-
-	if (query_sql_new(&sql, query, false) != 0)
-		return false;
-	is_indexed = query_sql_is_indexed(sql, QUERY_SQL_MESSAGES);
-	query_sql_free(sql);
-	return is_indexed;
-}
-
 /* ---- what belongs to another ---- */
 
-/* Keys that a statement with one number gives. */
-static int keys_of(struct database *database, const char *sql, uint64_t number, store_read_key *take,
-		   void *context, struct problem *problem)
+static int take_keys(struct statement *keys, uint64_t number, store_read_key *take, void *context)
 {
-	struct statement *keys;
-	int more, error = statement_new(&keys, database, sql, problem);
+	int more;
 
-	if (error)
-		return error;
 	statement_bind_number(keys, 1, number);
 	while ((more = statement_step(keys)) > 0)
 		take(context, statement_number(keys, 0));
-	if (more < 0)
-		database_explain(database, more, problem);
-	statement_free(keys);
 	return more;
 }
 
-/* A day that is not open is opened for this question alone, without what shows transactions. */
-static int keys_of_day(struct store_read *read, store_day day, const char *sql, uint64_t number,
-		       store_read_key *take, void *context, struct problem *problem)
+/* Keys that one number gives of a day. */
+static int ask_day(struct store_read *read, store_day day, enum question question, uint64_t number, store_read_key *take,
+		   void *context, struct problem *problem)
 {
-	char path[STORE_PATH_SIZE];
-	struct database *database;
-	int error;
+	struct open_day *place;
+	int found = open_day(read, day, &place, problem), error = 0;
 
-	for (unsigned i = 0; i < STORE_READ_OPEN; i++)
-		if (read->open[i].rows && read->open[i].day == day)
-			return keys_of(store_rows_database(read->open[i].rows), sql, number, take, context,
-				       problem);
-	if (!store_day_path(read->directory, day, path))
-		return -ENAMETOOLONG;
-	error = database_open(&database, path, DATABASE_READ, problem);
+	if (found <= 0)
+		return found;
+	if (!place->questions[question])
+		error = statement_new(&place->questions[question], store_rows_database(place->rows), questions[question], problem);
 	if (error)
-		return access(path, F_OK) != 0 ? 0 : error;
-	error = keys_of(database, sql, number, take, context, problem);
-	database_close(database);
+		return error;
+	error = take_keys(place->questions[question], number, take, context);
+	if (error)
+		store_rows_explain(place->rows, error, problem);
 	return error;
 }
 
-static int each_key(struct store_read *read, const char *sql, uint64_t number, store_day first,
-		    store_day last, store_read_key *take, void *context, struct problem *problem)
+static int ask_days(struct store_read *read, store_day first, store_day last, enum question question, uint64_t number,
+		    store_read_key *take, void *context, struct problem *problem)
 {
 	int error = 0;
 
 	for (size_t i = 0; i < read->day_count && !error; i++)
 		if (read->days[i] >= first && read->days[i] <= last)
-			error = keys_of_day(read, read->days[i], sql, number, take, context, problem);
+			error = ask_day(read, read->days[i], question, number, take, context, problem);
+	return error;
+}
+
+/* The same by a statement that is not asked again. */
+static int keys_of_day(struct store_read *read, store_day day, const char *sql, uint64_t number, store_read_key *take,
+		       void *context, struct problem *problem)
+{
+	struct store_rows *rows;
+	struct statement *keys;
+	int found = find_day(read, day, &rows, problem), error;
+
+	if (found <= 0)
+		return found;
+	error = statement_new(&keys, store_rows_database(rows), sql, problem);
+	if (error)
+		return error;
+	error = take_keys(keys, number, take, context);
+	if (error)
+		store_rows_explain(rows, error, problem);
+	statement_free(keys);
 	return error;
 }
 
@@ -574,8 +705,7 @@ int store_read_children(struct store_read *read, transaction_key parent, store_r
 {
 	store_day day = store_day_of(transaction_key_time(parent));
 
-	return each_key(read, "SELECT key FROM message WHERE parent_key = ?1", parent, day - 1, INT32_MAX,
-			take, context, problem);
+	return ask_days(read, day - 1, INT32_MAX, QUESTION_CHILDREN, parent, take, context, problem);
 }
 
 int store_read_of_session(struct store_read *read, const struct session *session, store_read_key *take,
@@ -584,8 +714,7 @@ int store_read_of_session(struct store_read *read, const struct session *session
 	store_day first = store_day_of(transaction_key_time(session->key));
 	store_day last = session->end_us ? store_day_of(session->end_us) : first + 1;
 
-	return each_key(read, "SELECT key FROM message WHERE session_key = ?1", session->key, first - 1,
-			last + 1, take, context, problem);
+	return ask_days(read, first - 1, last + 1, QUESTION_OF_SESSION, session->key, take, context, problem);
 }
 
 int store_read_other_sessions(struct store_read *read, store_day day, store_read_key *take, void *context,
@@ -597,9 +726,8 @@ int store_read_other_sessions(struct store_read *read, store_day day, store_read
 		sql, sizeof sql,
 		"SELECT DISTINCT session_key FROM message WHERE session_key < ?1 OR session_key >= %" PRIu64,
 		transaction_key_of(store_day_begin(day + 1), NULL, 0) & ~(transaction_key)UINT32_MAX);
-	return each_key(read, sql,
-			transaction_key_of(store_day_begin(day), NULL, 0) & ~(transaction_key)UINT32_MAX, day,
-			day, take, context, problem);
+	return keys_of_day(read, day, sql,
+			   transaction_key_of(store_day_begin(day), NULL, 0) & ~(transaction_key)UINT32_MAX, take, context, problem);
 }
 
 int store_read_logins(struct store_read *read, const struct session *session,
@@ -610,7 +738,7 @@ int store_read_logins(struct store_read *read, const struct session *session,
 	struct key_list found = { .count = 0 };
 	struct pool *pool = pool_new();
 	char sql[200];
-	int error;
+	int error = pool ? 0 : -ENOMEM;
 
 	/* A login's key tells its time: few are looked at. */
 	(void)snprintf(sql, sizeof sql,
@@ -618,9 +746,8 @@ int store_read_logins(struct store_read *read, const struct session *session,
 		       (long long)(transaction_key_of(session->start_us > HOUR ? session->start_us - HOUR : 0,
 						      NULL, 0)),
 		       (long long)(transaction_key_of(last_us + HOUR, NULL, 0)));
-	error = pool ? each_key(read, sql, session->key, store_day_of(session->start_us) - 1,
-				store_day_of(last_us) + 1, keep_key, &found, problem)
-		     : -ENOMEM;
+	for (store_day day = store_day_of(session->start_us) - 1; day <= store_day_of(last_us) + 1 && !error; day++)
+		error = keys_of_day(read, day, sql, session->key, keep_key, &found, problem);
 	for (size_t i = 0; i < found.count && !error; i++) {
 		struct store_rows *rows;
 		struct login login;

@@ -4,7 +4,8 @@
  * What a commit brings is seen as soon as it is in the database of its day.
  *
  * Threads: one owner at a time.
- * Memory:  what is read is made in the caller's pool, or lent for the call; caches of STORE_READ_OPEN databases.
+ * Memory:  what is read is made in the caller's pool, or lent for the call; caches of STORE_READ_OPEN databases, small ones
+ *          but for the day that is looked through.
  * Errors:  -ENOENT: there is no store; else as database.h. The problem says it in words.
  */
 #ifndef SMTPTRAIL_STORE_READ_H
@@ -14,7 +15,7 @@
 #include "analysis/source.h"
 #include "analysis/store_days.h"
 
-enum { STORE_READ_OPEN = 8 };
+enum { STORE_READ_OPEN = 64 };
 
 struct store_read;
 
@@ -45,8 +46,6 @@ struct store_scan {
 	void *context;
 };
 int store_read_scan(struct store_read *read, const struct store_scan *scan, struct problem *problem);
-/* Whether messages are found by indexes alone. */
-bool store_read_is_indexed(const struct query *query);
 
 /* 1: found; 0: there is none; -errno. */
 int store_read_message(struct store_read *read, transaction_key key, bool with_attempts, struct pool *pool, struct message *ret_message,

@@ -11,10 +11,10 @@
 #include "analysis/rows.h"
 #include "analysis/store_read.h"
 
-enum { REPORTS_MAX = 64, NAME_MAX_BYTES = 100, RAW_MAX = 512 * 1024 * 1024, QUICK = 1 };
+enum { REPORTS_MAX = 64, NAME_MAX_BYTES = 100, RAW_MAX = 512 * 1024 * 1024, PACKED_WELL = 4 };
 
 /* Where the tables of a report change, so does its name here; where what it counts does, this number. */
-enum { ROLLUP_VERSION = 2 };
+enum { ROLLUP_VERSION = 3 };
 
 /* ---- names ---- */
 
@@ -108,6 +108,7 @@ static void put_tally(const struct tally *tally, FILE *out)
 {
 	const struct tally_info *info = tally_info(tally);
 
+	put_number(out, tally_others(tally));
 	put_number(out, tally_count(tally));
 	for (size_t i = 0; i < tally_count(tally); i++) {
 		struct tally_row row = tally_row(tally, i);
@@ -167,10 +168,10 @@ static void add_steps(struct tally *tally, size_t row, uint64_t (*steps)[TALLY_S
 static bool take_tally(struct tally *tally, struct text bytes)
 {
 	const struct tally_info *info = tally_info(tally);
-	uint64_t count, number, numbers[TALLY_NUMBERS_MAX], steps[TALLY_NUMBERS_MAX][TALLY_STEPS];
+	uint64_t others, count, number, numbers[TALLY_NUMBERS_MAX], steps[TALLY_NUMBERS_MAX][TALLY_STEPS];
 	struct text parts[TALLY_PARTS_MAX];
 
-	if (!take_number(&bytes, &count))
+	if (!take_number(&bytes, &others) || !take_number(&bytes, &count))
 		return false;
 	for (uint64_t i = 0; i < count; i++) {
 		for (unsigned j = 0; j < info->parts; j++) {
@@ -183,6 +184,7 @@ static bool take_tally(struct tally *tally, struct text bytes)
 			return false;
 		add_steps(tally, tally_add(tally, parts, numbers), steps);
 	}
+	tally_set_others(tally, others);
 	return !bytes.length;
 }
 
@@ -200,7 +202,7 @@ static char *packed(const struct tally *tally, size_t *ret_length, size_t *ret_r
 		length = compressBound(*ret_raw);
 		bytes = malloc(length);
 		if (bytes &&
-		    compress2((Bytef *)bytes, &length, (const Bytef *)raw, *ret_raw, QUICK) != Z_OK) {
+		    compress2((Bytef *)bytes, &length, (const Bytef *)raw, *ret_raw, PACKED_WELL) != Z_OK) {
 			free(bytes);
 			bytes = NULL;
 		}
@@ -321,15 +323,6 @@ static int put_rollup(struct statement *put, const struct report *report, unsign
 	return error;
 }
 
-/* A tally that left something out is of no use to others. */
-static bool is_whole(struct tally *const *tallies, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (tally_others(tallies[i]))
-			return false;
-	return true;
-}
-
 static int put_all(struct database *database, const struct making *making, struct problem *problem)
 {
 	struct statement *put;
@@ -340,8 +333,6 @@ static int put_all(struct database *database, const struct making *making, struc
 		const struct report *report = report_run_report(making->run, i);
 		struct tally **tallies = report_run_tallies(making->run, i);
 
-		if (!is_whole(tallies, report->tally_count))
-			continue;
 		for (unsigned j = 0; j < report->tally_count && !error; j++)
 			error = put_rollup(put, report, j, tallies[j]);
 		if (error)
@@ -477,6 +468,7 @@ static void add_tally(struct tally *to, const struct tally *from)
 {
 	for (size_t i = 0; i < tally_count(from); i++)
 		tally_add_row(to, from, i);
+	tally_set_others(to, tally_others(to) + tally_others(from));
 }
 
 /* from may have another's tallies afterwards. */

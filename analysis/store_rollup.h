@@ -1,6 +1,9 @@
 /*
  * store_rollup.h - what the reports and audits count, kept for each day that is over: the tallies of one day, to be added to others'.
  *
+ * A list of more keys than a tally takes is kept with those that it has: of several days what was beyond in one of them is
+ * among the others, even where another day has its key.
+ *
  * A day whose rows change loses them in the same transaction, and so does one of which somebody is forgotten.
  *
  * Threads: one owner at a time.

@@ -13,6 +13,10 @@ struct table {
 	enum fact first, end;
 	unsigned first_fact, evidence;		/* columns */
 	struct statement *put, *get, *drop;	/* drop: all rows of one key */
+	struct statement *walk;			/* all rows from one key to another; NULL: not needed yet */
+	int more;				/* of the walk, as statement_step said */
+	unsigned chosen_count;			/* of the choice, those of this level */
+	uint8_t chosen[FACT_COUNT];		/* from the first fact on */
 };
 
 struct store_rows {
@@ -61,8 +65,9 @@ static int prepare_put(struct store_rows *rows, enum fact_level level, struct pr
 	return prepare_text(rows, &rows->tables[level].put, out, &sql, problem);
 }
 
-/* All rows of one key: of a message all its recipients. */
-static int prepare_get(struct store_rows *rows, enum fact_level level, struct problem *problem)
+/* looks: first at the columns that there are. */
+static int try_select(struct store_rows *rows, enum fact_level level, const char *which, bool looks,
+		      struct statement **ret_statement, struct problem *problem)
 {
 	char *sql = NULL;
 	size_t size;
@@ -72,15 +77,24 @@ static int prepare_get(struct store_rows *rows, enum fact_level level, struct pr
 	if (!out)
 		return -ENOMEM;
 	fputs("SELECT ", out);
-	error = store_print_columns(rows->database, level, rows->has_choice ? &rows->facts : NULL, out, problem);
-	fprintf(out, " FROM [%s] WHERE [%s]=?1 ORDER BY ", fact_level_name(level), store_column_name(level, 0));
+	error = store_print_columns(looks ? rows->database : NULL, level, rows->has_choice ? &rows->facts : NULL, out, problem);
+	fprintf(out, " FROM [%s] WHERE [%s] %s ORDER BY ", fact_level_name(level), store_column_name(level, 0), which);
 	store_print_keys(level, out);
 	if (error) {
 		(void)fclose(out);
 		free(sql);
 		return error;
 	}
-	return prepare_text(rows, &rows->tables[level].get, out, &sql, problem);
+	return prepare_text(rows, ret_statement, out, &sql, problem);
+}
+
+/* Only an older database lacks a column. */
+static int prepare_select(struct store_rows *rows, enum fact_level level, const char *which, struct statement **ret_statement,
+			  struct problem *problem)
+{
+	int error = try_select(rows, level, which, false, ret_statement, NULL);
+
+	return error == -EINVAL ? try_select(rows, level, which, true, ret_statement, problem) : error;
 }
 
 static int prepare_drop(struct store_rows *rows, enum fact_level level, struct problem *problem)
@@ -109,34 +123,34 @@ static int prepare_table(struct store_rows *rows, enum fact_level level, bool ma
 	table->end = level + 1 < LEVEL_COUNT ? fact_first(level + 1) : FACT_COUNT;
 	table->first_fact = store_fact_index(table->first);
 	table->evidence = store_evidence_index(level);
-	error = prepare_get(rows, level, problem);
-	if (!error && may_change)
-		error = prepare_put(rows, level, problem);
-	if (!error && may_change)
-		error = prepare_drop(rows, level, problem);
-	return error;
+	for (enum fact fact = table->first; rows->has_choice && fact < table->end; fact++)
+		if (fact_set_has(&rows->facts, fact))
+			table->chosen[table->chosen_count++] = (uint8_t)(fact - table->first);
+	/* Who looks up a key reads few levels of many databases: get waits until it is needed. */
+	if (!may_change)
+		return 0;
+	error = prepare_put(rows, level, problem);
+	return error ? error : prepare_drop(rows, level, problem);
 }
 
-static int prepare_sources(struct store_rows *rows, bool may_change, struct problem *problem)
+static int prepare_sources(struct store_rows *rows, struct problem *problem)
 {
 	int error = statement_new(&rows->find_source, rows->database, "SELECT id FROM source WHERE name=?1 AND kind=?2", problem);
 
-	if (!error)
-		error = statement_new(&rows->read_source, rows->database, "SELECT kind, name FROM source WHERE id=?1", problem);
-	if (!error && may_change)
-		error = statement_new(&rows->add_source, rows->database, "INSERT INTO source(name, kind) VALUES(?1, ?2)", problem);
-	return error;
+	return error ? error : statement_new(&rows->add_source, rows->database, "INSERT INTO source(name, kind) VALUES(?1, ?2)", problem);
 }
 
 /* Makes the tables where the file is empty, else looks what it is. */
 static int set_up(struct store_rows *rows, enum database_access access, struct problem *problem)
 {
-	int64_t tables = 0;
-	int error = database_number(rows->database, "SELECT count(*) FROM sqlite_schema", &tables, problem);
+	int64_t tables = 1;
+	int error = 0;
 
+	if (access == DATABASE_CREATE)
+		error = database_number(rows->database, "SELECT count(*) FROM sqlite_schema", &tables, problem);
 	if (error)
 		return error;
-	if (tables == 0 && access == DATABASE_CREATE)
+	if (tables == 0)
 		return store_schema_make(rows->database, STORE_DAY, problem);
 	return store_schema_check(rows->database, STORE_DAY, access != DATABASE_READ, problem);
 }
@@ -158,11 +172,11 @@ int store_rows_open(struct store_rows **ret_rows, const char *path, enum databas
 	if (!error)
 		error = set_up(rows, access, problem);
 	if (!error)
-		error = store_dictionary_new(&rows->dictionaries, rows->database, may_change, problem);
+		error = store_dictionary_new(&rows->dictionaries, rows->database, may_change);
 	for (int level = 0; level < LEVEL_COUNT && !error; level++)
 		error = prepare_table(rows, (enum fact_level)level, may_change, problem);
-	if (!error)
-		error = prepare_sources(rows, may_change, problem);
+	if (!error && may_change)
+		error = prepare_sources(rows, problem);
 	if (!error && may_change)
 		error = prepare_drops_of_recipient(rows, problem);
 	if (error) {
@@ -446,8 +460,12 @@ int store_put_login(struct store_rows *rows, const struct login *login)
 
 static int read_source(struct store_rows *rows, uint64_t id, uint16_t *ret_number)
 {
-	int more;
+	int more = 0;
 
+	if (!rows->read_source)
+		more = statement_new(&rows->read_source, rows->database, "SELECT kind, name FROM source WHERE id=?1", NULL);
+	if (more)
+		return more;
 	statement_bind_number(rows->read_source, 1, id);
 	more = statement_step(rows->read_source);
 	if (more <= 0)
@@ -528,11 +546,11 @@ static int take_chosen(struct store_rows *rows, const struct table *table, struc
 
 	*ret_facts = (struct facts){ .bytes = NULL };
 	facts_rest_on(ret_facts, pool, &(struct evidence){ .source = 0 });
-	for (enum fact fact = table->first; fact < table->end && !error; fact++) {
-		int column = (int)(table->first_fact + (fact - table->first));
+	for (unsigned i = 0; i < table->chosen_count && !error; i++) {
+		int column = (int)(table->first_fact + table->chosen[i]);
 
-		if (fact_set_has(&rows->facts, fact) && !statement_is_null(row, column))
-			error = take_value(rows, pool, ret_facts, fact, row, column);
+		if (!statement_is_null(row, column))
+			error = take_value(rows, pool, ret_facts, table->first + table->chosen[i], row, column);
 	}
 	return error;
 }
@@ -573,24 +591,36 @@ static int word_of(struct store_rows *rows, const struct statement *row, enum st
 	return store_dictionary_text(rows->dictionaries, DICTIONARY_WORD, number_of(row, column), ret_word);
 }
 
-/* 1: the first row of the key; the caller resets the statement. */
-static int find(struct store_rows *rows, enum fact_level level, transaction_key key)
+/* Of one key: of a message all its recipients. 1: the first row, which *ret_row has; the caller resets it. */
+static int find(struct store_rows *rows, enum fact_level level, transaction_key key, struct statement **ret_row)
 {
-	statement_bind_number(rows->tables[level].get, 1, key);
-	return statement_step(rows->tables[level].get);
+	struct table *table = &rows->tables[level];
+	int error = table->get ? 0 : prepare_select(rows, level, "=?1", &table->get, NULL);
+
+	if (error)
+		return error;
+	*ret_row = table->get;
+	statement_bind_number(table->get, 1, key);
+	return statement_step(table->get);
+}
+
+static int take_session(struct store_rows *rows, struct pool *pool, const struct statement *row, struct session *ret_session)
+{
+	*ret_session = (struct session){
+		.key = number_of(row, COLUMN_SESSION_KEY), .start_us = number_of(row, COLUMN_SESSION_START),
+		.end_us = number_of(row, COLUMN_SESSION_END),
+	};
+	return take_facts(rows, LEVEL_SESSION, pool, row, &ret_session->facts);
 }
 
 int store_get_session(struct store_rows *rows, transaction_key key, struct pool *pool, struct session *ret_session)
 {
-	struct statement *row = rows->tables[LEVEL_SESSION].get;
-	int more = find(rows, LEVEL_SESSION, key), error;
+	struct statement *row;
+	int more = find(rows, LEVEL_SESSION, key, &row), error;
 
 	if (more <= 0)
 		return more;
-	*ret_session = (struct session){
-		.key = key, .start_us = number_of(row, COLUMN_SESSION_START), .end_us = number_of(row, COLUMN_SESSION_END),
-	};
-	error = take_facts(rows, LEVEL_SESSION, pool, row, &ret_session->facts);
+	error = take_session(rows, pool, row, ret_session);
 	statement_reset(row);
 	return error ? error : 1;
 }
@@ -613,21 +643,25 @@ static int take_recipient(struct store_rows *rows, struct pool *pool, const stru
 	return take_facts(rows, LEVEL_RECIPIENT, pool, row, &recipient->facts);
 }
 
-static int get_recipients(struct store_rows *rows, struct pool *pool, struct message *message)
+/* The key of a message that a row below it has. */
+static transaction_key message_key_of(const struct statement *row)
 {
-	struct statement *row = rows->tables[LEVEL_RECIPIENT].get;
-	struct recipient **last = &message->recipients;
-	int more = find(rows, LEVEL_RECIPIENT, message->key);
+	return statement_number(row, 0);
+}
 
-	while (more > 0) {
+/* Of rows in the order of their keys those of the message; more: there is a row at hand, and whether there is one behind them
+ * is what is given. On an error the caller resets the statement. */
+static int take_recipients(struct store_rows *rows, struct pool *pool, struct statement *row, int more, struct message *message)
+{
+	struct recipient **last = &message->recipients;
+
+	while (more > 0 && message_key_of(row) == message->key) {
 		size_t size = sizeof **last;
 		struct recipient *recipient = pool_take(pool, &size);
 		int error = recipient ? take_recipient(rows, pool, row, recipient) : -ENOMEM;
 
-		if (error) {
-			statement_reset(row);
+		if (error)
 			return error;
-		}
 		*last = recipient;
 		last = &recipient->next;
 		message->recipient_count++;
@@ -636,13 +670,11 @@ static int get_recipients(struct store_rows *rows, struct pool *pool, struct mes
 	return more;
 }
 
-static int get_checks(struct store_rows *rows, struct pool *pool, struct message *message)
+static int take_checks(struct store_rows *rows, struct pool *pool, struct statement *row, int more, struct message *message)
 {
-	struct statement *row = rows->tables[LEVEL_CHECK].get;
 	struct check **last = &message->checks;
-	int more = find(rows, LEVEL_CHECK, message->key);
 
-	while (more > 0) {
+	while (more > 0 && message_key_of(row) == message->key) {
 		size_t size = sizeof **last;
 		struct check *check = pool_take(pool, &size);
 		int error = -ENOMEM;
@@ -651,15 +683,68 @@ static int get_checks(struct store_rows *rows, struct pool *pool, struct message
 			*check = (struct check){ .time_us = number_of(row, COLUMN_CHECK_TIME) };
 			error = take_facts(rows, LEVEL_CHECK, pool, row, &check->facts);
 		}
-		if (error) {
-			statement_reset(row);
+		if (error)
 			return error;
-		}
 		*last = check;
 		last = &check->next;
 		more = statement_step(row);
 	}
 	return more;
+}
+
+static struct recipient *recipient_of(const struct message *message, uint32_t number)
+{
+	struct recipient *recipient = message->recipients;
+
+	while (recipient && recipient->number != number)
+		recipient = recipient->next;
+	return recipient;
+}
+
+/* They come in the order of recipients. One whose recipient is not there is of no use. */
+static int take_attempts(struct store_rows *rows, struct pool *pool, struct statement *row, int more, struct message *message)
+{
+	struct recipient *recipient = NULL;
+	struct attempt **last = NULL;
+
+	while (more > 0 && message_key_of(row) == message->key) {
+		const uint32_t number = (uint32_t)number_of(row, COLUMN_ATTEMPT_RECIPIENT);
+		size_t size = sizeof **last;
+		int error = 0;
+
+		if (!recipient || recipient->number != number) {
+			recipient = recipient_of(message, number);
+			last = recipient ? &recipient->tries : NULL;
+		}
+		if (recipient) {
+			*last = pool_take(pool, &size);
+			error = *last ? 0 : -ENOMEM;
+		}
+		if (recipient && !error) {
+			**last = (struct attempt){ .time_us = number_of(row, COLUMN_ATTEMPT_TIME) };
+			error = take_facts(rows, LEVEL_ATTEMPT, pool, row, &(*last)->facts);
+			last = &(*last)->next;
+		}
+		if (error)
+			return error;
+		more = statement_step(row);
+	}
+	return more;
+}
+
+typedef int take_below(struct store_rows *rows, struct pool *pool, struct statement *row, int more, struct message *message);
+
+/* Those of one message alone. */
+static int get_below(struct store_rows *rows, enum fact_level level, take_below *take, struct pool *pool, struct message *message)
+{
+	struct statement *row;
+	int more = find(rows, level, message->key, &row);
+
+	if (more <= 0)
+		return more;
+	more = take(rows, pool, row, more, message);
+	statement_reset(row);
+	return more < 0 ? more : 0;
 }
 
 static enum parent_kind parent_kind_by_name(struct text name)
@@ -670,44 +755,59 @@ static enum parent_kind parent_kind_by_name(struct text name)
 	return PARENT_NONE;
 }
 
-int store_get_message(struct store_rows *rows, transaction_key key, struct pool *pool, struct message *ret_message)
+/* Without what is below it. */
+static int take_message(struct store_rows *rows, struct pool *pool, const struct statement *row, struct message *ret_message)
 {
-	struct statement *row = rows->tables[LEVEL_MESSAGE].get;
 	struct text parent_kind;
-	int more = find(rows, LEVEL_MESSAGE, key), error;
+	int error;
 
-	if (more <= 0)
-		return more;
 	*ret_message = (struct message){
-		.key = key, .session_key = number_of(row, COLUMN_MESSAGE_SESSION_KEY),
+		.key = number_of(row, COLUMN_MESSAGE_KEY), .session_key = number_of(row, COLUMN_MESSAGE_SESSION_KEY),
 		.parent_key = number_of(row, COLUMN_MESSAGE_PARENT_KEY), .start_us = number_of(row, COLUMN_MESSAGE_START),
 		.last_us = number_of(row, COLUMN_MESSAGE_LAST), .is_complete = number_of(row, COLUMN_MESSAGE_IS_COMPLETE),
 	};
 	error = word_of(rows, row, COLUMN_MESSAGE_PARENT_KIND, &parent_kind);
 	if (!error)
 		ret_message->parent_kind = (uint8_t)parent_kind_by_name(parent_kind);
-	if (!error)
-		error = take_facts(rows, LEVEL_MESSAGE, pool, row, &ret_message->facts);
-	statement_reset(row);
-	if (!error)
-		error = get_recipients(rows, pool, ret_message);
-	if (!error)
-		error = get_checks(rows, pool, ret_message);
-	return error ? error : 1;
+	return error ? error : take_facts(rows, LEVEL_MESSAGE, pool, row, &ret_message->facts);
 }
 
-int store_get_login(struct store_rows *rows, transaction_key key, struct pool *pool, struct login *ret_login)
+int store_get_message(struct store_rows *rows, transaction_key key, bool with_attempts, struct pool *pool,
+		      struct message *ret_message)
 {
-	struct statement *row = rows->tables[LEVEL_LOGIN].get;
-	int more = find(rows, LEVEL_LOGIN, key), error;
+	struct statement *row;
+	int more = find(rows, LEVEL_MESSAGE, key, &row), error;
 
 	if (more <= 0)
 		return more;
+	error = take_message(rows, pool, row, ret_message);
+	statement_reset(row);
+	if (!error)
+		error = get_below(rows, LEVEL_RECIPIENT, take_recipients, pool, ret_message);
+	if (!error)
+		error = get_below(rows, LEVEL_CHECK, take_checks, pool, ret_message);
+	if (!error && with_attempts)
+		error = get_below(rows, LEVEL_ATTEMPT, take_attempts, pool, ret_message);
+	return error ? error : 1;
+}
+
+static int take_login(struct store_rows *rows, struct pool *pool, const struct statement *row, struct login *ret_login)
+{
 	*ret_login = (struct login){
 		.time_us = number_of(row, COLUMN_LOGIN_TIME), .end_us = number_of(row, COLUMN_LOGIN_END),
 		.session_key = number_of(row, COLUMN_LOGIN_SESSION_KEY),
 	};
-	error = take_facts(rows, LEVEL_LOGIN, pool, row, &ret_login->facts);
+	return take_facts(rows, LEVEL_LOGIN, pool, row, &ret_login->facts);
+}
+
+int store_get_login(struct store_rows *rows, transaction_key key, struct pool *pool, struct login *ret_login)
+{
+	struct statement *row;
+	int more = find(rows, LEVEL_LOGIN, key, &row), error;
+
+	if (more <= 0)
+		return more;
+	error = take_login(rows, pool, row, ret_login);
 	statement_reset(row);
 	return error ? error : 1;
 }
@@ -731,8 +831,8 @@ static int take_attempt(struct store_rows *rows, struct pool *pool, const struct
 int store_each_attempt(struct store_rows *rows, transaction_key message_key, struct pool *pool,
 		       int (*take)(void *context, const struct attempt_name *name, const struct attempt *attempt), void *context)
 {
-	struct statement *row = rows->tables[LEVEL_ATTEMPT].get;
-	int more = find(rows, LEVEL_ATTEMPT, message_key);
+	struct statement *row;
+	int more = find(rows, LEVEL_ATTEMPT, message_key, &row);
 
 	while (more > 0) {
 		int error = take_attempt(rows, pool, row, message_key, take, context);
@@ -744,6 +844,117 @@ int store_each_attempt(struct store_rows *rows, transaction_key message_key, str
 		more = statement_step(row);
 	}
 	return more;
+}
+
+/* ---- one row after the other ---- */
+
+static int start_walk(struct store_rows *rows, enum fact_level level, transaction_key first, transaction_key last,
+		      struct problem *problem)
+{
+	struct table *table = &rows->tables[level];
+	int error = 0;
+
+	if (!table->walk)
+		error = prepare_select(rows, level, "BETWEEN ?1 AND ?2", &table->walk, problem);
+	if (error)
+		return error;
+	statement_reset(table->walk);
+	statement_bind_number(table->walk, 1, first);
+	statement_bind_number(table->walk, 2, last);
+	table->more = statement_step(table->walk);
+	if (table->more < 0)
+		store_rows_explain(rows, table->more, problem);
+	return table->more < 0 ? table->more : 0;
+}
+
+static const enum fact_level below_message[] = { LEVEL_RECIPIENT, LEVEL_CHECK, LEVEL_ATTEMPT };
+enum { BELOW_COUNT = sizeof below_message / sizeof below_message[0] };
+
+int store_walk_start(struct store_rows *rows, enum fact_level level, transaction_key first, transaction_key last,
+		     struct problem *problem)
+{
+	int error = start_walk(rows, level, first, last, problem);
+
+	for (unsigned i = 0; level == LEVEL_MESSAGE && i < BELOW_COUNT && !error; i++)
+		error = start_walk(rows, below_message[i], first, last, problem);
+	return error;
+}
+
+void store_rows_expect_all(struct store_rows *rows)
+{
+	store_dictionary_expect_all(rows->dictionaries);
+}
+
+void store_walk_end(struct store_rows *rows)
+{
+	for (int level = 0; level < LEVEL_COUNT; level++) {
+		rows->tables[level].more = 0;
+		if (rows->tables[level].walk)
+			statement_reset(rows->tables[level].walk);
+	}
+}
+
+static int step(struct table *table)
+{
+	table->more = statement_step(table->walk);
+	return table->more < 0 ? table->more : 0;
+}
+
+/* What lies before is of no message. */
+static int walk_below(struct store_rows *rows, enum fact_level level, take_below *take, struct pool *pool, struct message *message)
+{
+	struct table *table = &rows->tables[level];
+
+	while (table->more > 0 && message_key_of(table->walk) < message->key)
+		(void)step(table);
+	table->more = take(rows, pool, table->walk, table->more, message);
+	return table->more < 0 ? table->more : 0;
+}
+
+int store_walk_message(struct store_rows *rows, bool with_attempts, struct pool *pool, struct message *ret_message)
+{
+	struct table *table = &rows->tables[LEVEL_MESSAGE];
+	int error;
+
+	if (table->more <= 0)
+		return table->more;
+	error = take_message(rows, pool, table->walk, ret_message);
+	if (!error)
+		error = walk_below(rows, LEVEL_RECIPIENT, take_recipients, pool, ret_message);
+	if (!error)
+		error = walk_below(rows, LEVEL_CHECK, take_checks, pool, ret_message);
+	if (!error && with_attempts)
+		error = walk_below(rows, LEVEL_ATTEMPT, take_attempts, pool, ret_message);
+	if (!error)
+		error = step(table);
+	return error ? error : 1;
+}
+
+int store_walk_session(struct store_rows *rows, struct pool *pool, struct session *ret_session)
+{
+	struct table *table = &rows->tables[LEVEL_SESSION];
+	int error;
+
+	if (table->more <= 0)
+		return table->more;
+	error = take_session(rows, pool, table->walk, ret_session);
+	if (!error)
+		error = step(table);
+	return error ? error : 1;
+}
+
+int store_walk_login(struct store_rows *rows, struct pool *pool, struct login *ret_login, transaction_key *ret_key)
+{
+	struct table *table = &rows->tables[LEVEL_LOGIN];
+	int error;
+
+	if (table->more <= 0)
+		return table->more;
+	*ret_key = number_of(table->walk, COLUMN_LOGIN_KEY);
+	error = take_login(rows, pool, table->walk, ret_login);
+	if (!error)
+		error = step(table);
+	return error ? error : 1;
 }
 
 /* ---- what is another's now ---- */

@@ -40,8 +40,23 @@ int store_move_attempts(struct store_rows *rows, const struct recipient_name *fr
 
 /* 1: found; 0: there is none; -errno. */
 int store_get_session(struct store_rows *rows, transaction_key key, struct pool *pool, struct session *ret_session);
-int store_get_message(struct store_rows *rows, transaction_key key, struct pool *pool, struct message *ret_message);
+int store_get_message(struct store_rows *rows, transaction_key key, bool with_attempts, struct pool *pool,
+		      struct message *ret_message);
 int store_get_login(struct store_rows *rows, transaction_key key, struct pool *pool, struct login *ret_login);
+
+/*
+ * All sessions, messages or logins with keys from the first to the last, in their order: one ordered look at each table, those
+ * below messages beside them. What is got by its key in between does not disturb it; store_walk_end, before the transaction
+ * ends. 1: the next; 0: there is no more; -errno.
+ */
+int store_walk_start(struct store_rows *rows, enum fact_level level, transaction_key first, transaction_key last,
+		     struct problem *problem);
+int store_walk_session(struct store_rows *rows, struct pool *pool, struct session *ret_session);
+int store_walk_message(struct store_rows *rows, bool with_attempts, struct pool *pool, struct message *ret_message);
+int store_walk_login(struct store_rows *rows, struct pool *pool, struct login *ret_login, transaction_key *ret_key);
+void store_walk_end(struct store_rows *rows);
+/* Before a walk over many rows: see store_dictionary_expect_all. */
+void store_rows_expect_all(struct store_rows *rows);
 
 /* A message's attempts, in the order of recipients and time; facts are taken back behind each call. 0 or -errno. */
 int store_each_attempt(struct store_rows *rows, transaction_key message_key, struct pool *pool,

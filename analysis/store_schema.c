@@ -477,11 +477,11 @@ int store_print_columns(struct database *database, enum fact_level level, const 
 			struct problem *problem)
 {
 	bool has[COLUMNS_MAX] = { false };
-	int error = find_columns(database, level, has, problem);
+	int error = database ? find_columns(database, level, has, problem) : 0;
 
 	for (unsigned i = 0; !error && i < store_column_count(level); i++) {
 		fputs(i ? ", " : "", out);
-		if (has[i] && is_asked_for(level, i, facts))
+		if ((has[i] || !database) && is_asked_for(level, i, facts))
 			fprintf(out, "[%s]", store_column_name(level, i));
 		else
 			fputs("NULL", out);

@@ -130,7 +130,7 @@ static void put_moment(FILE *out, const struct story_moment *moment, uint64_t be
 	fputs("{\"what\":", out);
 	show_json_string(out, story_moment_word(moment));
 	put_time(out, "time", moment->time_us);
-	fprintf(out, ",\"after_us\":%" PRIu64, moment->time_us - begin_us);
+	fprintf(out, ",\"after_us\":%" PRIu64, moment->time_us > begin_us ? moment->time_us - begin_us : 0);
 	put_key(out, "session",
 		moment->session ? moment->session->key
 		: moment->login ? moment->login->session_key

@@ -166,18 +166,36 @@ static void add(struct list *list, struct story_moment moment)
 	list->count++;
 }
 
+enum { STAMP_STEP_US = 1000000 };
+
+/* Not before what it follows, if that lies in the second which is all that is known of it. */
+static uint64_t order_behind(uint64_t time_us, uint64_t before_us)
+{
+	bool is_stamp = time_us % STAMP_STEP_US == 0 && before_us > time_us && before_us - time_us < STAMP_STEP_US;
+
+	return is_stamp ? before_us : time_us;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* What was tried later is told then. */
 static bool has_own_moment(const struct recipient *recipient)
 {
 	return !recipient->tries || recipient->first_us < recipient->tries->time_us;
 }
 
-static void add_recipients(struct list *list, const struct message *message)
+static void add_recipients(struct list *list, const struct message *message, unsigned parents, uint64_t message_us, uint64_t queued_us,
+			   uint64_t *last_us)
 {
 	for (const struct recipient *recipient = message->recipients; recipient; recipient = recipient->next) {
 		struct story_moment moment = {
-			.time_us = recipient->first_us, .event = STORY_RECIPIENT, .message = message, .recipient = recipient,
+			.time_us = recipient->first_us, .parents = parents, .event = STORY_RECIPIENT, .message = message, .recipient = recipient,
 		};
+
+		moment.order_us = order_behind(moment.time_us, message_us);
 
 		if (has_own_moment(recipient))
 			add(list, moment);
@@ -185,42 +203,131 @@ static void add_recipients(struct list *list, const struct message *message)
 		for (const struct attempt *attempt = recipient->tries; attempt; attempt = attempt->next) {
 			moment.attempt = attempt;
 			moment.time_us = attempt->time_us;
+			moment.order_us = order_behind(moment.time_us, later(queued_us, recipient->first_us));
+			*last_us = later(*last_us, moment.order_us);
 			add(list, moment);
 		}
 	}
 }
 
-static void add_message(struct list *list, const struct message *message)
+/* A filter behind a filter behind a filter. */
+enum { PARENTS_MAX = 8 };
+
+static uint64_t parent_us(const struct story *story, const struct message *message, unsigned parents);
+
+static uint64_t begin_us(const struct story *story, const struct message *message, unsigned parents)
 {
-	struct story_moment moment = { .time_us = message->start_us, .event = STORY_MESSAGE, .message = message };
+	return order_behind(message->start_us, parent_us(story, message, parents));
+}
+
+/* Recipients are all named before it is in the queue. */
+static uint64_t named_us(const struct story *story, const struct message *message, unsigned parents)
+{
+	uint64_t last_us = begin_us(story, message, parents);
+
+	for (const struct recipient *recipient = message->recipients; recipient; recipient = recipient->next)
+		last_us = later(last_us, order_behind(last_us - last_us % STAMP_STEP_US, recipient->first_us));
+	return last_us;
+}
+
+static const struct message *parent_of(const struct story *story, const struct message *message)
+{
+	for (size_t i = 0; message->parent_key && i < story->message_count; i++)
+		if (story->messages[i]->key == message->parent_key)
+			return story->messages[i];
+	return NULL;
+}
+
+/* When what it came from was in the queue; 0: it came from nothing that is here. */
+static uint64_t parent_us(const struct story *story, const struct message *message, unsigned parents)
+{
+	const struct message *parent = parents < PARENTS_MAX ? parent_of(story, message) : NULL;
+
+	return parent ? named_us(story, parent, parents + 1) : 0;
+}
+
+static unsigned count_parents(const struct story *story, const struct message *message)
+{
+	unsigned count = 0;
+
+	while (count < PARENTS_MAX && (message = parent_of(story, message)))
+		count++;
+	return count;
+}
+
+static void add_message(struct list *list, const struct story *story, const struct message *message)
+{
+	struct story_moment moment = {
+		.time_us = message->start_us, .order_us = begin_us(story, message, 0), .event = STORY_MESSAGE, .message = message,
+	};
+	unsigned parents = moment.parents = count_parents(story, message);
+	uint64_t message_us = moment.order_us, queued_us = named_us(story, message, 0), last_us = queued_us;
 	struct fact_value when;
 
 	add(list, moment);
 	if (facts_find(&message->facts, FACT_MESSAGE_QUEUED, &when)) {
 		moment.event = STORY_QUEUED;
 		moment.time_us = when.number;
+		moment.order_us = order_behind(when.number, queued_us);
 		add(list, moment);
 	}
+	add_recipients(list, message, parents, message_us, queued_us, &last_us);
 	if (facts_find(&message->facts, FACT_MESSAGE_REMOVED, &when)) {
 		moment.event = STORY_REMOVED;
 		moment.time_us = when.number;
+		moment.order_us = order_behind(when.number, last_us);
 		add(list, moment);
 	}
 	moment.event = STORY_CHECK;
 	for (const struct check *check = message->checks; check; check = check->next) {
 		moment.check = check;
 		moment.time_us = check->time_us;
+		moment.order_us = order_behind(check->time_us, message_us);
 		add(list, moment);
 	}
-	add_recipients(list, message);
+}
+
+static void add_session(struct list *list, const struct story *story, const struct session *session)
+{
+	struct story_moment moment = { .time_us = session->start_us, .order_us = session->start_us, .event = STORY_CONNECT, .session = session };
+	uint64_t last_us = session->start_us;
+
+	for (size_t i = 0; i < story->message_count; i++) {
+		if (story->messages[i]->session_key != session->key)
+			continue;
+		moment.order_us = order_behind(moment.order_us, parent_us(story, story->messages[i], 0));
+		if (count_parents(story, story->messages[i]) > moment.parents)
+			moment.parents = count_parents(story, story->messages[i]);
+		last_us = later(last_us, named_us(story, story->messages[i], 0));
+	}
+	add(list, moment);
+	if (!session->end_us)
+		return;
+	moment.event = STORY_DISCONNECT;
+	moment.time_us = session->end_us;
+	moment.order_us = order_behind(session->end_us, later(moment.order_us, last_us));
+	add(list, moment);
+}
+
+/* Of one of the sessions, whose begin may be told finer. */
+static void add_login(struct list *list, const struct story *story, const struct login *login)
+{
+	struct story_moment moment = { .time_us = login->time_us, .order_us = login->time_us, .event = STORY_LOGIN, .login = login };
+
+	for (size_t i = 0; login->session_key && i < story->session_count; i++)
+		if (story->sessions[i]->key == login->session_key)
+			moment.order_us = order_behind(login->time_us, story->sessions[i]->start_us);
+	add(list, moment);
 }
 
 static int by_time(const void *a, const void *b)
 {
 	const struct story_moment *left = a, *right = b;
 
-	if (left->time_us != right->time_us)
-		return left->time_us < right->time_us ? -1 : 1;
+	if (left->order_us != right->order_us)
+		return left->order_us < right->order_us ? -1 : 1;
+	if (left->parents != right->parents)
+		return left->parents < right->parents ? -1 : 1;
 	if (left->event != right->event)
 		return (int)left->event - (int)right->event;
 	return (left->number > right->number) - (left->number < right->number);
@@ -230,17 +337,12 @@ int story_moments(const struct story *story, struct story_moment **ret_moments, 
 {
 	struct list list = { .count = 0 };
 
-	for (size_t i = 0; i < story->session_count; i++) {
-		const struct session *session = story->sessions[i];
-
-		add(&list, (struct story_moment){ .time_us = session->start_us, .event = STORY_CONNECT, .session = session });
-		if (session->end_us)
-			add(&list, (struct story_moment){ .time_us = session->end_us, .event = STORY_DISCONNECT, .session = session });
-	}
+	for (size_t i = 0; i < story->session_count; i++)
+		add_session(&list, story, story->sessions[i]);
 	for (size_t i = 0; i < story->login_count; i++)
-		add(&list, (struct story_moment){ .time_us = story->logins[i]->time_us, .event = STORY_LOGIN, .login = story->logins[i] });
+		add_login(&list, story, story->logins[i]);
 	for (size_t i = 0; i < story->message_count; i++)
-		add_message(&list, story->messages[i]);
+		add_message(&list, story, story->messages[i]);
 	if (list.lacks_memory) {
 		free(list.moments);
 		return -ENOMEM;

@@ -17,6 +17,9 @@ enum story_event {
 
 struct story_moment {
 	uint64_t time_us;
+	uint64_t order_us;		/* where it stands among the others: in a second that is all that a log's stamp tells (then it is
+					 * not time_us) behind what must have come before it */
+	unsigned parents;		/* behind which it comes, at one time */
 	enum story_event event;
 	size_t number;			/* in the order of the story's parts, for those of one time */
 	const struct session *session;	/* what it is not of is NULL */

@@ -11,7 +11,7 @@
 #include "common/escape.h"
 #include "common/record.h"
 
-enum { DAY_LENGTH = 10, CLOCK_AT = 11, CLOCK_LENGTH = 12, WORD_WIDTH = 12 };
+enum { DAY_LENGTH = 10, CLOCK_AT = 11, CLOCK_LENGTH = 12, WORD_WIDTH = 12, SECOND = 1000000 };
 
 static const char evidence_indent[] = "                             . ";
 
@@ -57,8 +57,12 @@ static const struct message *find_message(const struct story *story, transaction
 
 /* ---- a moment ---- */
 
-static void put_time(struct telling *telling, uint64_t time_us)
+/* Of a stamp that tells no more than the second the rest is left out where finer times stand around it. */
+static void put_time(struct telling *telling, const struct story_moment *moment)
 {
+	enum { SECONDS_LENGTH = 8 };
+	uint64_t time_us = moment->time_us;
+	int length = moment->order_us != time_us ? SECONDS_LENGTH : CLOCK_LENGTH;
 	FILE *out = telling->show->out;
 	char words[TIME_TEXT_SIZE], after[CELL_WORDS_MAX];
 
@@ -68,7 +72,7 @@ static void put_time(struct telling *telling, uint64_t time_us)
 		fprintf(out, "%s UTC\n", telling->day);
 	}
 	cell_words(CELL_DURATION, time_us - telling->begin_us, after);
-	fprintf(out, "  %.*s  %9s  ", CLOCK_LENGTH, words + CLOCK_AT,
+	fprintf(out, "  %-*.*s  %9s  ", CLOCK_LENGTH, length, words + CLOCK_AT,
 		time_us > telling->begin_us ? after : "");
 }
 
@@ -109,7 +113,7 @@ static void put_moment(struct telling *telling, const struct story_moment *momen
 	const enum fact *fact = story_moment_facts(moment, &facts);
 	char scratch[17];
 
-	put_time(telling, moment->time_us);
+	put_time(telling, moment);
 	put_padded(moment->message ? story_message_name(moment->message, scratch) : TEXT_NONE,
 		   telling->name_width, out);
 	(void)fputs("  ", out);
@@ -165,11 +169,31 @@ static void put_missing(const struct telling *telling, struct text name, const s
 	}
 }
 
+/* How long after the begin the last attempt was, as far as its stamp tells. */
+static void put_after(const struct message *message, const struct recipient *recipient, char *ret_words)
+{
+	const struct attempt *last = recipient->tries;
+	struct fact_value delay;
+
+	while (last->next)
+		last = last->next;
+	bool is_stamp = last->time_us % SECOND == 0 && last->time_us / SECOND == message->start_us / SECOND;
+	uint64_t after_us = recipient->last_us > message->start_us ? recipient->last_us - message->start_us : 0;
+
+	/* The MTA's own delay is finer. */
+	if (is_stamp && !facts_find(&recipient->facts, FACT_RECIPIENT_DELAY, &delay)) {
+		strcpy(ret_words, "within a second of");
+		return;
+	}
+	cell_words(CELL_DURATION, is_stamp ? delay.number : after_us, ret_words);
+	strcat(ret_words, " after");
+}
+
 static void put_end(const struct telling *telling, const struct message *message,
 		    const struct recipient *recipient, struct text name)
 {
 	FILE *out = telling->show->out;
-	char words[CELL_WORDS_MAX];
+	char words[CELL_WORDS_MAX + 20];
 
 	(void)fputs("  ", out);
 	put_padded(name, telling->name_width, out);
@@ -179,11 +203,8 @@ static void put_end(const struct telling *telling, const struct message *message
 	if (recipient->is_hop)
 		(void)fputs(recipient->next_key ? ", and on" : ", and on; where to is not known", out);
 	if (recipient->tries) {
-		cell_words(CELL_DURATION,
-			   recipient->last_us > message->start_us ? recipient->last_us - message->start_us
-								  : 0,
-			   words);
-		fprintf(out, ", %" PRIu32 " attempt%s, %s after the message's begin", recipient->attempts,
+		put_after(message, recipient, words);
+		fprintf(out, ", %" PRIu32 " attempt%s, %s the message's begin", recipient->attempts,
 			recipient->attempts == 1 ? "" : "s", words);
 	}
 	(void)fputc('\n', out);

@@ -505,6 +505,11 @@ uint64_t tally_others(const struct tally *tally)
 	return tally->others;
 }
 
+void tally_set_others(struct tally *tally, uint64_t count)
+{
+	tally->others = count;
+}
+
 struct tally *tally_fold(const struct tally *tally, const struct tally_info *info, unsigned part, size_t length)
 {
 	struct tally *folded = tally_new(info);

@@ -72,6 +72,8 @@ size_t tally_index(const struct tally *tally, const struct text *parts);
 void tally_sum_steps(const struct tally *tally, size_t row, unsigned number, uint64_t *counts);
 /* How often a key was beyond the limit. */
 uint64_t tally_others(const struct tally *tally);
+/* For whoever makes a tally anew from its rows, that of TALLY_OTHERS among them. */
+void tally_set_others(struct tally *tally, uint64_t count);
 
 /* A new tally, whose only text is one part of the key, of which the first length bytes count (0: all). NULL: no memory. */
 struct tally *tally_fold(const struct tally *tally, const struct tally_info *info, unsigned part, size_t length);

@@ -223,19 +223,13 @@ static bool find_tail(struct text text, bool with_note, struct tail *ret_tail)
 	return has_any;
 }
 
-static void add_known(struct event *event, const char *name, struct text value)
-{
-	if (value.start)
-		event_add(event, name, value);
-}
-
 static void add_tail(struct event *event, const struct tail *tail)
 {
-	add_known(event, EVENT_NAME(FROM), tail->from);
-	add_known(event, EVENT_NAME(TO), tail->to);
-	add_known(event, EVENT_NAME(PROTOCOL), tail->protocol);
-	add_known(event, EVENT_NAME(HELO), tail->helo);
-	add_known(event, EVENT_NAME(AUTH_AUTHEN), tail->user);
+	event_add(event, EVENT_NAME(FROM), tail->from);
+	event_add(event, EVENT_NAME(TO), tail->to);
+	event_add(event, EVENT_NAME(PROTOCOL), tail->protocol);
+	event_add(event, EVENT_NAME(HELO), tail->helo);
+	event_add(event, EVENT_NAME(AUTH_AUTHEN), tail->user);
 }
 
 void template_tail_read(struct text text, const char *name, struct event *event)
@@ -333,7 +327,7 @@ void template_tail_header(struct text text, const char *name, struct event *even
 	for (unsigned i = 0; i < client.field_count; i++)
 		event_add(event, client.fields[i].name, client.fields[i].value);
 	add_tail(event, &tail);
-	add_known(event, note_name(event_text(event, NAME_ACTION)), tail.note);
+	event_add(event, note_name(event_text(event, NAME_ACTION)), tail.note);
 }
 
 static const char *count_name(struct text word)

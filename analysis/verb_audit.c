@@ -71,6 +71,9 @@ static int show(const struct options *options, const struct rows *rows, const st
 		return status;
 	if (showing.lacks_memory)
 		return verb_usage_error(&verb_audit, "%s", strerror(ENOMEM));
+	/* No finding among nothing is no good news. */
+	if (options->ask.query && !rows->given)
+		fputs("smtptrail audit: nothing of what was read is what the query asks for\n", stderr);
 	return ask_finish(&options->ask, rows, !showing.is_grave);
 }
 

@@ -55,6 +55,16 @@ static int print_query_fields(void)
 	return EXIT_FOUND;
 }
 
+static int print_query_words(void)
+{
+	char words[QUERY_WORDS_SIZE];
+	const char *field;
+
+	for (unsigned row = 0; (field = query_words_row(row, words)); row++)
+		printf("%-18s %s\n", field, words);
+	return EXIT_FOUND;
+}
+
 static void print_paragraph(const char *what, const char *text)
 {
 	if (text)
@@ -116,6 +126,8 @@ static int run_fields(int argc, char **argv)
 		return print_facts();
 	if (argc == 2 && strcmp(argv[1], "--query") == 0)
 		return print_query_fields();
+	if (argc == 2 && strcmp(argv[1], "--words") == 0)
+		return print_query_words();
 	if (argc == 2 && strcmp(argv[1], "--formats") == 0)
 		return print_formats();
 	if (argc == 2 && strcmp(argv[1], "--replies") == 0)
@@ -125,7 +137,7 @@ static int run_fields(int argc, char **argv)
 	if (argc == 4 && strcmp(argv[1], "--saved") == 0 && strcmp(argv[2], "--config") == 0)
 		return print_saved(argv[3]);
 	if (argc > 1)
-		return verb_usage_error(&verb_fields, "takes --transaction, --query, --saved, --formats or --replies alone, got '%s'",
+		return verb_usage_error(&verb_fields, "takes --transaction, --query, --words, --saved, --formats or --replies alone, got '%s'",
 					argv[1]);
 	printf("# Stages and fields of a record (schema %d)\n\n", RECORD_SCHEMA);
 	printf("Absent means not known; empty means known to be empty. Times are RFC 3339 UTC with microseconds,\n"
@@ -145,11 +157,12 @@ static int run_fields(int argc, char **argv)
 const struct verb verb_fields = {
 	.name = "fields",
 	.summary = "print the table of stages and fields",
-	.arguments = "[--transaction | --query | --saved [--config FILE] | --formats | --replies]",
+	.arguments = "[--transaction | --query | --words | --saved [--config FILE] | --formats | --replies]",
 	.help = "The table is Markdown, made from the schema that both programs are built with.\n\n"
 		"options:\n"
 		"  --transaction    what a transaction can tell: columns of the store, members of JSON and CSV\n"
 		"  --query          the fields that a query may ask for, as lines\n"
+		"  --words          the words that values of such fields are, where they are a few\n"
 		"  --saved          the saved queries of the configuration, and what each is; --config FILE: of that one\n"
 		"  --formats        the formats of logs: where each lies, how to get it, what it tells and lacks (smtptrail-formats(5))\n"
 		"  --replies        what a reply means at its stage of a dialogue\n\n"

@@ -21,8 +21,11 @@ struct options {
 	struct log_options log;
 	char **logs;
 	size_t log_count;
-	bool reads_redis, reads_journal, reads_queue, follows, as_json;
-	const char *journal_directory, *queue_file, *queue_host;
+	bool reads_redis, reads_journal, follows, as_json;
+	const char *journal_directory;
+	struct ingest_queue_option queues[INGEST_QUEUES_MAX];
+	unsigned queue_count;
+	const char *next_queue_host;	/* of the queue that is named next */
 };
 
 struct run {
@@ -144,14 +147,14 @@ static int run_configured(const struct options *options, struct config *config)
 	struct ingest_options ingest = {
 		.config = config, .log = options->log, .logs = options->logs, .log_count = options->log_count,
 		.reads_redis = options->reads_redis, .reads_journal = options->reads_journal, .follows = options->follows,
-		.journal_directory = options->journal_directory, .reads_queue = options->reads_queue,
-		.queue_file = options->queue_file, .queue_host = options->queue_host, .stopping = &stop_asked, .notice = say,
+		.journal_directory = options->journal_directory, .queue_count = options->queue_count, .stopping = &stop_asked, .notice = say,
 		.progress = run.shows_progress ? show_progress : NULL, .context = &run,
 	};
 	struct problem problem = { "" };
 	struct ingest_counts counts;
 	int error;
 
+	memcpy(ingest.queues, options->queues, sizeof ingest.queues);
 	stop_on_signals(true);
 	error = ingest_open(&run.ingest, &ingest, &problem);
 	if (error) {
@@ -182,7 +185,7 @@ static int run_inputs(struct options *options)
 		fprintf(stderr, "smtptrail ingest: %s\n", problem.text);
 		return EXIT_USAGE;
 	}
-	if (!options->reads_redis && !options->log_count && !options->reads_journal && !options->reads_queue) {
+	if (!options->reads_redis && !options->log_count && !options->reads_journal && !options->queue_count) {
 		options->logs = config.logs.items;
 		options->log_count = config.logs.count;
 		options->reads_journal = config.journald;
@@ -203,6 +206,17 @@ static int run_inputs(struct options *options)
 	return status;
 }
 
+/* Of the --queue in front of it, which has none yet, or else of the one behind it. */
+static void name_queue(struct options *options, const char *host)
+{
+	struct ingest_queue_option *last = options->queue_count ? &options->queues[options->queue_count - 1] : NULL;
+
+	if (last && !last->host)
+		last->host = host;
+	else
+		options->next_queue_host = host;
+}
+
 static int read_option(struct options *options, int option, char *value)
 {
 	switch (option) {
@@ -212,10 +226,12 @@ static int read_option(struct options *options, int option, char *value)
 	case OPTION_STORE: options->store = value; return 0;
 	case OPTION_CONFIG: options->config_file = value; return 0;
 	case OPTION_JSON: options->as_json = true; return 0;
-	case OPTION_QUEUE_HOST: options->queue_host = value; return 0;
+	case OPTION_QUEUE_HOST: name_queue(options, value); return 0;
 	case OPTION_QUEUE:
-		options->reads_queue = true;
-		options->queue_file = value;
+		if (options->queue_count == INGEST_QUEUES_MAX)
+			return verb_usage_error(&verb_ingest, "--queue comes more than %d times", INGEST_QUEUES_MAX);
+		options->queues[options->queue_count++] = (struct ingest_queue_option){ value, options->next_queue_host };
+		options->next_queue_host = NULL;
 		return 0;
 	case OPTION_TIMEZONE:
 		return stamp_set_zone(value) ? 0 : verb_usage_error(&verb_ingest, STAMP_NO_ZONE, value);
@@ -281,7 +297,7 @@ static int run_ingest(int argc, char **argv)
 const struct verb verb_ingest = {
 	.name = "ingest",
 	.summary = "read records and logs, join them, and keep what became of each mail in the store",
-	.arguments = "[--redis] [--log FILE...] [--journald[=DIRECTORY]] [--queue[=FILE]] [--follow] [--store DIR] [options]",
+	.arguments = "[--redis] [--log FILE...] [--journald[=DIRECTORY]] [--queue[=FILE|DIRECTORY]...] [--follow] [--store DIR] [options]",
 	.help = "Reads what has come since it read last, and ends; with --follow it goes on until SIGINT or SIGTERM. Where no input\n"
 		"is named, smtptrail.conf does: its logs, its journald, and Redis. How far each input was read is kept in the store\n"
 		"with what was read, so that reading the same again changes nothing, and a kill at any moment loses nothing and\n"
@@ -292,10 +308,10 @@ const struct verb verb_ingest = {
 		"                     and what is left of files that were rotated away since comes first\n"
 		"  --journald         the journal of systemd (facility mail), of this machine or in =DIRECTORY\n"
 		"  --queue            what is in Postfix' queue, once the logs are read (with --follow again each five minutes): runs\n"
-		"                     postqueue -j, or reads in =FILE what it printed. What the logs told of counts more; what is under\n"
-		"                     way and in no queue any more has left it unseen. MAIL_CONFIG names the configuration of the\n"
-		"                     instance whose queue it is, as for postqueue(1) itself\n"
-		"  --queue-host NAME  host that the queue is of, as its log calls it; HOST/SYSLOG_NAME for one instance of several\n"
+		"                     postqueue -j, with the configuration in =DIRECTORY, or reads in =FILE what it printed. What the logs\n"
+		"                     told of counts more; what is under way and in no queue any more has left it unseen. Once for each\n"
+		"                     instance of Postfix\n"
+		"  --queue-host NAME  host that this queue is of, as its log calls it; HOST/SYSLOG_NAME for one instance of several\n"
 		"                     (default: what postconf says of itself)\n\n"
 		"options:\n"
 		"  --follow           also what comes later\n"

@@ -142,7 +142,7 @@ struct showing {
 	struct output_page page;
 	struct table *before[TABLES_MAX];	/* of the span before, by name */
 	unsigned before_count;
-	size_t rows;
+	bool is_found;			/* of any row */
 	bool lacks_memory, has_by;		/* the column that is sorted by */
 };
 
@@ -173,6 +173,27 @@ static struct table *compare(const struct showing *showing, struct table *table)
 	return table;
 }
 
+/* A row that is always there says nothing as long as all that it counts is none. */
+static bool says_something(const struct table *table)
+{
+	for (size_t row = 0; row < table_row_count(table); row++) {
+		bool has_numbers = false;
+
+		for (unsigned i = 0; i < table_column_count(table); i++) {
+			const struct cell *cell = &table_row(table, row)->cells[i];
+
+			if (table_columns(table)[i].type == CELL_TEXT)
+				continue;
+			if (cell->is_known && cell->number)
+				return true;
+			has_numbers = true;
+		}
+		if (!has_numbers)
+			return true;
+	}
+	return false;
+}
+
 static void emit(void *context, struct table *table)
 {
 	struct showing *showing = context;
@@ -184,7 +205,7 @@ static void emit(void *context, struct table *table)
 	for (unsigned i = 0; showing->options->ask.by && i < table_column_count(table); i++)
 		showing->has_by |= strcmp(table_columns(table)[i].name, showing->options->ask.by) == 0;
 	table = compare(showing, table);
-	showing->rows += table_row_count(table);
+	showing->is_found |= says_something(table);
 	/* A list of problems has no room for those that there are not. */
 	if (table_row_count(table) || !showing->options->only_problems)
 		showing->options->ask.output->table(&showing->page, table);
@@ -222,7 +243,9 @@ static int show(const struct options *options, const struct rows *rows, const st
 	if (options->ask.by && !showing.has_by)
 		return verb_usage_error(&verb_report, "no table of these has a column '%s' to be sorted by: --json shows their names",
 					options->ask.by);
-	return ask_finish(&options->ask, rows, showing.rows != 0);
+	if (options->only_problems && !showing.is_found && !rows->unreadable)
+		fputs("smtptrail report: no problems\n", stderr);
+	return ask_finish(&options->ask, rows, showing.is_found);
 }
 
 /* What is not kept is said, rather than shown as nothing. */
@@ -339,7 +362,7 @@ const struct verb verb_report = {
 		"  --problems       only what is wrong: destinations, the queue, refusals, bounces, warnings, what was not understood\n"
 		"  --compare        with --since (and --until): each row beside that of the span before, of the same length\n"
 		ASK_HELP
-		"\nexit status: 0 there was something; 1 there was nothing; 2 a file could not be read, or usage\n\n"
+		"\nexit status: 0 something was counted; 1 nothing was: there is nothing, or nothing of what is asked for; 2 a file could not be read, or usage\n\n"
 		"examples:\n"
 		"  smtptrail report since:yesterday\n"
 		"  smtptrail report /var/log/mail.log*\n"

@@ -139,8 +139,9 @@ const struct verb verb_search = {
 		"options:\n"
 		"  --limit N        the newest rows (default 100; 0: all)\n"
 		"  --columns LIST   " COLUMNS_USUAL " (default), tries, number,\n"
-		"                   every fact that smtptrail fields --transaction lists, and of lines text, file, line; +LIST: behind\n"
-		"                   the usual ones, which are others where the query says what a row is\n"
+		"                   every fact that smtptrail fields --transaction lists (attempt.tls_version: of that level alone), and\n"
+		"                   of lines text, file, line; +LIST: behind the usual ones, which are others where the query says\n"
+		"                   what a row is\n"
 		ASK_READ_HELP
 		ASK_LIST_HELP
 		"\nexit status: 0 found; 1 nothing was found; 2 a file could not be read, or usage\n\n"

@@ -6,10 +6,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "analysis/config.h"
 #include "analysis/verb.h"
+#include "common/clock.h"
 #include "common/escape.h"
 #include "common/record.h"
 #include "common/status.h"
@@ -168,13 +168,7 @@ static void check_records(struct findings *findings)
 /* Prints the findings; gives the exit status. */
 static int judge(const struct status *status, const char *file, FILE *out)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	struct findings findings = {
-		.status = status, .file = file, .out = out,
-		.now_us = (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec / 1000,
-	};
+	struct findings findings = { .status = status, .file = file, .out = out, .now_us = clock_now_us() };
 
 	if (check_running(&findings)) {
 		check_journal(&findings);

@@ -215,16 +215,29 @@ static int run_with(struct watch *watch, struct input_redis *input)
 	return watch->shown ? EXIT_FOUND : EXIT_NOTHING;
 }
 
+/* It is asked for as it stands, and seldom found. */
+static void say_doubt(const void *context, const char *words)
+{
+	(void)context;
+	fputs("smtptrail watch: ", stderr);
+	escape_terminal(text_of(words), stderr);
+	(void)fputc('\n', stderr);
+}
+
 /* 0, or the exit status with its words said. */
 static int read_query(const struct watch_options *options, struct config *config, struct query **ret_query, struct watch_query **ret_watch)
 {
+	const struct query_saved saved = config_saved_queries(config);
 	struct problem problem = { "" };
 	int error;
 
 	if (!options->word_count)
 		return 0;
-	error = query_parse_words(ret_query, options->words, options->word_count, (uint64_t)time(NULL) * 1000000, config_saved_query, config,
-				  &problem);
+	error = query_parse_words(ret_query, options->words, options->word_count, (uint64_t)time(NULL) * 1000000, &saved, &problem);
+	if (!error)
+		error = query_check_span(*ret_query, &problem);
+	if (!error)
+		query_doubts(*ret_query, true, say_doubt, NULL);
 	if (!error && query_kind(*ret_query) != QUERY_KIND_ANY)
 		return verb_usage_error(&verb_watch, "'is' says what a row of smtptrail search is: only that verb takes it");
 	if (!error)
@@ -355,7 +368,7 @@ static int read_options(struct watch_options *options, int argc, char **argv)
 		if (letter == ':')
 			return verb_usage_error(&verb_watch, "%s wants a value", argv[optind - 1]);
 		if (letter == '?')
-			return verb_usage_error(&verb_watch, "no option '%s'", argv[optind - 1]);
+			return verb_option_error(&verb_watch);
 		status = read_option(options, letter, optarg);
 	}
 	options->words = argv + optind;

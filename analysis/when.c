@@ -2,8 +2,10 @@
 #include "analysis/when.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "analysis/input.h"
 
@@ -84,4 +86,13 @@ int when_parse(const char *text, uint64_t now_us, struct when *ret_when)
 		return -EINVAL;
 	*ret_when = when;
 	return 0;
+}
+
+void when_show(uint64_t us, char ret_words[WHEN_SIZE])
+{
+	time_t seconds = (time_t)(us / SECOND);
+	struct tm utc;
+
+	if (!gmtime_r(&seconds, &utc) || strftime(ret_words, WHEN_SIZE, "%Y-%m-%d %H:%M:%S", &utc) == 0)
+		(void)snprintf(ret_words, WHEN_SIZE, "%" PRIu64, us);
 }

@@ -19,6 +19,10 @@ struct when {
 	uint64_t us;		/* that duration; else microseconds since the epoch */
 };
 
+/* As "2026-11-21 08:00:00", UTC. */
+enum { WHEN_SIZE = 32 };
+void when_show(uint64_t us, char ret_words[WHEN_SIZE]);
+
 /* 0, or -EINVAL. */
 int when_parse(const char *text, uint64_t now_us, struct when *ret_when);
 

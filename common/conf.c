@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "conf_value.h"
+#include "near.h"
 #include "text.h"
 
 enum { FILE_MAX = 256 * 1024, NAME_MAX_SHOWN = 60 };
@@ -310,46 +311,14 @@ static int scan_text(struct reader *reader)
 
 /* ---- libconfuse ---- */
 
-/* How many letters must be changed, added or left out to make b of a. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[NAME_MAX_SHOWN + 1], length = strlen(b);
-
-	if (length > NAME_MAX_SHOWN)
-		return SIZE_MAX;
-	for (size_t i = 0; i <= length; i++)
-		row[i] = i;
-	for (size_t i = 1; a[i - 1]; i++) {
-		size_t corner = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= length; j++) {
-			size_t change = corner + (a[i - 1] != b[j - 1]);
-			size_t other = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-
-			corner = row[j];
-			row[j] = change < other ? change : other;
-		}
-	}
-	return row[length];
-}
-
 static const char *nearest_name(const struct conf_option *options, const char *name)
 {
-	size_t best = strlen(name) / 3 + 2;
-	const char *nearest = NULL;
+	struct near near;
 
-	if (strlen(name) > NAME_MAX_SHOWN)
-		return NULL;
-	for (; options->name; options++) {
-		size_t letters = distance(name, options->name);
-
-		if (letters < best) {
-			best = letters;
-			nearest = options->name;
-		}
-	}
-	return nearest;
+	near_begin(&near, name);
+	for (; options->name; options++)
+		near_offer(&near, options->name);
+	return near.name;
 }
 
 static void fail_unknown(struct reader *reader, unsigned line, const char *name)

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "crc32c.h"
 #include "journal_internal.h"
 #include "record.h"
@@ -40,24 +41,6 @@ const char *journal_start_name(enum journal_start start)
 	case JOURNAL_FENCED: return "fenced";
 	}
 	return NULL;
-}
-
-static uint64_t clock_us(clockid_t clock)
-{
-	struct timespec now;
-
-	(void)clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-uint64_t journal_now_us(void)
-{
-	return clock_us(CLOCK_REALTIME);
-}
-
-uint64_t journal_monotonic_us(void)
-{
-	return clock_us(CLOCK_MONOTONIC);
 }
 
 /* Gaps. */
@@ -212,7 +195,7 @@ static bool is_gap_record(struct text payload)
 
 static int refuse(struct journal *journal, struct text payload, enum gap_reason reason)
 {
-	uint64_t now_us = journal_now_us();
+	uint64_t now_us = clock_now_us();
 
 	if (is_gap_record(payload))
 		return reason == GAP_TOO_LARGE ? -EMSGSIZE : -ENOSPC;
@@ -467,7 +450,7 @@ void journal_segment_unpin(struct journal *journal, struct segment *segment)
 
 void journal_segment_lost(struct journal *journal, struct segment *segment, uint64_t from_counter)
 {
-	uint64_t now_us = journal_now_us();
+	uint64_t now_us = clock_now_us();
 
 	if (segment->unreadable)
 		return;
@@ -546,10 +529,10 @@ void journal_wait_keep(struct journal *journal, int timeout_ms)
 
 void journal_wait_read(struct journal *journal, int timeout_ms)
 {
-	uint64_t end_us = journal_monotonic_us() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000;
+	uint64_t end_us = clock_steady_us() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000;
 
 	while (!has_read_work(journal)) {
-		uint64_t now_us = journal_monotonic_us();
+		uint64_t now_us = clock_steady_us();
 		int left_ms = now_us < end_us ? (int)((end_us - now_us + 999) / 1000) : 0;
 		struct pollfd wait = { .fd = journal->read_sleeper.event, .events = POLLIN };
 

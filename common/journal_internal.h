@@ -96,7 +96,6 @@ struct reader {				/* the reading thread alone */
 	char producer[JOURNAL_NAME_SIZE];	/* of the last batch; empty: none yet */
 	struct segment_reader file;
 	int fd;				/* -1: not open */
-	bool fd_is_front;
 	int failures;			/* in a row */
 	unsigned char *window;
 };
@@ -183,8 +182,6 @@ static inline uint64_t journal_payload_time(struct text payload)
 	return time_us;
 }
 
-uint64_t journal_now_us(void);			/* since 1970 */
-uint64_t journal_monotonic_us(void);
 
 /* Under the lock. */
 void journal_gap_note(struct journal *journal, enum gap_reason reason, uint64_t count, uint64_t from_us,

@@ -16,6 +16,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "journal_internal.h"
 
 /* Beside errors: the file of the front is not there, or shorter than it was. */
@@ -370,7 +371,7 @@ static bool may_retire(const struct journal *journal, const struct segment *segm
 /* One walk over all segments: rare work is found here, and each is looked at for a moment. */
 static void let_go(struct journal *journal)
 {
-	uint64_t now_us = journal_monotonic_us();
+	uint64_t now_us = clock_steady_us();
 	bool is_oldest = true;
 
 	pthread_mutex_lock(&journal->lock);
@@ -471,7 +472,7 @@ void journal_remember_shipped(struct journal *journal)
 
 static void remember_sometimes(struct journal *journal)
 {
-	uint64_t now_us = journal_monotonic_us();
+	uint64_t now_us = clock_steady_us();
 
 	if (journal->remembered_us && now_us - journal->remembered_us < REMEMBER_EVERY_US)
 		return;

@@ -23,6 +23,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "journal_internal.h"
 
 /* Directories: made, checked, locked. */
@@ -376,7 +377,7 @@ static int measure(struct journal *journal, struct segment *segment)
 	if (reader.tail == SEGMENT_TAIL_DAMAGED) {
 		/* The last entry: no later number will show that it is missing. */
 		journal->counts.damaged++;
-		journal_gap_note(journal, GAP_DAMAGED, 1, segment->created_us, journal_now_us());
+		journal_gap_note(journal, GAP_DAMAGED, 1, segment->created_us, clock_now_us());
 	}
 	return 0;
 }
@@ -544,7 +545,7 @@ static int decide_identity(struct journal *journal, struct identity *identity, i
 static int begin_epoch(struct journal *journal, struct identity *identity, const char *machine_id_file)
 {
 	struct identity here = { 0 };
-	struct identity_epoch row = { .begun_us = journal_now_us() };
+	struct identity_epoch row = { .begun_us = clock_now_us() };
 	int loaded = identity_load(identity, journal->spool), error;
 
 	if (loaded == -EBADMSG)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "journal_internal.h"
 
 enum { FAILURES_MAX = 3 };		/* of reading a file, before its rest is given up */
@@ -194,7 +195,7 @@ static int fill_batch(struct journal *journal, struct journal_batch *batch, uint
 	}
 	if (result == 0 && reader->expected <= last) {
 		/* The file ended before its last entry. */
-		note_missing(journal, last + 1 - reader->expected, reader->last_time_us, journal_now_us());
+		note_missing(journal, last + 1 - reader->expected, reader->last_time_us, clock_now_us());
 		reader->expected = last + 1;
 		file->offset = file->end;
 	}
@@ -255,7 +256,7 @@ int journal_read(struct journal *journal, struct journal_batch *ret_batch)
 		}
 		pass_batch(journal, ret_batch);
 		if (ret_batch->count) {
-			journal->read_active_us = journal_monotonic_us();
+			journal->read_active_us = clock_steady_us();
 			return 1;
 		}
 	}
@@ -618,7 +619,7 @@ static void keep_renamed_epochs(struct identity *identity)
 /* The identity that follows ours. */
 static int make_successor(struct journal *journal, struct identity *successor, const char *new)
 {
-	struct identity_epoch row = { .epoch = successor->epoch + 1, .begun_us = journal_now_us() };
+	struct identity_epoch row = { .epoch = successor->epoch + 1, .begun_us = clock_now_us() };
 	int error = 0;
 
 	/* What is appended until the change goes into the epoch that runs. */

@@ -3,7 +3,7 @@ noinst_LIBRARIES += libcommon.a
 
 libcommon_a_SOURCES = \
 	common/address.c common/address.h \
-	common/behind.h \
+	common/behind.h common/clock.h \
 	common/conf.c common/conf.h common/conf_print.c common/conf_value.c common/conf_value.h \
 	common/escape.c common/escape.h \
 	common/crc32c.c common/crc32c.h \
@@ -12,6 +12,7 @@ libcommon_a_SOURCES = \
 	common/journal_keep.c common/journal_open.c common/journal_read.c common/journal_mend.c common/journal_mask.c common/journal_mask.h common/journal_scan.c common/journal_guard.c \
 	common/journal_segment.c common/journal_segment.h \
 	common/log.c common/log.h \
+	common/near.c common/near.h \
 	common/person.c common/person.h \
 	common/problem.c common/problem.h \
 	common/record.c common/record.def common/record.h \

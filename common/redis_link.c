@@ -20,6 +20,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "common/clock.h"
 #include "redis_route.h"
 #include "redis_tls.h"
 
@@ -101,14 +102,6 @@ enum redis_failure redis_error_meaning(struct text error)
 			return error_table[i].failure;
 	}
 	return REDIS_RECONNECT;
-}
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 enum { OPTIONAL_TEXTS = 7 };
@@ -383,7 +376,7 @@ static enum redis_failure wait_ready(struct redis_link *link, short events, uint
 	struct pollfd wanted = { .fd = link->context->fd, .events = events };
 
 	for (;;) {
-		uint64_t now = now_us();
+		uint64_t now = clock_steady_us();
 		uint64_t left_ms = now < deadline_us ? (deadline_us - now + 999) / 1000 : 0;
 		int ready = poll(&wanted, 1, left_ms > INT_MAX ? INT_MAX : (int)left_ms);
 
@@ -524,7 +517,7 @@ static enum redis_failure receive_reply(struct redis_link *link, uint64_t deadli
 		void *reply = NULL;
 
 		/* A server that never stops is never waited for. */
-		if (total && now_us() >= deadline_us)
+		if (total && clock_steady_us() >= deadline_us)
 			return lost(link, "no answer in time", problem);
 
 		if (redisReaderGetReply(link->context->reader, &reply) != 0)
@@ -560,7 +553,7 @@ static enum redis_failure greet(struct redis_link *link, struct redis_endpoint a
 /* Sends the command and takes its reply, which may be an error's. */
 static enum redis_failure exchange(struct redis_link *link, struct redis_reply *ret_reply, struct problem *problem)
 {
-	uint64_t deadline_us = now_us() + link->options.command_timeout_us + link->extra_us;
+	uint64_t deadline_us = clock_steady_us() + link->options.command_timeout_us + link->extra_us;
 
 	/* Bytes that no one asked for would be taken for the answer to this. */
 	if (link->context->reader->len > link->context->reader->pos)
@@ -644,7 +637,7 @@ static enum redis_failure say_asking(struct redis_link *link, struct problem *pr
 {
 	static const char asking[] = "*1\r\n$6\r\nASKING\r\n";
 	struct redis_reply reply;
-	uint64_t deadline_us = now_us() + link->options.command_timeout_us;
+	uint64_t deadline_us = clock_steady_us() + link->options.command_timeout_us;
 	enum redis_failure failure = send_bytes(link, asking, sizeof asking - 1, deadline_us, problem);
 
 	if (!failure)
@@ -779,7 +772,7 @@ static enum redis_failure ping(struct redis_link *link, struct problem *problem)
 
 static enum redis_failure begin_tls(struct redis_link *link, struct problem *problem)
 {
-	uint64_t deadline_us = now_us() + link->options.connect_timeout_us;
+	uint64_t deadline_us = clock_steady_us() + link->options.connect_timeout_us;
 	enum redis_failure failure = REDIS_OK;
 	struct problem why;
 	bool done = false;

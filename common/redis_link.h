@@ -41,8 +41,8 @@ struct redis_options {
 	uint64_t command_timeout_us;
 };
 
-/* What to do about a failure. One table in redis_link.c says it for each error reply (facts:
- * design, "error replies"); an unknown error is REDIS_RECONNECT, and nothing is taken as stored. */
+/* What to do about a failure. One table in redis_link.c says it for each error reply; an
+ * unknown error is REDIS_RECONNECT, and nothing is taken as stored. */
 enum redis_failure {
 	REDIS_OK = 0,
 	REDIS_RECONNECT,	/* link cut, timed out, or an unknown reply: connect again, read the cursor again */

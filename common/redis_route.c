@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "redis_slot.h"
 
 enum {
@@ -35,14 +35,6 @@ struct redis_route {
 	struct redis_endpoint nodes[NODES_MAX];
 	uint16_t owner[REDIS_SLOTS];	/* index of its node, or NOBODY */
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 struct redis_route *redis_route_new(const struct redis_options *options, const struct redis_address *address)
 {
@@ -206,7 +198,7 @@ static enum redis_failure find_master(struct redis_route *route, struct problem 
 	route->has_master = !failure;
 	if (failure)
 		return failure;
-	route->check_us = now_us() + CHECK_EVERY_US;
+	route->check_us = clock_steady_us() + CHECK_EVERY_US;
 	return REDIS_OK;
 }
 
@@ -214,7 +206,7 @@ static enum redis_failure find_master(struct redis_route *route, struct problem 
 static bool next_to_check(struct redis_route *route, size_t *ret_sentinel)
 {
 	size_t all = route->address.count;
-	uint64_t now = now_us();
+	uint64_t now = clock_steady_us();
 
 	for (size_t i = 0; i < all; i++) {
 		size_t sentinel = route->next++ % all;
@@ -234,18 +226,18 @@ enum redis_failure redis_route_check(struct redis_route *route, const struct red
 	struct redis_endpoint master;
 	size_t sentinel;
 
-	if (route->address.kind != REDIS_SENTINEL || now_us() < route->check_us)
+	if (route->address.kind != REDIS_SENTINEL || clock_steady_us() < route->check_us)
 		return REDIS_OK;
-	route->check_us = now_us() + CHECK_EVERY_US;
+	route->check_us = clock_steady_us() + CHECK_EVERY_US;
 	if (!next_to_check(route, &sentinel))
 		return REDIS_OK;
 	enum redis_failure failure = ask_sentinel(route, &route->address.endpoints[sentinel], CHECK_TIMEOUT_US, &master, NULL);
 
 	if (failure)
-		route->ask_us[sentinel] = now_us() + CHECK_SILENT_US;
+		route->ask_us[sentinel] = clock_steady_us() + CHECK_SILENT_US;
 	else if (!redis_endpoint_equal(&master, now))
 		failure = ask_sentinels(route, CHECK_TIMEOUT_US, &master, NULL);
-	route->check_us = now_us() + CHECK_EVERY_US;
+	route->check_us = clock_steady_us() + CHECK_EVERY_US;
 	if (failure || redis_endpoint_equal(&master, now))
 		return REDIS_OK;
 	problem_set(problem, "redis '%s': the sentinels name %s:%d as master now, no longer %s:%d", route->options->address,

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "escape.h"
 #include "record.h"
 #include "text.h"
@@ -249,14 +249,6 @@ int status_read(struct status *ret_status, const char *file, struct problem *pro
 
 /* ---- for a person ---- */
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 void status_age(uint64_t duration_us, char ret_text[STATUS_AGE_SIZE])
 {
 	uint64_t seconds = duration_us / 1000000;
@@ -312,7 +304,7 @@ static void print_NUMBER(const char *name, uint64_t number, FILE *out)
 static void print_TIME(const char *name, uint64_t time_us, FILE *out)
 {
 	char time[TIME_TEXT_SIZE], age[STATUS_AGE_SIZE];
-	uint64_t now = now_us();
+	uint64_t now = clock_now_us();
 
 	(void)name;
 	if (time_us == 0) {

@@ -9,6 +9,7 @@
 
 #include <openssl/evp.h>
 
+#include "common/clock.h"
 #include "record.h"
 
 #define COUNTER_MASK ((UINT64_C(1) << JOURNAL_COUNTER_BITS) - 1)
@@ -104,7 +105,8 @@ static bool take_byte(struct text *text, char byte)
 	return true;
 }
 
-int stream_cursor_parse(struct stream_cursor *ret_cursor, struct text text)
+/* Takes a cursor apart; empty: none. 0 or -EBADMSG. */
+static int cursor_parse(struct stream_cursor *ret_cursor, struct text text)
 {
 	struct stream_cursor cursor = { .exists = text.length > 0 };
 	const char *colon = text.length ? memchr(text.start, ':', text.length) : NULL;
@@ -132,7 +134,7 @@ int stream_cursor_parse(struct stream_cursor *ret_cursor, struct text text)
 static enum redis_failure read_cursor(struct stream_cursor *ret_cursor, const struct stream_names *names,
 				      struct text text, struct problem *problem)
 {
-	if (stream_cursor_parse(ret_cursor, text) == 0)
+	if (cursor_parse(ret_cursor, text) == 0)
 		return REDIS_OK;
 	problem_set(problem, "redis key '%s' holds '%.*s', which is no cursor: look who wrote it, then delete it",
 		    names->cursor, (int)(text.length < 100 ? text.length : 100), text.start);
@@ -216,17 +218,14 @@ static bool read_record(struct outgoing *outgoing, struct text payload)
 /* What is whole by its checksum and no record all the same: a reader is told what it misses. */
 static void look_through(struct outgoing *outgoing, struct text payload)
 {
-	struct timespec now;
-
 	memset(outgoing->early, 0, sizeof outgoing->early);
 	outgoing->count = 0;
 	outgoing->is_record = read_record(outgoing, payload);
 	if (outgoing->is_record)
 		return;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
 	memset(outgoing->early, 0, sizeof outgoing->early);
 	outgoing->stage = STAGE_GAP;
-	outgoing->time_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	outgoing->time_us = clock_now_us();
 }
 
 /* Writes number so that it ends at end; where it begins. */

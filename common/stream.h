@@ -44,8 +44,6 @@ struct stream_cursor {
 	uint32_t epoch;
 	uint64_t counter;
 };
-/* Takes a cursor apart; empty: none. 0 or -EBADMSG. */
-int stream_cursor_parse(struct stream_cursor *ret_cursor, struct text text);
 /* Reads and takes apart the cursor. A cursor of no known form is REDIS_OPERATOR. */
 enum redis_failure stream_cursor_get(struct redis_link *link, const struct stream_names *names,
 				     struct stream_cursor *ret_cursor, struct problem *problem);

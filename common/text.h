@@ -87,4 +87,34 @@ static inline bool text_is(struct text text, const char *string)
 	return text_equal(text, text_of(string));
 }
 
+/* What follows its first bytes, of which there are at least so many. */
+static inline struct text text_behind(struct text text, size_t count)
+{
+	return (struct text){ text.start + count, text.length - count };
+}
+
+static inline bool text_starts(struct text text, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	return text.length >= length && memcmp(text.start, prefix, length) == 0;
+}
+
+static inline bool text_starts_nocase(struct text text, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	return text.length >= length && strncasecmp(text.start, prefix, length) == 0;
+}
+
+static inline bool text_has(struct text text, const char *wanted)
+{
+	return text.start && memmem(text.start, text.length, wanted, strlen(wanted));
+}
+
+static inline bool text_has_nocase(struct text text, const char *wanted)
+{
+	return text_find_nocase(text, text_of(wanted));
+}
+
 #endif

@@ -9,8 +9,8 @@
 
 #include <stdio.h>
 
-#include "clock.h"
 #include "common/auth/findings.h"
+#include "common/clock.h"
 
 enum part { PART_MAILFROM, PART_DKIM, PART_DMARC, PART_HELO, PARTS };
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "auth_job.h"
-#include "clock.h"
 #include "common/behind.h"
+#include "common/clock.h"
 
 enum { HELO_MAX = 512, FROM_MAX = 512 };
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "common/clock.h"
 #include "negotiation.h"
 
 enum { STOP_PAUSES_MAX = 250 };	/* five seconds */
@@ -116,7 +116,7 @@ static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned l
 {
 	struct config *config = config_take_current();
 	bool lowest = config && config->latency == CONFIG_LATENCY_LOWEST;
-	unsigned long flags = protocol & (ALWAYS_WANTED | (lowest ? LOWEST_WANTED : 0));
+	unsigned long flags = protocol & (NEGOTIATION_ALWAYS | (lowest ? NEGOTIATION_LOWEST : 0));
 	struct call call;
 
 	(void)unused2;

@@ -225,18 +225,18 @@ static void check_status_file(const struct config *config, bool as_root)
 }
 
 /* Goes on as the user that the milter will be, for this process only. */
-static bool become(const struct identity *identity)
+static bool become(const struct account *account)
 {
-	return !identity->is_change ||
-	       (initgroups(identity->name, identity->group) == 0 && setegid(identity->group) == 0 &&
-		seteuid(identity->user) == 0);
+	return !account->is_change ||
+	       (initgroups(account->name, account->group) == 0 && setegid(account->group) == 0 &&
+		seteuid(account->user) == 0);
 }
 
 int check_run(const char *file)
 {
 	bool as_root = geteuid() == 0;
 	struct config *config;
-	struct identity identity;
+	struct account account;
 	struct problem problem;
 
 	if (config_read(&config, file, &problem) != 0) {
@@ -244,11 +244,11 @@ int check_run(const char *file)
 		return 2;
 	}
 	check_say(CHECK_OK, "configuration", "%s", file ? file : "no file: the defaults");
-	if (privileges_find(config, &identity, &problem) != 0)
+	if (privileges_find(config, &account, &problem) != 0)
 		check_say(CHECK_ERROR, "user", "%s", problem.text);
-	else if (!become(&identity))
+	else if (!become(&account))
 		check_say(CHECK_ERROR, "user", "cannot become '%s': %s", config->user, strerror(errno));
-	else if (as_root && !identity.is_change)
+	else if (as_root && !account.is_change)
 		check_say(CHECK_WARNING, "user", "the milter will stay root: set user");
 	check_socket_part(config, as_root);
 	check_front(config, as_root);

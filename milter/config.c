@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "common/auth/dkim.h"
+#include "common/clock.h"
 #include "common/journal.h"
 #include "common/stream.h"
-#include "milter/clock.h"
 #include "milter/socket.h"
 
 #define KIB UINT64_C(1024)

@@ -12,8 +12,8 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "common/behind.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "killed.h"
@@ -181,9 +181,7 @@ static void look_for_losses(struct housekeeping *housekeeping)
 {
 	struct partitions *partitions = housekeeping->parts.partitions;
 	struct journal_stat journal;
-	struct timespec now;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	partitions_journal_stat(partitions, &journal);
 	const uint64_t counts[LOSSES] = {
 		[LOSS_DROPPED] = journal.refused + recorder_lost_total(&partitions->recorder),
@@ -191,7 +189,7 @@ static void look_for_losses(struct housekeeping *housekeeping)
 		[LOSS_MENDED] = journal.mended, [LOSS_TORN] = journal.torn,
 	};
 
-	losses_look(&housekeeping->losses, counts, (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+	losses_look(&housekeeping->losses, counts, clock_steady_us());
 }
 
 /* Names of the options that differ and were reloaded. */
@@ -240,11 +238,7 @@ static void reload(const struct housekeeping_parts *parts)
 
 static void reload_and_notify(const struct housekeeping_parts *parts)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-			 (unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_steady_us());
 	reload(parts);
 	(void)sd_notify(0, "READY=1");
 }

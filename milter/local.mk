@@ -6,7 +6,6 @@ noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
 	milter/arena.c milter/arena.h \
 	milter/auth_check.c milter/auth_job.h milter/auth_jobs.c milter/auth_jobs.h \
-	milter/clock.h \
 	milter/config.c milter/config.h \
 	milter/keeper.c milter/keeper.h \
 	milter/killed.c milter/killed.h \

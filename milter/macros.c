@@ -196,11 +196,6 @@ struct rcpt_macros macro_read_rcpt(const struct macros *macros)
 	};
 }
 
-static struct text behind(struct text text, size_t length)
-{
-	return (struct text){ text.start + length, text.length - length };
-}
-
 /* "550 5.1.1 User unknown", as Sendmail has it; Postfix tells the words alone. */
 static void take_codes(struct rejection *rejection)
 {
@@ -210,13 +205,13 @@ static void take_codes(struct rejection *rejection)
 	if (text.length < 4 || text.start[3] != ' ' || (text.start[0] != '4' && text.start[0] != '5') ||
 	    !macro_read_number((struct text){ text.start, 3 }, &rejection->code))
 		return;
-	text = behind(text, 4);
+	text = text_behind(text, 4);
 	blank = memchr(text.start, ' ', text.length);
 	struct text dsn = { text.start, blank ? (size_t)(blank - text.start) : text.length };
 
 	if (is_status_code(dsn)) {
 		rejection->dsn = rejection->dsn.start ? rejection->dsn : dsn;
-		text = behind(text, dsn.length + (blank != NULL));
+		text = text_behind(text, dsn.length + (blank != NULL));
 	}
 	rejection->reason = text;
 }

@@ -12,7 +12,7 @@
 
 #include "callbacks.h"
 #include "check.h"
-#include "clock.h"
+#include "common/clock.h"
 #include "common/escape.h"
 #include "common/log.h"
 #include "housekeeping.h"
@@ -92,17 +92,17 @@ static int prepare(struct daemon *daemon, struct problem *problem)
 {
 	const struct config *config = daemon->config;
 	struct socket_address *address = &daemon->address;
-	struct identity identity;
+	struct account account;
 	int error = socket_parse(address, config->socket, problem);
 
 	if (!error)
-		error = privileges_find(config, &identity, problem);
+		error = privileges_find(config, &account, problem);
 	if (!error)
-		error = privileges_make_directories(config, address->path, &identity, problem);
+		error = privileges_make_directories(config, address->path, &account, problem);
 	if (!error)
-		error = callbacks_open(config, address, identity.user, problem);
+		error = callbacks_open(config, address, account.user, problem);
 	if (!error)
-		error = privileges_drop(&identity, problem);
+		error = privileges_drop(&account, problem);
 	/* What the milter makes from here on is for its user and group. */
 	(void)umask(027);
 	return error;

@@ -45,13 +45,6 @@ static void set_type(struct mime_entity *entity, struct text type)
 	entity->type_length = type.length;
 }
 
-static bool has_prefix(struct text text, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return text.length >= length && memcmp(text.start, prefix, length) == 0;
-}
-
 static void set_boundary(struct mime *mime, const struct mime_field *field)
 {
 	char buffer[MIME_BOUNDARY_MAX];
@@ -92,7 +85,7 @@ static void read_field(struct mime *mime, struct text name, struct text value)
 			return;
 		mime_field_read(&field, value);
 		set_type(&mime->entity, field.type);
-		if (has_prefix((struct text){ mime->entity.type, mime->entity.type_length }, "multipart/"))
+		if (text_starts((struct text){ mime->entity.type, mime->entity.type_length }, "multipart/"))
 			set_boundary(mime, &field);
 		set_name(mime, &field, "name", false);
 	} else if (text_equal_nocase(name, TEXT_LITERAL("content-disposition"))) {
@@ -179,7 +172,7 @@ static void end_of_header(struct mime *mime)
 {
 	note_attachment(mime);
 	mime->in_header = false;
-	if (has_prefix(entity_type(mime), "multipart/") && mime->entity.boundary_length) {
+	if (text_starts(entity_type(mime), "multipart/") && mime->entity.boundary_length) {
 		if (mime->depth < MIME_DEPTH_MAX) {
 			push_level(mime);
 			clear_entity(&mime->entity);

@@ -2,14 +2,17 @@
  * negotiation.h - what is asked of the MTA: the replies that are left out, and the lists of macros.
  *
  * Here, and not in callbacks.c, so that the empty milter of the benches asks for the same.
+ *
+ * Threads: any; no state.
  */
 #ifndef SMTPTRAIL_MILTER_NEGOTIATION_H
 #define SMTPTRAIL_MILTER_NEGOTIATION_H
 
 #include <libmilter/mfapi.h>
 
-#define ALWAYS_WANTED (SMFIP_RCPT_REJ | SMFIP_HDR_LEADSPC | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY)
-#define LOWEST_WANTED (SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_DATA | SMFIP_NR_UNKN)
+/* What is asked for with each latency, and with latency = lowest beside it. */
+#define NEGOTIATION_ALWAYS (SMFIP_RCPT_REJ | SMFIP_HDR_LEADSPC | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY)
+#define NEGOTIATION_LOWEST (SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_DATA | SMFIP_NR_UNKN)
 
 /* A list replaces the MTA's default of its stage; that of end-of-headers comes with every header. Not "i" at HELO:
  * Postfix tells that of the message which HELO ends, and it would linger to the next MAIL. */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 /* Partition 0 lies where the one partition of a smaller setup does, so that nothing moves. */

@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int privileges_find(const struct config *config, struct identity *ret_identity, struct problem *problem)
+int privileges_find(const struct config *config, struct account *ret_account, struct problem *problem)
 {
-	*ret_identity = (struct identity){ .user = geteuid(), .group = getegid(), .name = config->user };
+	*ret_account = (struct account){ .user = geteuid(), .group = getegid(), .name = config->user };
 	if (geteuid() != 0 || config->user[0] == '\0')
 		return 0;
 	const struct passwd *entry = getpwnam(config->user);
@@ -24,34 +24,34 @@ int privileges_find(const struct config *config, struct identity *ret_identity, 
 			    config->user, config->user);
 		return -ENOENT;
 	}
-	ret_identity->is_change = entry->pw_uid != 0;
-	ret_identity->user = entry->pw_uid;
-	ret_identity->group = entry->pw_gid;
+	ret_account->is_change = entry->pw_uid != 0;
+	ret_account->user = entry->pw_uid;
+	ret_account->group = entry->pw_gid;
 	return 0;
 }
 
 /* Gives a directory to the user, without following a link that someone put there. */
-static int give(const char *path, const struct identity *identity)
+static int give(const char *path, const struct account *account)
 {
 	int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (descriptor < 0)
 		return -errno;
-	int error = fchown(descriptor, identity->user, identity->group) == 0 ? 0 : -errno;
+	int error = fchown(descriptor, account->user, account->group) == 0 ? 0 : -errno;
 
 	close(descriptor);
 	return error;
 }
 
-static int make_one(const char *path, mode_t mode, const struct identity *identity)
+static int make_one(const char *path, mode_t mode, const struct account *account)
 {
 	if (mkdir(path, mode) != 0)
 		return errno == EEXIST ? 0 : -errno;
-	return identity->is_change ? give(path, identity) : 0;
+	return account->is_change ? give(path, account) : 0;
 }
 
 /* Makes path and what is missing above it; what lies above is open to look at. */
-static int make_path(const char *path, mode_t mode, const struct identity *identity, struct problem *problem)
+static int make_path(const char *path, mode_t mode, const struct account *account, struct problem *problem)
 {
 	char part[PATH_MAX];
 	int error = 0;
@@ -63,10 +63,10 @@ static int make_path(const char *path, mode_t mode, const struct identity *ident
 			continue;
 		memcpy(part, path, length);
 		part[length] = '\0';
-		error = make_one(part, 0755, identity);
+		error = make_one(part, 0755, account);
 	}
 	if (!error)
-		error = make_one(path, mode, identity);
+		error = make_one(path, mode, account);
 	if (error)
 		problem_set(problem, "cannot make directory '%.200s': %s; make it and give it to the user of the milter", path,
 			    strerror(-error));
@@ -74,21 +74,21 @@ static int make_path(const char *path, mode_t mode, const struct identity *ident
 }
 
 /* A directory of the journal: ours alone, also when it was made beforehand by root. */
-static int make_journal(const char *path, const struct identity *identity, struct problem *problem)
+static int make_journal(const char *path, const struct account *account, struct problem *problem)
 {
 	struct stat found;
-	int error = make_path(path, 0750, identity, problem);
+	int error = make_path(path, 0750, account, problem);
 
-	if (error || !identity->is_change || stat(path, &found) != 0 || found.st_uid != 0)
+	if (error || !account->is_change || stat(path, &found) != 0 || found.st_uid != 0)
 		return error;
-	error = give(path, identity);
+	error = give(path, account);
 	if (error)
-		problem_set(problem, "cannot give directory '%.200s' to user '%.64s': %s", path, identity->name,
+		problem_set(problem, "cannot give directory '%.200s' to user '%.64s': %s", path, account->name,
 			    strerror(-error));
 	return error;
 }
 
-static int make_parent(const char *file, const struct identity *identity, struct problem *problem)
+static int make_parent(const char *file, const struct account *account, struct problem *problem)
 {
 	char parent[PATH_MAX];
 	const char *slash = strrchr(file, '/');
@@ -98,38 +98,38 @@ static int make_parent(const char *file, const struct identity *identity, struct
 		return 0;
 	memcpy(parent, file, length);
 	parent[length] = '\0';
-	return make_path(parent, 0755, identity, problem);
+	return make_path(parent, 0755, account, problem);
 }
 
 int privileges_make_directories(const struct config *config, const char *socket_path,
-				const struct identity *identity, struct problem *problem)
+				const struct account *account, struct problem *problem)
 {
 	mode_t before = umask(022);
-	int error = make_journal(config->front_directory, identity, problem);
+	int error = make_journal(config->front_directory, account, problem);
 
 	if (!error)
-		error = make_journal(config->spool_directory, identity, problem);
+		error = make_journal(config->spool_directory, account, problem);
 	if (!error)
-		error = make_parent(config->status_file, identity, problem);
+		error = make_parent(config->status_file, account, problem);
 	if (!error)
-		error = make_parent(socket_path, identity, problem);
+		error = make_parent(socket_path, account, problem);
 	(void)umask(before);
 	return error;
 }
 
-int privileges_drop(const struct identity *identity, struct problem *problem)
+int privileges_drop(const struct account *account, struct problem *problem)
 {
-	if (!identity->is_change)
+	if (!account->is_change)
 		return 0;
-	if (initgroups(identity->name, identity->group) != 0 || setgid(identity->group) != 0 ||
-	    setuid(identity->user) != 0) {
+	if (initgroups(account->name, account->group) != 0 || setgid(account->group) != 0 ||
+	    setuid(account->user) != 0) {
 		int error = errno;
 
-		problem_set(problem, "cannot become user '%.64s': %s", identity->name, strerror(error));
+		problem_set(problem, "cannot become user '%.64s': %s", account->name, strerror(error));
 		return -error;
 	}
-	if (setuid(0) == 0 || getuid() != identity->user || geteuid() != identity->user || getgid() != identity->group) {
-		problem_set(problem, "user '%.64s' could become root again; not starting so", identity->name);
+	if (setuid(0) == 0 || getuid() != account->user || geteuid() != account->user || getgid() != account->group) {
+		problem_set(problem, "user '%.64s' could become root again; not starting so", account->name);
 		return -EPERM;
 	}
 	return 0;

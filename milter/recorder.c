@@ -14,7 +14,8 @@ void recorder_done(struct recorder *recorder)
 	(void)pthread_mutex_destroy(&recorder->lock);
 }
 
-unsigned recorder_place(const struct recorder *recorder, struct text session)
+/* The place of a session's records: FNV-1a of its id. */
+static unsigned place_of_session(const struct recorder *recorder, struct text session)
 {
 	uint32_t hash = UINT32_C(2166136261);
 
@@ -31,7 +32,7 @@ static unsigned place_of(const struct recorder *recorder, struct text payload)
 	if (recorder->active == 1 || record_view_open(&view, payload) != 0 ||
 	    !record_view_find(&view, FIELD_SESSION, &session))
 		return 0;
-	return recorder_place(recorder, session.text);
+	return place_of_session(recorder, session.text);
 }
 
 bool recorder_put(struct recorder *recorder, struct record *record)

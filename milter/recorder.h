@@ -31,12 +31,11 @@ struct recorder {
 
 void recorder_init(struct recorder *recorder, struct journal *const *journals, unsigned count, unsigned active);
 void recorder_done(struct recorder *recorder);
-/* Ends the record, appends it and is done with it; false: refused, and counted. */
+/* Ends the record, appends it to the journal of its session (of active ones, by FNV-1a of the id) and is done with it; false:
+ * refused, and counted. */
 bool recorder_put(struct recorder *recorder, struct record *record);
 /* The same into a journal by its place in the list, whatever the session. */
 bool recorder_put_at(struct recorder *recorder, unsigned place, struct record *record);
-/* The place of a session's records: FNV-1a of its id, modulo active. */
-unsigned recorder_place(const struct recorder *recorder, struct text session);
 /* A record could not be made for want of memory. */
 void recorder_lost(struct recorder *recorder, uint64_t now_us);
 /* The begin of a producer's records, and the end of all; the reason of the begin is the journal's. */

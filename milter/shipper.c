@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "common/behind.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/stream.h"
 #include "trimmer.h"
@@ -62,14 +63,6 @@ struct shipper {
 	struct shipper_status status;
 };
 
-static uint64_t clock_us(clockid_t clock)
-{
-	struct timespec now;
-
-	(void)clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static bool is_stopping(struct shipper *shipper)
 {
 	pthread_mutex_lock(&shipper->lock);
@@ -81,7 +74,7 @@ static bool is_stopping(struct shipper *shipper)
 
 static void pause_until_stop(struct shipper *shipper, uint64_t pause_us)
 {
-	uint64_t until_us = clock_us(CLOCK_MONOTONIC) + pause_us;
+	uint64_t until_us = clock_steady_us() + pause_us;
 	struct timespec until = {
 		.tv_sec = (time_t)(until_us / 1000000), .tv_nsec = (long)(until_us % 1000000 * 1000),
 	};
@@ -105,7 +98,7 @@ static uint64_t backlog(struct shipper *shipper)
 /* Whether the state is a new one. */
 static bool enter_state(struct shipper *shipper, enum state state)
 {
-	uint64_t now = clock_us(CLOCK_REALTIME);
+	uint64_t now = clock_now_us();
 
 	pthread_mutex_lock(&shipper->lock);
 	bool is_new = shipper->state != state;
@@ -127,7 +120,7 @@ static void say_well(struct shipper *shipper)
 	if (!enter_state(shipper, STATE_SHIPPING) || (!is_first && !shipper->said_failed))
 		return;
 	shipper->said_failed = false;
-	shipper->said_us[STATE_SHIPPING] = clock_us(CLOCK_MONOTONIC);
+	shipper->said_us[STATE_SHIPPING] = clock_steady_us();
 	log_info("%sredis '%s' takes records%s; %" PRIu64 " wait for it", shipper->name, shipper->options.redis.address,
 		 is_first ? "" : " again", backlog(shipper));
 }
@@ -135,13 +128,13 @@ static void say_well(struct shipper *shipper)
 static void say_failed(struct shipper *shipper, enum redis_failure failure, const struct problem *problem)
 {
 	enum state state = failure == REDIS_OPERATOR ? STATE_OPERATOR : STATE_WAITING;
-	uint64_t now = clock_us(CLOCK_MONOTONIC);
+	uint64_t now = clock_steady_us();
 
 	pthread_mutex_lock(&shipper->lock);
 	shipper->status.errors++;
 	shipper->status.refused[failure]++;
 	shipper->status.last_error = *problem;
-	shipper->status.last_error_us = clock_us(CLOCK_REALTIME);
+	shipper->status.last_error_us = clock_now_us();
 	pthread_mutex_unlock(&shipper->lock);
 	if (!enter_state(shipper, state) || (shipper->said_us[state] && now - shipper->said_us[state] < SAY_AGAIN_US))
 		return;
@@ -247,7 +240,7 @@ static enum redis_failure find_place(struct shipper *shipper, struct problem *pr
 	failure = stream_cursor_get(shipper->link, &shipper->names, &shipper->cursor, problem);
 	if (failure)
 		return failure;
-	shipper->checked_us = clock_us(CLOCK_MONOTONIC);
+	shipper->checked_us = clock_steady_us();
 	if (shipper->in_place && strcmp(known.text, shipper->cursor.text) == 0)
 		return REDIS_OK;
 	if (shipper->taken_seq && strcmp(known.text, shipper->cursor.text) != 0)
@@ -304,7 +297,7 @@ static enum step taken(struct shipper *shipper)
 	if (last > shipper->taken_seq)
 		shipper->taken_seq = last;
 	shipper->batch_open = false;
-	shipper->checked_us = clock_us(CLOCK_MONOTONIC);
+	shipper->checked_us = clock_steady_us();
 	count(shipper, &shipper->status.shipped, batch->count - again);
 	count(shipper, &shipper->status.went_back, again);
 	say_well(shipper);
@@ -337,7 +330,7 @@ static enum step send_batch(struct shipper *shipper, enum redis_failure *ret_fai
 
 static enum step idle(struct shipper *shipper, enum redis_failure *ret_failure, struct problem *problem)
 {
-	uint64_t now = clock_us(CLOCK_MONOTONIC);
+	uint64_t now = clock_steady_us();
 
 	if (now - shipper->checked_us >= IDLE_CHECK_US) {
 		shipper->checked_us = now;
@@ -390,7 +383,7 @@ static void back_off(struct shipper *shipper, enum redis_failure failure, const 
 static bool may_go_on(struct shipper *shipper)
 {
 	pthread_mutex_lock(&shipper->lock);
-	bool may = !shipper->stopping || clock_us(CLOCK_MONOTONIC) < shipper->drain_until_us;
+	bool may = !shipper->stopping || clock_steady_us() < shipper->drain_until_us;
 
 	pthread_mutex_unlock(&shipper->lock);
 	return may;
@@ -466,7 +459,7 @@ int shipper_start(struct shipper **ret_shipper, const struct shipper_options *op
 	shipper->trimmer.name = shipper->name;
 	shipper->state = STATE_CONNECTING;
 	shipper->status.state = state_names[STATE_CONNECTING];
-	shipper->status.since_us = clock_us(CLOCK_REALTIME);
+	shipper->status.since_us = clock_now_us();
 	shipper->seed = (unsigned)shipper->status.since_us;
 	if (shipper->options.redis.address && shipper->prefix && shipper->link)
 		error = start_thread(shipper);
@@ -484,7 +477,7 @@ void shipper_finish(struct shipper *shipper, uint64_t drain_timeout_us)
 		return;
 	pthread_mutex_lock(&shipper->lock);
 	if (!shipper->stopping)
-		shipper->drain_until_us = clock_us(CLOCK_MONOTONIC) + drain_timeout_us;
+		shipper->drain_until_us = clock_steady_us() + drain_timeout_us;
 	shipper->stopping = true;
 	pthread_cond_signal(&shipper->wake);
 	pthread_mutex_unlock(&shipper->lock);

@@ -2,8 +2,8 @@
 #include "trimmer.h"
 
 #include <inttypes.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 
 enum {
@@ -12,14 +12,6 @@ enum {
 	IDLE_US = 5000000,
 	FAILED_US = 60000000,
 };
-
-static uint64_t clock_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static bool is_due(const struct trimmer *trimmer, uint64_t now_us)
 {
@@ -61,7 +53,7 @@ static void say_uncounted(struct trimmer *trimmer)
 
 bool trimmer_turn(struct trimmer *trimmer, struct redis_link *link, const struct stream_names *names, uint64_t count)
 {
-	uint64_t now_us = clock_us();
+	uint64_t now_us = clock_steady_us();
 	struct problem problem = { "" };
 
 	trimmer->appended += count;

@@ -7,8 +7,8 @@ UNIT_TESTS += tests/unit/test_escape tests/unit/test_person
 UNIT_TESTS += tests/unit/test_journal
 UNIT_TESTS += tests/unit/test_redis_link
 check_PROGRAMS += $(UNIT_TESTS)
-TESTS += $(UNIT_TESTS) tests/check_layers tests/check_docs tests/check_durability tests/check_failures
-EXTRA_DIST += tests/README.md tests/tsan.supp tests/check_layers tests/check_docs tests/check_durability tests/check_failures
+TESTS += $(UNIT_TESTS) tests/check_layers tests/check_readmes tests/check_docs tests/check_durability tests/check_failures
+EXTRA_DIST += tests/README.md tests/tsan.supp tests/check_layers tests/check_readmes tests/check_docs tests/check_durability tests/check_failures
 
 UNIT_LIBS = $(COMMON_LIBS)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "common/auth/domain.h"
+#include "common/clock.h"
 
 /* How long dns_await goes on after the deadline before it believes that no answer comes. */
 #define AWAIT_GRACE_US 1000000
@@ -30,10 +31,7 @@ static struct answer_box fixed_answers[] = {
 
 uint64_t dns_now_us(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	return clock_steady_us();
 }
 
 const char *dns_type_name(enum dns_type type)

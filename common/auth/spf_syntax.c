@@ -35,11 +35,6 @@ static bool is_digit(char byte)
 	return byte >= '0' && byte <= '9';
 }
 
-static struct text text_from(struct text text, size_t offset)
-{
-	return (struct text){ text.start + offset, text.length - offset };
-}
-
 bool spf_is_record(struct text txt)
 {
 	struct text version = { txt.start, 6 };
@@ -50,7 +45,7 @@ bool spf_is_record(struct text txt)
 
 struct text spf_record_terms(struct text record)
 {
-	return text_from(record, 6);
+	return text_behind(record, 6);
 }
 
 /* Takes "/24" off the end, its value up to limit. 1: taken, 0: none there, -EINVAL. */
@@ -109,7 +104,7 @@ static const char *read_address(struct spf_term *term, struct text value)
 
 	if (value.length == 0 || value.start[0] != ':')
 		return "an address is missing";
-	value = text_from(value, 1);
+	value = text_behind(value, 1);
 	if (take_prefix(&value, prefix, &prefix) < 0)
 		return "bad prefix length";
 	if (value.length == 0 || value.length >= sizeof string || memchr(value.start, '\0', value.length))
@@ -133,7 +128,7 @@ static const char *read_arguments(struct spf_term *term, struct text value, size
 		return mechanisms[which].domain == DOMAIN_MUST ? "a domain is missing" : NULL;
 	if (value.start[0] != ':' || mechanisms[which].domain == DOMAIN_NEVER)
 		return "unexpected text behind the mechanism";
-	term->domain_spec = text_from(value, 1);
+	term->domain_spec = text_behind(value, 1);
 	return spf_domain_spec_check(term->domain_spec);
 }
 
@@ -146,7 +141,7 @@ static const char *read_mechanism(struct spf_term *term)
 
 	term->qualifier = qualifier ? results[qualifier - qualifiers] : SPF_PASS;
 	if (qualifier)
-		rest = text_from(rest, 1);
+		rest = text_behind(rest, 1);
 	size_t length = 0;
 
 	while (length < rest.length && rest.start[length] != ':' && rest.start[length] != '/')
@@ -154,7 +149,7 @@ static const char *read_mechanism(struct spf_term *term)
 	for (size_t i = 0; i < MECHANISM_COUNT; i++)
 		if (text_equal_nocase((struct text){ rest.start, length }, text_of(mechanisms[i].name))) {
 			term->kind = mechanisms[i].kind;
-			return read_arguments(term, text_from(rest, length), i);
+			return read_arguments(term, text_behind(rest, length), i);
 		}
 	return "unknown mechanism";
 }
@@ -175,7 +170,7 @@ static size_t modifier_name(struct text term)
 static const char *read_modifier(struct spf_term *term, size_t name_length)
 {
 	struct text name = { term->text.start, name_length };
-	struct text value = text_from(term->text, name_length + 1);
+	struct text value = text_behind(term->text, name_length + 1);
 
 	term->kind = text_equal_nocase(name, TEXT_LITERAL("redirect")) ? SPF_REDIRECT
 		   : text_equal_nocase(name, TEXT_LITERAL("exp")) ? SPF_EXP : SPF_OTHER;
@@ -188,11 +183,11 @@ int spf_term_next(struct text *terms, struct spf_term *ret_term, const char **re
 	size_t length = 0;
 
 	while (terms->length > 0 && terms->start[0] == ' ')
-		*terms = text_from(*terms, 1);
+		*terms = text_behind(*terms, 1);
 	while (length < terms->length && terms->start[length] != ' ')
 		length++;
 	*ret_term = (struct spf_term){ .text = { terms->start, length } };
-	*terms = text_from(*terms, length);
+	*terms = text_behind(*terms, length);
 	if (length == 0)
 		return 0;
 	size_t name_length = modifier_name(ret_term->text);

@@ -1,9 +1,20 @@
 # smtptrail.bash - completion for bash: verbs, options and words are what --help of the program says.
+# The words that values of a field are; those of several are left out.
+_smtptrail_words() {
+	smtptrail fields --words 2> /dev/null | sed -n "s/^${1//[^a-z_.]/}  *//p" | sed 's/, /\n/g' | grep -v ' '
+}
 _smtptrail() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]}
 
 	COMPREPLY=()
 	[ "$before" != @ ] || word=@$word
+	# Where bash breaks words at :, field, : and value are three of them.
+	local field= value=$word begin=
+	case $before,$word in
+	:,*) field=${COMP_WORDS[COMP_CWORD - 2]} ;;
+	*,:) field=$before value= ;;
+	*,*:*) field=${word%%:*} value=${word#*:} begin=$field: ;;
+	esac
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		case $word in
 		-*) mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$word") ;;
@@ -34,6 +45,10 @@ _smtptrail() {
 		mapfile -t COMPREPLY < <(compgen -W "notice warning critical" -- "$word")
 		return ;;
 	esac
+	if [ -n "$field" ]; then
+		mapfile -t COMPREPLY < <(compgen -P "$begin" -W "$(_smtptrail_words "$field")" -- "$value")
+		[ ${#COMPREPLY[@]} -eq 0 ] || return 0
+	fi
 	case $verb:$word in
 	*:-*)
 		mapfile -t COMPREPLY < <(compgen -W "--help $(smtptrail "$verb" --help 2> /dev/null |

@@ -26,11 +26,11 @@ from bench_postfix import Bench, added_ratio, bench_sessions  # noqa: E402
 from dkim_cases import Key, sign  # noqa: E402
 from dns_lab import Nsd, find_program, txt  # noqa: E402
 from lab import Lab, LabError, Missing, run_test, wait_until, write  # noqa: E402
-from paced import PACE, PacedMail, added, bench_paced  # noqa: E402
+from paced import BLOCK, PACE, QUICK_BLOCK, PacedMail, added, bench_paced  # noqa: E402
 from pairs import cpu_seconds, print_head, print_row, ratio_cell, value_in, with_interval  # noqa: E402
 
 MESSAGES = {10: 600, 1: 250}		# of one run, by sessions at a time; the queue of jobs holds 1,000
-ROUNDS, QUICK_ROUNDS = 15, 3
+ROUNDS, QUICK_ROUNDS = 15, 1
 BODY = "".join("This is line %d of a message that was signed.\r\n" % number for number in range(75))
 HEADERS = [("From", " Ann <ann@load.example.org>"), ("To", " joe@lab.test"), ("Subject", " signed"),
            ("Date", " Sat, 21 Nov 2026 08:00:00 +0000"), ("Message-ID", " <1@load.example.org>")]
@@ -177,7 +177,7 @@ def bench_against_opendkim(spool, arguments):
             results = {sessions: bench_sessions(bench, sessions, arguments, names, MESSAGES)
                        for sessions in arguments.sessions}
             print("\nThe same mail, one by one, %d a second: us a message" % PACE)
-            paced = bench_paced(bench, mail.paced, names, arguments.rounds)
+            paced = bench_paced(bench, mail.paced, names, arguments.rounds, block=arguments.block)
     print("\nAdded to a mail without milter, us a message; goal: ours at most opendkim's")
     print_head(("", "opendkim", "smtptrail-milter", "ours less opendkim's"))
     for key, words in (("p50", "whole dialogue"), ("end", "end of mail")):
@@ -230,7 +230,7 @@ def bench_dead_dns(spool, arguments):
             print("\nA DNS server that never answers (dns_timeout 300 ms, auth_deadline 2 s): checks on beside checks"
                   " off;\nmail one by one, %d a second; medians of %d rounds, us a message" % (PACE, arguments.rounds))
             paced = bench_paced(bench, mail.paced, (("off", "checks off"), ("milter", "checks on"), ("again", "checks off, again")),
-                                arguments.rounds, REST_SECONDS)
+                                arguments.rounds, REST_SECONDS, arguments.block)
             print("\nAdded by the checks, us a message; goal: the interval of what they add holds 0")
             print_head(("", "checks on less off", "off again less off"))
             for key, words in (("p50", "whole dialogue"), ("end", "end of mail")):
@@ -259,6 +259,7 @@ def main():
     parser.add_argument("--sessions", type=lambda text: [int(word) for word in text.split(",")], default=list(MESSAGES))
     arguments = parser.parse_args()
     arguments.rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
+    arguments.block = QUICK_BLOCK if arguments.quick else BLOCK
     disk = tempfile.gettempdir()
     tempfile.tempdir = "/dev/shm"			# the lab with Postfix' queue
     for bench in (bench_against_opendkim, bench_dead_dns):

@@ -19,8 +19,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "milter/clock.h"
 #include "milter/keeper.h"
+#include "common/clock.h"
 #include "milter/session.h"
 #include "figures.h"
 #include "tests/driver/histogram.h"

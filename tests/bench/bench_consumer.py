@@ -24,7 +24,7 @@ from lab import STREAM_KEY, Lab, LabError, run_test  # noqa: E402
 from pairs import cpu_seconds, print_head, print_row  # noqa: E402
 
 MESSAGES, QUICK_MESSAGES = 30000, 3000
-ROUNDS, QUICK_ROUNDS = 9, 3
+ROUNDS, QUICK_ROUNDS = 9, 1
 
 
 def take(lab, words, redis):

@@ -25,16 +25,16 @@ from milter_load import NO_REDIS, run_load, start_milter  # noqa: E402
 from pairs import cpu_seconds, median_of, print_head, print_row, ratio_cell, with_interval  # noqa: E402
 
 EVENTS_PER_MESSAGE = 16
-CONNECTIONS = (1, 10, 100, 1000, 5000)
+CONNECTIONS, QUICK_CONNECTIONS = (1, 10, 100, 1000, 5000), (1, 10, 100)
 REPLIES = ("p50", "p99", "p99.9", "max")
 MESSAGES = 12000			# of one run, over all connections
-PAIRS, QUICK_PAIRS, QUICK_MESSAGES = 15, 3, 2000
+PAIRS, QUICK_PAIRS, QUICK_MESSAGES = 15, 1, 2000
 PACE, PACED_MESSAGES = 2000, 500	# events a second
 IDLE_SESSIONS, IDLE_SECONDS = 1000, 4
 THREADS_BEHIND = ("prepare", "keep", "ship", "housekeeping")
 GOAL_RATIO, GOAL_IDLE_MIB = 0.85, 16
 MIB = 1 << 20
-FRONT_MIB, SPOOL_MIB, QUICK_SPOOL_MIB = 8, 128, 32	# of the milter whose Redis is down
+FRONT_MIB, SPOOL_MIB, QUICK_SPOOL_MIB = 8, 128, 16	# of the milter whose Redis is down
 
 
 def behind_seconds(pid):
@@ -195,9 +195,10 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--pairs", type=int)
-    parser.add_argument("--connections", type=lambda text: [int(word) for word in text.split(",")], default=CONNECTIONS)
+    parser.add_argument("--connections", type=lambda text: [int(word) for word in text.split(",")])
     arguments = parser.parse_args()
     arguments.pairs = arguments.pairs or (QUICK_PAIRS if arguments.quick else PAIRS)
+    arguments.connections = arguments.connections or (QUICK_CONNECTIONS if arguments.quick else CONNECTIONS)
     arguments.messages = QUICK_MESSAGES if arguments.quick else MESSAGES
     arguments.paced_messages = PACED_MESSAGES // 5 if arguments.quick else PACED_MESSAGES
     with Lab() as lab:

@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
-from dns_lab import SKIPPED, Nsd, find_program, txt
+from dns_lab import Nsd, find_program, txt
+from lab import SKIPPED
 
 ZONE = """
 example.com. 300 IN A 192.0.2.10

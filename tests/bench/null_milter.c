@@ -22,7 +22,7 @@ static sfsistat negotiate(SMFICTX *context, unsigned long actions, unsigned long
 	(void)actions, (void)unused2, (void)unused3;
 	negotiation_ask_macros(context);
 	*ret_actions = 0;
-	*ret_steps = steps & ALWAYS_WANTED;
+	*ret_steps = steps & NEGOTIATION_ALWAYS;
 	*ret_unused2 = *ret_unused3 = 0;
 	return SMFIS_CONTINUE;
 }

@@ -13,7 +13,7 @@ import time
 from lab import LabError
 from pairs import median_of, print_head, print_row, with_interval
 
-PACE, BLOCK = 40, 40			# messages a second, and of a block
+PACE, BLOCK, QUICK_BLOCK = 40, 40, 10	# messages a second, and of a block
 TIMEOUT_SECONDS = 20
 
 
@@ -56,13 +56,13 @@ class PacedMail:
         return end - begin, end - sent
 
 
-def send_block(mail, port):
+def send_block(mail, port, block):
     """The figures of one block, in us."""
     times = []
     gc.collect()
     gc.disable()
     begin = time.perf_counter()
-    for number in range(BLOCK + 1):
+    for number in range(block + 1):
         time.sleep(max(0.0, begin + number / PACE - time.perf_counter()))
         times.append(mail.send(port))
     gc.enable()
@@ -71,14 +71,14 @@ def send_block(mail, port):
             "end": statistics.median(end)}
 
 
-def bench_paced(bench, mail, arms, rounds, rest_seconds=0.0):
+def bench_paced(bench, mail, arms, rounds, rest_seconds=0.0, block=BLOCK):
     """arms: (listener, words). Rounds of blocks, each followed by a rest; a row of a table each arm. Gives the rounds."""
     print_head(("milter", "time p50", "p90", "end of mail p50", "milter's CPU"))
     results = []
     for number in range(-1, rounds):
         figures, turn = {}, number % len(arms)
         for name, _words in arms[turn:] + arms[:turn]:
-            figures[name] = bench.observe(name, BLOCK + 1, lambda name=name: send_block(mail, bench.ports[name]))
+            figures[name] = bench.observe(name, block + 1, lambda name=name: send_block(mail, bench.ports[name], block))
             time.sleep(rest_seconds)
         if number >= 0:			# the first one warms up
             results.append(figures)

@@ -40,4 +40,20 @@ static inline struct text fuzz_line(struct text *rest)
 	return line;
 }
 
+/* The same in memory of its own, so that a byte too far is seen; to free. NULL: there is no more. */
+static inline char *fuzz_own_line(struct text *rest, size_t *ret_length)
+{
+	struct text line;
+	char *copy;
+
+	if (rest->length == 0)
+		return NULL;
+	line = fuzz_line(rest);
+	copy = malloc(line.length ? line.length : 1);
+	if (copy)
+		memcpy(copy, line.start, line.length);
+	*ret_length = line.length;
+	return copy;
+}
+
 #endif

@@ -59,21 +59,15 @@ static void read_line(const char *line, size_t length)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	const char *at = (const char *)bytes, *end = at + size;
+	struct text rest = { (const char *)bytes, size };
+	size_t length;
+	char *line;
 
 	if (format_prepare() != 0)
 		return 0;
-	while (at < end) {
-		const char *newline = memchr(at, '\n', (size_t)(end - at));
-		size_t length = (size_t)((newline ? newline : end) - at);
-		char *line = malloc(length ? length : 1);
-
-		if (!line)
-			break;
-		memcpy(line, at, length);
+	while ((line = fuzz_own_line(&rest, &length))) {
 		read_line(line, length);
 		free(line);
-		at += length + 1;
 	}
 	return 0;
 }

@@ -23,7 +23,9 @@ static void check(const struct frame *frame)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	const char *at = (const char *)bytes, *end = at + size;
+	struct text rest = { (const char *)bytes, size };
+	size_t length;
+	char *line;
 	struct frame_reader reader;
 	struct frame frame;
 
@@ -31,19 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		return 0;
 	stamp_set_zone("Europe/Berlin");
 	frame_start(&reader, 0, INT64_C(1767398400) * 1000000);
-	while (at < end) {
-		const char *newline = memchr(at, '\n', (size_t)(end - at));
-		size_t length = (size_t)((newline ? newline : end) - at);
-		char *line = malloc(length ? length : 1);
-
-		/* In memory of its own: a byte too far is seen. */
-		if (!line)
-			break;
-		memcpy(line, at, length);
+	while ((line = fuzz_own_line(&rest, &length))) {
 		if (frame_read(&reader, (struct text){ line, length }, &frame))
 			check(&frame);
 		free(line);
-		at += length + 1;
 	}
 	if (frame_finish(&reader, &frame))
 		check(&frame);

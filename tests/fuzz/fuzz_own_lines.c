@@ -30,25 +30,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	static struct event_field fields[EVENT_FIELDS_MAX];
 	struct event event = { .file = "log", .fields = fields };
-	const char *at = (const char *)bytes, *end = at + size;
+	struct text rest = { (const char *)bytes, size };
+	size_t length;
+	char *line;
 	struct own_lines *own;
 
 	if (format_prepare() != 0 || own_lines_new(&own, NULL) != 0)
 		return 0;
 	stamp_set_zone("Europe/Berlin");
 	own_lines_start(own, TEXT_LITERAL("SMTP20261121.log"), 0, INT64_C(1795248000) * 1000000);
-	while (at < end) {
-		const char *newline = memchr(at, '\n', (size_t)(end - at));
-		size_t length = (size_t)((newline ? newline : end) - at);
-		char *line = malloc(length ? length : 1);
-
-		/* In memory of its own: a byte too far is seen. */
-		if (!line)
-			break;
-		memcpy(line, at, length);
+	while ((line = fuzz_own_line(&rest, &length))) {
 		read_line(own, (struct text){ line, length });
 		free(line);
-		at += length + 1;
 	}
 	if (own_lines_finish(own, &event) != OWN_NOTHING)
 		fuzz_show_event(&event);

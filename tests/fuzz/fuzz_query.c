@@ -7,10 +7,21 @@
 #include "analysis/store_schema.h"
 #include "fuzz.h"
 
-static const char *saved(void *context, const char *name)
+static const char *saved_text(void *context, const char *name)
 {
 	(void)name;
 	return context;
+}
+
+static const char *saved_name(void *context, unsigned at)
+{
+	return at ? NULL : context;
+}
+
+static void hear(const void *context, const char *words)
+{
+	(void)context;
+	FUZZ_MUST(words[0] != '\0');
 }
 
 /* A day's database in a file without a name of its own, gone with the process. */
@@ -31,7 +42,7 @@ static struct database *day(void)
 }
 
 /* Whatever is asked: SQLite takes what it becomes. */
-static void prepare(const struct query *query)
+static void prepare(const struct query *query, struct database *known)
 {
 	struct query_sql *sql = NULL;
 	struct database *database = day();
@@ -39,7 +50,7 @@ static void prepare(const struct query *query)
 	struct statement *statement;
 
 	FUZZ_MUST(database);
-	FUZZ_MUST(query_sql_new(&sql, query, true) == 0);
+	FUZZ_MUST(query_sql_new(&sql, query, true, known) == 0);
 	FUZZ_MUST(query_sql_add_tests(sql, database) == 0);
 	for (int of = 0; of < QUERY_SQL_COUNT; of++) {
 		const char *select = query_sql_select(sql, (enum query_sql_of)of);
@@ -55,23 +66,27 @@ static void prepare(const struct query *query)
 /* The whole query saved as one that it may name itself: it must end. */
 static void ask(const char *text, const struct query_row *row)
 {
+	const struct query_saved saved = { .text_of = saved_text, .name_at = saved_name, .context = (void *)(uintptr_t)text };
 	struct problem problem = { "" };
 	struct query *query = NULL;
 	uint64_t from, until;
 	bool first;
 
-	if (query_parse(&query, text, 1795780800000000, saved, (void *)(uintptr_t)text, &problem) != 0) {
+	if (query_parse(&query, text, 1795780800000000, &saved, &problem) != 0) {
 		FUZZ_MUST(problem.text[0] != '\0');
 		FUZZ_MUST(!query);
 		return;
 	}
-	prepare(query);
+	prepare(query, NULL);
+	prepare(query, day());
 	first = query_matches(query, row);
 	FUZZ_MUST(query_matches(query, row) == first);
+	query_doubts(query, true, hear, NULL);
+	query_doubts(query, false, hear, NULL);
 	query_span(query, &from, &until);
 	/* What a query finds lies in its span. */
 	if (first && row->message)
-		FUZZ_MUST(row->message->start_us >= from && row->message->start_us < until);
+		FUZZ_MUST(row->message->start_us >= from && row->message->start_us < until && query_check_span(query, &problem) == 0);
 	query_free(query);
 }
 

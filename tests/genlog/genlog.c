@@ -603,16 +603,19 @@ static u64 deliver_remote(u64 t0, u64 t, const struct qid *q, const char *from, 
                      "said: %s)", process_id(), q->text, to->text, d->mx, d->ip, y.total, y.a, y.b, y.c,
                      y.d, why + 4, d->mx, d->ip, why);
             } else {
+                unsigned tls = 0, other;
                 if (i == 0 && below(4)) {
                     const char *cipher = tls_text[below(COUNT(tls_text))];
                     const char *trust = below(5) ? "Untrusted" : "Verified";
+                    tls = process_id();
                     LINE(now - 50 * MS, A_TLS_OUT, "postfix/smtp[%u]: %s TLS connection established to "
-                         "%s[%s]:25: %s", process_id(), trust, d->mx, d->ip, cipher);
+                         "%s[%s]:25: %s", tls, trust, d->mx, d->ip, cipher);
                 }
                 u32 low = below(65536), high = (u32)rnd();
+                other = process_id();
                 line(now, A_SENT, G_SMTP, to->domain, size, "postfix/smtp[%u]: %s: to=<%s>, "
                      "relay=%s[%s]:25, delay=%s, delays=%s/%s/%s/%s, dsn=2.0.0, status=sent (250 2.0.0 Ok: "
-                     "queued as %08X%04X)", process_id(), q->text, to->text, d->mx, d->ip, y.total, y.a, y.b,
+                     "queued as %08X%04X)", tls ? tls : other, q->text, to->text, d->mx, d->ip, y.total, y.a, y.b,
                      y.c, y.d, high, low);
                 r[i].done = 1, left--;
             }

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import time
 
-from lab import SKIPPED
 from ports import free_ports
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"		# the protocol's own name of a reference to an element

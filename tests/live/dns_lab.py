@@ -12,19 +12,10 @@ import tempfile
 import threading
 import time
 
+from lab import LabError, check
 from ports import free_ports
 
-SKIPPED = 77
 SOA = ". 300 IN SOA ns.lab. hostmaster.lab. 1 3600 900 86400 30\n. 300 IN NS ns.lab.\nns.lab. 300 IN A 127.0.0.1\n"
-
-
-class LabError(Exception):
-    """Something did not come up, or is not as it has to be."""
-
-
-def check(condition, what):
-    if not condition:
-        raise LabError("not so: " + what)
 
 
 def find_program(name):

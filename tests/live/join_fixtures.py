@@ -10,12 +10,11 @@ import json
 import os
 import re
 import signal
-import socket
 import sys
 import time
 
 from lab import DOMAIN, Lab, run_test, wait_until
-from mail_routes import Routes
+from mail_routes import Door, Routes
 from smtp_client import Client, Message
 
 CASES = {}
@@ -27,16 +26,6 @@ def case(why, **options):
         CASES[function.__name__] = (function, why, options)
         return function
     return keep
-
-
-class Door:
-    mta = "postfix"
-
-    def __init__(self, port, address):
-        self.port, self.address = port, address
-
-    def connect(self, _client=None):
-        return socket.create_connection(("127.0.0.1", self.port), 30, (self.address, 0))
 
 
 class Stage:

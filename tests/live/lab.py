@@ -31,7 +31,6 @@ from ports import free_ports
 SKIPPED = 77			# exit status of a test whose server is missing
 WAIT_SECONDS = 120		# for anything that normally takes far less than one: a machine may be very busy
 STREAM_KEY = "{smtptrail:0}:records"
-CURSOR_PATTERN = "{smtptrail:0}:cursor:*"
 HOST_NAME = "mx.lab.test"
 DOMAIN = "lab.test"		# recipients here: those of USERS, and two that the access map rejects
 USERS = ("joe", "ann", "bob", "list", '"quoted local"')
@@ -45,6 +44,11 @@ class LabError(Exception):
 
 class Missing(LabError):
     """A server or program that the lab needs is not installed."""
+
+
+def check(condition, what):
+    if not condition:
+        raise LabError("not so: " + what)
 
 
 def wait_until(what, condition, seconds=WAIT_SECONDS, pause=0.02):
@@ -626,9 +630,6 @@ class Lab:
                               env=self.state["postfix"]["environment"], input=data, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=WAIT_SECONDS)
         return done.returncode, done.stdout.decode("utf-8", "backslashreplace")
-
-    def queue_is_empty(self):
-        return self.postfix_program("postqueue", "-p")[1].strip() == "Mail queue is empty"
 
 
 def with_overrides(settings, overrides):

@@ -6,7 +6,7 @@ LIVE_TEST_FILES += tests/live/test_lab.py tests/live/test_postfix.py tests/live/
 	tests/live/test_redis_access.py tests/live/test_doctor.py tests/live/test_valgrind.py \
 	tests/live/test_backlog.py tests/live/test_page.py tests/replay/run_slow
 LIVE_TEST_FILES_ALONE += tests/live/test_busy_disk.py
-EXTRA_DIST += tests/live/browser.py tests/live/demo.py tests/live/expected.py tests/live/format_fixtures.py \
+EXTRA_DIST += tests/live/browser.py tests/live/cases.py tests/live/demo.py tests/live/expected.py tests/live/format_fixtures.py \
 	tests/live/join_fixtures.py tests/live/joined.py tests/live/lab.py tests/live/mail_routes.py tests/live/milter_load.py tests/live/ports.py tests/live/redis_sets.py \
 	tests/live/sendmail_lab.py \
 	tests/live/fates.py tests/live/sendmail_fixtures.py tests/live/smtp_client.py tests/live/transactions.py tests/live/valgrind.supp

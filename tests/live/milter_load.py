@@ -4,7 +4,6 @@ A lab that is only asked what the milter does needs no Redis: lab.write_config(r
 leaves all records in the journal.
 """
 import json
-import os
 import subprocess
 
 from lab import LabError, wait_until

@@ -15,7 +15,7 @@ import sys
 import time
 
 from format_fixtures import Dialogue, Milter, Sink
-from lab import DOMAIN, SASL_PASSWORD, SASL_USER, Lab, run_test, wait_until, write
+from lab import DOMAIN, SASL_PASSWORD, SASL_USER, Lab, run_test
 from sendmail_lab import call_in_network
 
 SINK_PORT = 2525

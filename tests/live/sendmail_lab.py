@@ -16,7 +16,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
 from lab import (DOMAIN, HOST_NAME, MESSAGE_SIZE_LIMIT, SASL_PASSWORD, SASL_USER, TRUSTED_ISSUER, USERS, Missing,
                  make_certificate, wait_until, write)

@@ -12,7 +12,7 @@ import re
 import subprocess
 import time
 
-from lab import DOMAIN, STREAM_KEY, Lab, LabError, run_test, wait_until
+from lab import DOMAIN, STREAM_KEY, Lab, check, run_test, wait_until
 from milter_load import is_sanitized, run_load
 from smtp_client import Client, Message
 from test_memory import resident
@@ -26,11 +26,6 @@ PAGE = 5000
 TICKS = os.sysconf("SC_CLK_TCK")
 # The bench ships from memory, and nothing else runs in it; here it is from the disk, and the stream is long.
 RATE_LEAST, CPU_MOST = 0.7, 1.3
-
-
-def check(condition, what):
-    if not condition:
-        raise LabError("not so: " + what)
 
 
 def fill(lab, messages, first):

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import signal
-import sys
 
 from lab import Lab, LabError, Missing, run_test, wait_until
 from milter_load import NO_REDIS, is_sanitized, journal_records, play, run_load, start_milter

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 
-from dns_lab import SKIPPED, Nsd, find_program
+from dns_lab import Nsd, find_program
+from lab import SKIPPED
 
 try:
     from auth_messages import CLIENT, Messages, text

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
-from dns_lab import SKIPPED, BadServer, LabError, Nsd, Probe, check, find_program, sign_zone, txt
+from cases import case, run_cases
+from dns_lab import BadServer, Nsd, Probe, find_program, sign_zone, txt
+from lab import SKIPPED, Missing, check
 
 ZONE = """
 a.example.com. 300 IN A 192.0.2.1
@@ -36,12 +37,6 @@ odd\\046name.example.com. 300 IN A 192.0.2.9
     "why.example.com. 300 IN TXT %s\n" % txt("no mail from %{i}") + \
     "_dmarc.fail.example.com. 300 IN TXT %s\n" % txt("v=DMARC1; p=reject") + \
     "_dmarc.pass.example.com. 300 IN TXT %s\n" % txt("v=DMARC1; p=quarantine")
-CASES = []
-
-
-def case(function):
-    CASES.append(function)
-    return function
 
 
 def expect(probe, kind, name, status, items=None):
@@ -217,16 +212,16 @@ def the_servers_of_resolv_conf_are_asked():
 
 
 def sign(directory):
-    return sign_zone(directory, ZONE + "forged.example.com. 300 IN TXT original\n")
+    files = sign_zone(directory, ZONE + "forged.example.com. 300 IN TXT original\n")
+    if files is None:
+        raise Missing("ldns-signzone is not installed: apt-get install ldnsutils")
+    return files
 
 
 @case
 def dnssec_tells_secure_from_bogus():
     with tempfile.TemporaryDirectory(prefix="smtptrail-dns-") as directory:
         files = sign(directory)
-        if files is None:
-            print("not checked: ldns-signzone is missing (apt-get install ldnsutils)")
-            return
         with Nsd(zone_file=files[0]) as nsd:
             with Probe("-a", files[1], nsd.address) as probe:
                 check(expect(probe, "A", "a.example.com", "data")[3][1] == "secure", "data are proved")
@@ -331,9 +326,6 @@ def the_milters_check_asks_each_server():
 def the_milters_check_tells_of_dnssec():
     with tempfile.TemporaryDirectory(prefix="smtptrail-dns-") as directory:
         files = sign(directory)
-        if files is None:
-            print("not checked: ldns-signzone is missing (apt-get install ldnsutils)")
-            return
         with Nsd(zone_file=files[0]) as nsd:
             words, _, _ = check_milter(directory, nsd.address, more='dnssec_trust_anchor = "%s"\n' % files[1])
             check(words[0][0] == "ok" and "proved by DNSSEC" in words[0][1], "the answer is proved: %r" % words)
@@ -346,18 +338,7 @@ def main():
     if not find_program("nsd"):
         print("skipped: nsd is missing (apt-get install nsd)")
         return SKIPPED
-    failed = 0
-    for function in CASES:
-        if len(sys.argv) > 1 and function.__name__ not in sys.argv[1:]:
-            continue
-        try:
-            function()
-            print("ok     " + function.__name__)
-        except (LabError, OSError, subprocess.SubprocessError):
-            failed += 1
-            print("FAILED " + function.__name__)
-            traceback.print_exc(file=sys.stdout)
-    return 1 if failed else 0
+    return run_cases()
 
 
 if __name__ == "__main__":

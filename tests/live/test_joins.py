@@ -16,7 +16,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import sqlite3
 import sys
 import threading
@@ -24,7 +23,7 @@ import time
 
 from joined import Joined
 from lab import DOMAIN, HOST_NAME, Lab, LabError, run_test, wait_until, write
-from mail_routes import Routes
+from mail_routes import Door, Routes
 from smtp_client import Client, Message
 
 WORKERS = 8
@@ -35,18 +34,6 @@ OK, REFUSED = (250,), (450, 550, 553, 554)
 TRANSACTIONS = 500		# of each run, at least
 ROUTES = ("main", "filtered", "proxied", "screen", "pickup", "second instance", "virtual alias", "local alias")
 FATES = ("delivered", "deferred", "bounced", "expired", "rejected", "aborted")
-
-
-class Door:
-    """Where a client connects to, as the class Client wants its lab."""
-
-    mta = "postfix"
-
-    def __init__(self, port, address):
-        self.port, self.address = port, address
-
-    def connect(self, _client=None):
-        return socket.create_connection(("127.0.0.1", self.port), 30, (self.address, 0))
 
 
 class Wanted:

@@ -44,14 +44,6 @@ def begin(way):
     return child, directory, processes_of(directory)
 
 
-def target_of(link):
-    """Where a link leads; a file that is closed just now leads nowhere."""
-    try:
-        return os.readlink(link)
-    except OSError:
-        return ""
-
-
 def processes_of(directory):
     """Every process that names the directory in its command line, environment or open files."""
     found = []

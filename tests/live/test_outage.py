@@ -7,29 +7,18 @@ import os
 import signal
 import statistics
 import subprocess
-import sys
 import time
 
+from cases import case, run_cases
 from expected import sequence_differences
-from lab import DOMAIN, STREAM_KEY, Lab, LabError, run_test, wait_until, write
+from lab import DOMAIN, STREAM_KEY, Lab, check, run_test, wait_until, write
 from smtp_client import Client, Message
 
-CASES = []
 JOE = "joe@" + DOMAIN
 SENDER = "ann@example.com"
 # A session of one message takes some 20 ms; 2 s is the time-out for the milter in Postfix. A busy machine may
 # hold some sessions up, not half of them.
 MEDIAN_SESSION_SECONDS = 1.5
-
-
-def case(function):
-    CASES.append(function)
-    return function
-
-
-def check(condition, what):
-    if not condition:
-        raise LabError("not so: " + what)
 
 
 def send(lab, prefix, count, recipients=1):
@@ -267,6 +256,7 @@ def reload_says_what_it_cannot_do(lab):
     check_arrived(lab, send(lab, "reload-wrong", 1))
 
 
+@case
 def reader_is_overtaken(lab):
     """A registered reader that stays away holds trimming back; status warns; then exactly what it missed is told."""
     lab.redis("XGROUP", "CREATE", STREAM_KEY, "reports", "0", "MKSTREAM")
@@ -340,6 +330,7 @@ def ingest_is_a_reader_as_far_behind_as_it_is(lab):
     wait_until("all that is left is before it", is_behind)
 
 
+@case
 def full_journal(lab):
     """Everything is full: the mail flows, the drops are counted, and a gap record says the same count."""
     lab.end("redis")
@@ -405,33 +396,19 @@ def damaged_journal(lab):
     check(code == 1 and "were set aside" in said and "found damaged" in said, "status says both: %s" % said)
 
 
-def run_case(function, **options):
+# What cases need beside what all have.
+OPTIONS = {
+    full_journal: {"front_size": "1M", "spool_size": "1M", "keep_size": "0", "keep_time": "0s"},
+    reader_is_overtaken: {"stream_max_length": 100, "stream_hard_length": 400},
+}
+
+
+def run_case(function):
     with Lab() as lab:
-        lab.start(redis_command_timeout="500ms", **options)
+        lab.start(redis_command_timeout="500ms", **OPTIONS.get(function, {}))
         function(lab)
-
-
-def main():
-    cases = [(function, {}) for function in CASES]
-    cases.append((full_journal, {"front_size": "1M", "spool_size": "1M", "keep_size": "0", "keep_time": "0s"}))
-    cases.append((reader_is_overtaken, {"stream_max_length": 100, "stream_hard_length": 400}))
-    failed = passed = 0
-    for function, options in cases:
-        if len(sys.argv) > 1 and function.__name__ not in sys.argv[1:]:
-            continue
-        begin = time.monotonic()
-        try:
-            run_case(function, **options)
-        except (LabError, OSError) as error:
-            failed += 1
-            print("FAILED %s: %s" % (function.__name__, error), flush=True)
-        else:
-            passed += 1
-            print("ok     %s (%.1f s)" % (function.__name__, time.monotonic() - begin), flush=True)
-    print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed or not passed else 0
 
 
 if __name__ == "__main__":
     os.environ.setdefault("LC_ALL", "C.UTF-8")
-    run_test(main)
+    run_test(lambda: run_cases(run_case))

@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 
-from browser import SKIPPED, Browser, missing
+from browser import Browser, missing
+from lab import SKIPPED
 
 BUILD = os.path.abspath(os.environ.get("top_builddir", "."))
 PROGRAM = os.path.join(BUILD, "smtptrail")

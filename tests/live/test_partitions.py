@@ -10,24 +10,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 
-from lab import Lab, LabError, run_test, wait_until
+from cases import case, run_cases
+from lab import Lab, check, run_test, wait_until
 from milter_load import journal_records, run_load
 
 EPOCH_SHIFT = 40
-CASES = []
-
-
-def case(function):
-    CASES.append(function)
-    return function
-
-
-def check(condition, what):
-    if not condition:
-        raise LabError("not so: " + what)
 
 
 def key(partition):
@@ -347,21 +336,10 @@ def a_redis_that_lost_more_than_is_kept_has_a_gap_of_that_size(lab):
         check(came == list(range(came[0], came[0] + len(came))), "what is kept came again, once and in order")
 
 
-def main():
-    failed = 0
-    for function in CASES:
-        if len(sys.argv) > 1 and function.__name__ not in sys.argv[1:]:
-            continue
-        try:
-            with Lab() as lab:
-                function(lab)
-        except (LabError, OSError) as error:
-            failed += 1
-            print("FAILED %s: %s" % (function.__name__, error), flush=True)
-        else:
-            print("ok %s" % function.__name__, flush=True)
-    return 1 if failed else 0
+def run_case(function):
+    with Lab() as lab:
+        function(lab)
 
 
 if __name__ == "__main__":
-    run_test(main)
+    run_test(lambda: run_cases(run_case))

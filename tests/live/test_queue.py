@@ -142,7 +142,9 @@ def look_at_an_instance(queue):
     with open(log, "w", encoding="utf-8") as file:
         file.write("".join(line.replace(" postfix/", " postfix-out/") + "\n" for line in lab.log_lines()))
     store = lab.path("store-of-the-instance")
-    counts = queue.ingest("--log", log, "--queue", "--queue-host", host_of(lab) + "/postfix-out", store=store)
+    # The directory says which instance it is, whatever MAIL_CONFIG says.
+    counts = queue.ingest("--log", log, "--queue=" + queue.conf, "--queue-host", host_of(lab) + "/postfix-out", store=store,
+                          MAIL_CONFIG=lab.path("nowhere"))
     rows = queue.rows("from:ann@example.com", store=store)
     queue.check("of an instance", (counts["queued"], sorted((to, row["fate"], row.get("queue")) for to, row in rows.items())),
                 (2, [("held@sink.test", "held", "hold"), ("later@sink.test", "deferred", "deferred"), ("ok@sink.test", "delivered", None)]))

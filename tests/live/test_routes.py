@@ -8,27 +8,16 @@ import json
 import re
 import socket
 import subprocess
-import sys
 import threading
 import time
 
+from cases import case, run_cases
 from expected import sequence_differences
-from lab import STREAM_KEY, Lab, LabError, run_test, wait_until, write
+from lab import STREAM_KEY, Lab, check, run_test, wait_until, write
 from milter_load import load_words, run_load
 from redis_sets import Cluster, Sentinels
 
-CASES = []
 PATIENCE = 90
-
-
-def case(function):
-    CASES.append(function)
-    return function
-
-
-def check(condition, what):
-    if not condition:
-        raise LabError("not so: " + what)
 
 
 class Load:
@@ -82,6 +71,14 @@ class Reader:
         check(sorted(self.seqs()) == wanted, "the reader showed each record once")
 
 
+def start(lab, redis):
+    """The milter at this Redis, and a reader that has begun; gives the reader, and the load to come."""
+    lab.start_milter(redis_address=redis.address)
+    reader = Reader(lab, redis.address)
+    reader.wait_first()
+    return reader, Load(lab)
+
+
 def milter_log(lab):
     with open(lab.path("milter.log"), encoding="utf-8", errors="backslashreplace") as file:
         return file.read()
@@ -116,10 +113,7 @@ def check_arrived(lab, load, where):
 def a_master_that_is_frozen_and_comes_back_keeps_nothing_to_itself():
     with Lab() as lab:
         redis = Sentinels(lab)
-        lab.start_milter(redis_address=redis.address)
-        reader = Reader(lab, redis.address)
-        reader.wait_first()
-        load = Load(lab)
+        reader, load = start(lab, redis)
         load.some()
         process = load.begin(14)
         redis.master.freeze()
@@ -138,10 +132,7 @@ def a_link_that_is_open_leaves_a_master_that_most_sentinels_left():
     """No cut, no time-out: the old master answers all the while, and one sentinel still names it."""
     with Lab() as lab:
         redis = Sentinels(lab, down_after_ms=600000)
-        lab.start_milter(redis_address=redis.address)
-        reader = Reader(lab, redis.address)
-        reader.wait_first()
-        load = Load(lab)
+        reader, load = start(lab, redis)
         process = load.begin(10)
         wait_until("records come", lambda: redis.master.call("XLEN", STREAM_KEY) > 20)
         # As behind a cut network: it hears of nobody, and nobody of it, but for the milter.
@@ -160,10 +151,7 @@ def a_link_that_is_open_leaves_a_master_that_most_sentinels_left():
 def a_frozen_replica_that_is_promoted_gets_again_what_it_had_not():
     with Lab() as lab:
         redis = Sentinels(lab)
-        lab.start_milter(redis_address=redis.address)
-        reader = Reader(lab, redis.address)
-        reader.wait_first()
-        load = Load(lab)
+        reader, load = start(lab, redis)
         load.some()
         wait_until("the replica has it", lambda: redis.replica.call("XLEN", STREAM_KEY) ==
                    redis.master.call("XLEN", STREAM_KEY))
@@ -278,10 +266,7 @@ def migrate(source, target, *keys):
 def a_slot_that_moves_while_records_come():
     with Lab() as lab:
         redis = Cluster(lab, replicas=False)
-        lab.start_milter(redis_address=redis.address)
-        reader = Reader(lab, redis.address)
-        reader.wait_first()
-        load = Load(lab)
+        reader, load = start(lab, redis)
         process = load.begin(8)
         source = redis.owner(STREAM_KEY)
         target = next(node for node in redis.masters if node is not source)
@@ -311,10 +296,7 @@ def a_slot_that_moves_while_records_come():
 def a_cluster_whose_master_is_killed():
     with Lab() as lab:
         redis = Cluster(lab)
-        lab.start_milter(redis_address=redis.address)
-        reader = Reader(lab, redis.address)
-        reader.wait_first()
-        load = Load(lab)
+        reader, load = start(lab, redis)
         process = load.begin(10)
         first = redis.owner(STREAM_KEY)
         wait_until("records come", lambda: first.call("XLEN", STREAM_KEY) > 20)
@@ -391,21 +373,5 @@ def a_reader_of_partitions_on_all_nodes_of_a_cluster():
         check(said.count("holds %d records" % each) == partitions, "doctor finds all of them: " + said)
 
 
-def main():
-    names = sys.argv[1:]
-    failed = 0
-    for each in CASES:
-        if names and each.__name__ not in names:
-            continue
-        begin = time.monotonic()
-        try:
-            each()
-            print("ok     %s (%.1f s)" % (each.__name__, time.monotonic() - begin), flush=True)
-        except LabError as error:
-            failed += 1
-            print("FAILED %s (%.1f s): %s" % (each.__name__, time.monotonic() - begin, error), flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    run_test(main)
+    run_test(run_cases)

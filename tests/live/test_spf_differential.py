@@ -7,7 +7,8 @@ failure. How often libspf2 agrees is printed too. Arguments: the seed and the nu
 import random
 import sys
 
-from dns_lab import SKIPPED, LabError, Nsd, Probe, find_program, txt
+from dns_lab import Nsd, Probe, find_program, txt
+from lab import SKIPPED, LabError
 
 HOSTS = """
 h1.example.com. A 192.0.2.1

@@ -86,14 +86,25 @@ static enum redis_failure sender_resume(struct sender *sender)
 	return sender->failure;
 }
 
+static enum stream_outcome send_batch(struct sender *sender)
+{
+	return stream_append(sender->link, &sender->names, &sender->cursor, &batch, &sender->failure,
+			     &sender->problem);
+}
+
+static void append_batch(struct sender *sender)
+{
+	CHECK_NUMBER(send_batch(sender), STREAM_APPENDED);
+}
+
 /* Sends the next records behind the cursor it has. */
 static enum stream_outcome send_records(struct sender *sender, unsigned count)
 {
 	batch_begin();
 	for (unsigned i = 0; i < count; i++)
 		batch_add(sender->next + i, record_of(sender->next + i));
-	enum stream_outcome outcome = stream_append(sender->link, &sender->names, &sender->cursor, &batch,
-						    &sender->failure, &sender->problem);
+	enum stream_outcome outcome = send_batch(sender);
+
 	if (outcome == STREAM_APPENDED)
 		sender->next += count;
 	return outcome;
@@ -125,9 +136,25 @@ static bool holds_each_once(uint64_t last)
 	return true;
 }
 
+/* The fields of the stream's first entry; until the server is asked again. */
+static struct redis_reply first_fields(void)
+{
+	struct redis_reply entries = redis_server_ask(&server, "XRANGE " RECORDS_KEY " - + COUNT 1");
+	struct redis_reply entry = redis_reply_at(&entries, 0);
+
+	return redis_reply_at(&entry, 1);
+}
+
 static void empty_server(void)
 {
 	(void)redis_server_ask(&server, "FLUSHALL");
+}
+
+/* An empty server, and a sender connected to it. */
+static void sender_begin(struct sender *sender)
+{
+	empty_server();
+	sender_open(sender, server.unix_address);
 }
 
 /* A value of each type that is easy to mistake. */
@@ -163,8 +190,7 @@ TEST(every_field_round_trips_through_redis_at_every_stage_that_carries_it)
 {
 	struct sender sender;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
+	sender_begin(&sender);
 	for (const struct field_info *field = field_table; field->name; field++)
 		for (const struct stage_info *stage = stage_table; stage->name; stage++) {
 			if (!field_is_at(field, (enum stage)stage->number))
@@ -174,11 +200,9 @@ TEST(every_field_round_trips_through_redis_at_every_stage_that_carries_it)
 			batch_begin();
 			batch_add(1, record_finish(&record));
 			sender.cursor.exists = false;
-			(void)redis_server_ask(&server, "FLUSHALL");
-			CHECK_NUMBER(stream_append(sender.link, &sender.names, &sender.cursor, &batch, &sender.failure,
-						   &sender.problem), STREAM_APPENDED);
-			struct redis_reply entries = redis_server_ask(&server, "XRANGE " RECORDS_KEY " - +");
-			struct redis_reply entry = redis_reply_at(&entries, 0), fields = redis_reply_at(&entry, 1);
+			empty_server();
+			append_batch(&sender);
+			struct redis_reply fields = first_fields();
 			struct text value = entry_value(&fields, field->name);
 
 			CHECK_SAYING(value.start && text_equal(value, wanted_value(field, stage)),
@@ -189,8 +213,7 @@ TEST(every_field_round_trips_through_redis_at_every_stage_that_carries_it)
 
 static void check_names(const char *const *wanted)
 {
-	struct redis_reply entries = redis_server_ask(&server, "XRANGE " RECORDS_KEY " - +");
-	struct redis_reply entry = redis_reply_at(&entries, 0), fields = redis_reply_at(&entry, 1);
+	struct redis_reply fields = first_fields();
 
 	for (size_t i = 0; i < fields.count || wanted[i / 2]; i += 2) {
 		CHECK_SAYING(wanted[i / 2] && i < fields.count, "%zu words", fields.count);
@@ -218,8 +241,7 @@ TEST(the_common_fields_come_first_and_in_their_order)
 	record_set_string(&record, FIELD_SESSION, "s");
 	batch_begin();
 	batch_add(1, record_finish(&record));
-	CHECK_NUMBER(stream_append(sender.link, &sender.names, &sender.cursor, &batch, &sender.failure,
-				   &sender.problem), STREAM_APPENDED);
+	append_batch(&sender);
 	check_names(wanted);
 	CHECK_STRING(redis_server_say(&server, "GET " CURSOR_KEY), INCARNATION ":7:1");
 	redis_link_free(sender.link);
@@ -228,14 +250,12 @@ TEST(the_common_fields_come_first_and_in_their_order)
 /* Sends these bytes as one entry; the value of a field of what comes out. */
 static struct text sent_raw(struct sender *sender, struct text payload, const char *name)
 {
-	(void)redis_server_ask(&server, "FLUSHALL");
+	empty_server();
 	sender->cursor.exists = false;
 	batch_begin();
 	batch_add(1, payload);
-	CHECK_NUMBER(stream_append(sender->link, &sender->names, &sender->cursor, &batch, &sender->failure,
-				   &sender->problem), STREAM_APPENDED);
-	struct redis_reply entries = redis_server_ask(&server, "XRANGE " RECORDS_KEY " - +");
-	struct redis_reply entry = redis_reply_at(&entries, 0), fields = redis_reply_at(&entry, 1);
+	append_batch(sender);
+	struct redis_reply fields = first_fields();
 
 	return entry_value(&fields, name);
 }
@@ -289,8 +309,7 @@ TEST(a_batch_of_the_largest_records_goes_in_whole)
 		batch_add(i, record_finish(&record));
 		record_done(&record);
 	}
-	CHECK_NUMBER(stream_append(sender.link, &sender.names, &sender.cursor, &batch, &sender.failure,
-				   &sender.problem), STREAM_APPENDED);
+	append_batch(&sender);
 	CHECK_STRING(redis_server_say(&server, "XLEN " RECORDS_KEY), "64");
 	CHECK_STRING(sender.cursor.text, INCARNATION ":7:64");
 	redis_link_free(sender.link);
@@ -307,6 +326,14 @@ static void fill(struct sender *sender, unsigned batches)
 {
 	for (unsigned i = 0; i < batches; i++)
 		CHECK_NUMBER(send_records(sender, MANY), STREAM_APPENDED);
+}
+
+/* Ten batches are there, and the group g has read none of them. */
+static void begin_unread(struct sender *sender)
+{
+	sender_begin(sender);
+	CHECK_STRING(redis_server_say(&server, "XGROUP CREATE " RECORDS_KEY " g 0 MKSTREAM"), "OK");
+	fill(sender, 10);
 }
 
 static struct stream_trim trim_by(struct sender *sender, uint64_t max, uint64_t hard, uint64_t age_us)
@@ -335,8 +362,7 @@ static void give(unsigned count, bool and_acknowledge)
 /* The number that the n-th record of the stream was made with. */
 static unsigned long first_number(void)
 {
-	struct redis_reply entries = redis_server_ask(&server, "XRANGE " RECORDS_KEY " - + COUNT 1");
-	struct redis_reply entry = redis_reply_at(&entries, 0), fields = redis_reply_at(&entry, 1);
+	struct redis_reply fields = first_fields();
 	struct text value = entry_value(&fields, "messages");
 
 	return value.start ? strtoul(value.start, NULL, 10) : 0;
@@ -346,8 +372,7 @@ TEST(the_stream_is_trimmed_to_about_its_maximal_length)
 {
 	struct sender sender;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
+	sender_begin(&sender);
 	fill(&sender, 20);
 	struct stream_trim trim = trim_by(&sender, 300, 0, 0);
 
@@ -365,8 +390,7 @@ TEST(a_stream_that_is_not_there_yet_or_no_stream_is_not_trimmed)
 	struct stream_trim trim;
 	struct sender sender;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
+	sender_begin(&sender);
 	CHECK_NUMBER(trim_by(&sender, 1, 1, 1).trimmed, 0);
 	(void)redis_server_ask(&server, "LPUSH " RECORDS_KEY " x");
 	CHECK_NUMBER(stream_trim(sender.link, &sender.names, &rule, &trim, &sender.problem), REDIS_OPERATOR);
@@ -378,8 +402,7 @@ TEST(records_that_are_too_old_by_the_clock_of_redis_are_trimmed_to_the_last)
 {
 	struct sender sender;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
+	sender_begin(&sender);
 	/* Ids of 1970, and two of a day that is not over. */
 	for (int i = 1; i <= 250; i++) {
 		char command[100];
@@ -402,10 +425,7 @@ TEST(a_slow_reader_holds_trimming_back_up_to_the_hard_length)
 	struct sender sender;
 	struct stream_trim trim;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
-	CHECK_STRING(redis_server_say(&server, "XGROUP CREATE " RECORDS_KEY " g 0 MKSTREAM"), "OK");
-	fill(&sender, 10);
+	begin_unread(&sender);
 	/* Nothing was given out. */
 	trim = trim_by(&sender, 100, 1000, 1);
 	CHECK_NUMBER(trim.trimmed, 0);
@@ -440,10 +460,7 @@ TEST(a_reader_that_left_one_record_unacknowledged_is_as_far_behind_as_that_recor
 {
 	struct sender sender;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
-	CHECK_STRING(redis_server_say(&server, "XGROUP CREATE " RECORDS_KEY " g 0 MKSTREAM"), "OK");
-	fill(&sender, 10);
+	begin_unread(&sender);
 	give(600, true);
 	CHECK_NUMBER(trim_by(&sender, 0, 0, 0).unread, 40);
 	give(1, false);
@@ -462,10 +479,7 @@ TEST(what_redis_may_not_count_is_trimmed_and_told_all_the_same)
 {
 	struct sender sender;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
-	CHECK_STRING(redis_server_say(&server, "XGROUP CREATE " RECORDS_KEY " g 0 MKSTREAM"), "OK");
-	fill(&sender, 10);
+	begin_unread(&sender);
 	CHECK_STRING(redis_server_say(&server, "ACL SETUSER default -incrby"), "OK");
 	struct stream_trim trim = trim_by(&sender, 0, 300, 0);
 
@@ -482,10 +496,7 @@ TEST(at_the_hard_length_exactly_what_the_reader_missed_is_counted)
 	struct sender sender;
 	struct stream_trim trim;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
-	CHECK_STRING(redis_server_say(&server, "XGROUP CREATE " RECORDS_KEY " g 0 MKSTREAM"), "OK");
-	fill(&sender, 10);
+	begin_unread(&sender);
 	give(130, true);
 	trim = trim_by(&sender, 100, 300, 0);
 	/* 343 went, a hundredth of the hard length among them; 130 were read. */
@@ -511,10 +522,7 @@ TEST(at_the_hard_length_a_record_given_out_and_not_acknowledged_counts_and_an_ac
 {
 	struct sender sender;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
-	CHECK_STRING(redis_server_say(&server, "XGROUP CREATE " RECORDS_KEY " g 0 MKSTREAM"), "OK");
-	fill(&sender, 10);
+	begin_unread(&sender);
 	give(7, false);
 	give(243, true);
 	give(3, false);
@@ -530,8 +538,7 @@ TEST(without_a_reader_the_hard_length_alone_trims_too)
 {
 	struct sender sender;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
+	sender_begin(&sender);
 	fill(&sender, 10);
 	struct stream_trim trim = trim_by(&sender, 0, 300, 0);
 
@@ -545,10 +552,7 @@ TEST(trimming_goes_on_while_redis_has_no_memory)
 {
 	struct sender sender;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
-	CHECK_STRING(redis_server_say(&server, "XGROUP CREATE " RECORDS_KEY " g 0 MKSTREAM"), "OK");
-	fill(&sender, 10);
+	begin_unread(&sender);
 	(void)redis_server_ask(&server, "CONFIG SET maxmemory 1");
 	CHECK_NUMBER(trim_by(&sender, 100, 300, 0).overtaken, 343);
 	(void)redis_server_ask(&server, "CONFIG SET maxmemory 0");
@@ -559,8 +563,7 @@ TEST(a_late_append_behind_an_old_cursor_does_nothing)
 {
 	struct sender sender, zombie;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
+	sender_begin(&sender);
 	sender_open(&zombie, server.unix_address);
 	CHECK_NUMBER(send_records(&sender, 3), STREAM_APPENDED);
 	CHECK_NUMBER(sender_resume(&zombie), REDIS_OK);
@@ -626,8 +629,7 @@ static void check_refusal(const struct refusal *refusal)
 {
 	struct sender sender;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
+	sender_begin(&sender);
 	CHECK_NUMBER(send_records(&sender, 5), STREAM_APPENDED);
 	ask_all(refusal->provoke);
 	for (int i = 0; i < 2; i++) {
@@ -664,8 +666,7 @@ TEST(a_first_batch_that_is_refused_leaves_no_cursor_that_counts)
 {
 	struct sender sender;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
+	sender_begin(&sender);
 	(void)redis_server_ask(&server, "ACL SETUSER default -xadd");
 	CHECK_NUMBER(send_records(&sender, 5), STREAM_FAILED);
 	(void)redis_server_ask(&server, "ACL SETUSER default +@all");
@@ -695,8 +696,7 @@ TEST(a_script_that_redis_forgot_is_sent_again)
 {
 	struct sender sender;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
+	sender_begin(&sender);
 	CHECK_NUMBER(send_records(&sender, 5), STREAM_APPENDED);
 	CHECK_STRING(redis_server_say(&server, "SCRIPT FLUSH"), "OK");
 	CHECK_NUMBER(send_records(&sender, 5), STREAM_APPENDED);
@@ -718,8 +718,7 @@ TEST(another_script_that_runs_too_long_is_waited_for)
 	struct redis_reply reply;
 	struct sender sender;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
+	sender_begin(&sender);
 	CHECK_NUMBER(send_records(&sender, 5), STREAM_APPENDED);
 	CHECK_NUMBER(redis_link_open(busy, NULL), REDIS_OK);
 	CHECK_NUMBER(redis_link_command(busy, 3, words, &reply, NULL), REDIS_RECONNECT);
@@ -786,8 +785,7 @@ TEST(a_password_that_redis_wants_and_has_not_got_is_the_operators_matter)
 {
 	struct sender sender;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
+	sender_begin(&sender);
 	CHECK_NUMBER(send_records(&sender, 5), STREAM_APPENDED);
 	CHECK_STRING(redis_server_say(&server, "CONFIG SET requirepass secret"), "OK");
 	redis_link_close(sender.link);
@@ -805,8 +803,7 @@ TEST(a_hung_redis_costs_its_time_limit_and_no_record)
 	struct timespec begin, end;
 	struct sender sender;
 
-	empty_server();
-	sender_open(&sender, server.unix_address);
+	sender_begin(&sender);
 	CHECK_NUMBER(send_records(&sender, 5), STREAM_APPENDED);
 	redis_server_signal(&server, SIGSTOP);
 	(void)clock_gettime(CLOCK_MONOTONIC, &begin);

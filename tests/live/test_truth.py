@@ -10,13 +10,11 @@ Arguments: transactions (500), seed.
 """
 import collections
 import glob
-import json
 import os
 import random
 import signal
 import socket
 import sqlite3
-import subprocess
 import sys
 import threading
 import time

@@ -43,14 +43,20 @@ def words(function):
     return function.__doc__.splitlines()[0]
 
 
+def one_message(lab, *mail, **options):
+    """A client that sends one message, as Client.mail takes it, and leaves."""
+    with Client(lab) as client:
+        client.say("EHLO client.example")
+        client.mail(*mail, **options)
+        client.quit()
+    return client
+
+
 @transaction
 def plain(lab):
     """one message to one recipient"""
     message = Message("plain")
-    with Client(lab) as client:
-        client.say("EHLO client.example")
-        client.mail(SENDER, [JOE], message)
-        client.quit()
+    client = one_message(lab, SENDER, [JOE], message)
     return Played(client, [
         connect(client), helo("client.example"), mail(1, SENDER), rcpt(1, JOE),
         *whole_message(1, Queue(1), message), close(1, 1)])
@@ -60,10 +66,7 @@ def plain(lab):
 def several_recipients(lab):
     """three recipients: the queue id is there from the second one on"""
     message = Message("several-recipients")
-    with Client(lab) as client:
-        client.say("EHLO client.example")
-        client.mail(SENDER, [JOE, ANN, "out@example.net"], message)
-        client.quit()
+    client = one_message(lab, SENDER, [JOE, ANN, "out@example.net"], message)
     return Played(client, [
         connect(client), helo("client.example"), mail(1, SENDER), rcpt(1, JOE),
         rcpt(1, ANN, queue_id=Queue(1)), rcpt(1, "out@example.net", queue_id=Queue(1)),
@@ -223,10 +226,7 @@ def bdat(lab):
 def smtputf8(lab):
     """an internationalized sender, subject and parameter"""
     message = Message("smtputf8", subject="Grüße, 世界", sender="Jörg <jörg@example.com>")
-    with Client(lab) as client:
-        client.say("EHLO client.example")
-        client.mail("jörg@example.com", [JOE], message, "SMTPUTF8 BODY=8BITMIME")
-        client.quit()
+    client = one_message(lab, "jörg@example.com", [JOE], message, "SMTPUTF8 BODY=8BITMIME")
     return Played(client, [
         connect(client), helo("client.example"),
         mail(1, "jörg@example.com", smtputf8="yes", body="8BITMIME"), rcpt(1, JOE),
@@ -238,10 +238,7 @@ def eight_bit(lab):
     """BODY=8BITMIME and SIZE= on MAIL"""
     message = Message("eight-bit", body="na\u00efve\n", headers=[
         ("MIME-Version", "1.0"), ("Content-Type", "text/html; charset=utf-8"), ("Content-Transfer-Encoding", "8bit")])
-    with Client(lab) as client:
-        client.say("EHLO client.example")
-        client.mail(SENDER, [JOE], message, "BODY=8BITMIME SIZE=1000")
-        client.quit()
+    client = one_message(lab, SENDER, [JOE], message, "BODY=8BITMIME SIZE=1000")
     return Played(client, [
         connect(client), helo("client.example"), mail(1, SENDER, body="8BITMIME", size=1000), rcpt(1, JOE),
         *whole_message(1, Queue(1), message, content_type="text/html"), close(1, 1)])
@@ -380,10 +377,7 @@ def oversize_announced(lab):
 def oversize_sent(lab):
     """a message that grows over the limit: it ends at DATA"""
     message = Message("oversize-sent", body=("x" * 98 + "\n") * (MESSAGE_SIZE_LIMIT // 100 + 100))
-    with Client(lab) as client:
-        client.say("EHLO client.example")
-        client.mail(SENDER, [JOE], message, code=552)
-        client.quit()
+    client = one_message(lab, SENDER, [JOE], message, code=552)
     return Played(client, [
         connect(client), helo("client.example"), mail(1, SENDER), rcpt(1, JOE), data(1, Queue(1)),
         abort(1, "data", 1, queue_id=Queue(1)), close(1, 1, 0, "abort")])
@@ -397,7 +391,7 @@ def unknown_command(lab):
         client.say("FROBNICATE the whole thing", 500)
         client.quit()
     return Played(client, [
-        connect(client), helo("client.example"), 
+        connect(client), helo("client.example"),
         record("unknown", command="FROBNICATE", argument="the whole thing" if is_sendmail() else None),
         close(last_stage="unknown")])
 
@@ -430,10 +424,7 @@ def attachments(lab):
     """a multipart message with two attachments, one named as RFC 2231 says"""
     message = Message("attachments", body=ATTACHMENTS, headers=[
         ("MIME-Version", "1.0"), ("Content-Type", 'multipart/mixed;\n boundary="frontier"')])
-    with Client(lab) as client:
-        client.say("EHLO client.example")
-        client.mail(SENDER, [JOE], message)
-        client.quit()
+    client = one_message(lab, SENDER, [JOE], message)
     return Played(client, [
         connect(client), helo("client.example"), mail(1, SENDER), rcpt(1, JOE),
         *whole_message(1, Queue(1), message, content_type="multipart/mixed", parts=3,
@@ -483,10 +474,7 @@ def sendmail_command(lab):
 def without_message_id(lab):
     """a message without a Message-ID: Postfix shows the one it adds as a header, Sendmail tells it at the end"""
     message = Message("without-message-id", has_id=False)
-    with Client(lab) as client:
-        client.say("EHLO client.example")
-        client.mail(SENDER, [JOE], message)
-        client.quit()
+    client = one_message(lab, SENDER, [JOE], message)
     given = Like("<[^>]+@%s>" % HOST_NAME)
     seen = {"message_id": None} if is_sendmail() else {
         "message_id": given, "header_count": len(message.headers) + 1, "header_bytes": A_NUMBER}
@@ -516,10 +504,7 @@ def empty_sender(lab):
     """a bounce: the sender is known to be empty"""
     message = Message("empty-sender", sender="MAILER-DAEMON@example.com",
                       headers=[("Auto-Submitted", "auto-replied")])
-    with Client(lab) as client:
-        client.say("EHLO client.example")
-        client.mail("", [JOE], message)
-        client.quit()
+    client = one_message(lab, "", [JOE], message)
     return Played(client, [
         connect(client), helo("client.example"), mail(1, ""), rcpt(1, JOE), data(1, Queue(1)),
         header(1, Queue(1), message, auto_submitted="auto-replied"), eom(1, Queue(1), message), close(1, 1)])
@@ -557,10 +542,7 @@ def long_header_field(lab):
     message = Message("long-header-field", subject="z" * 900 + "\n " + "z" * 900 + "\n " + "z" * 900,
                       headers=[("X-Long", value)])
     missing = ("X-Long: " + value)[60000:]
-    with Client(lab) as client:
-        client.say("EHLO client.example")
-        client.mail(SENDER, [JOE], message)
-        client.quit()
+    client = one_message(lab, SENDER, [JOE], message)
     begin = [connect(client), helo("client.example"), mail(1, SENDER), rcpt(1, JOE), data(1, Queue(1))]
     if is_sendmail():
         return Played(client, [*begin, abort(1, "data", 1), close(1, 1, 0, "abort")])
@@ -575,10 +557,7 @@ def long_header_field(lab):
 def odd_bytes(lab):
     """bytes in a header that belong to no character set"""
     message = Message("odd-bytes", subject="caf\udce9 \udcff\udcfe \x01\x7f end")
-    with Client(lab) as client:
-        client.say("EHLO client.example")
-        client.mail(SENDER, [JOE], message)
-        client.quit()
+    client = one_message(lab, SENDER, [JOE], message)
     return Played(client, [
         connect(client), helo("client.example"), mail(1, SENDER), rcpt(1, JOE),
         *whole_message(1, Queue(1), message), close(1, 1)])
@@ -588,10 +567,7 @@ def odd_bytes(lab):
 def two_from_fields(lab):
     """two From: fields: the first is shown, no domain is chosen"""
     message = Message("two-from-fields", headers=[("From", "Eve <eve@example.org>")])
-    with Client(lab) as client:
-        client.say("EHLO client.example")
-        client.mail(SENDER, [JOE], message)
-        client.quit()
+    client = one_message(lab, SENDER, [JOE], message)
     return Played(client, [
         connect(client), helo("client.example"), mail(1, SENDER), rcpt(1, JOE), data(1, Queue(1)),
         header(1, Queue(1), message, from_count=2, from_domain=None), eom(1, Queue(1), message), close(1, 1)])
@@ -606,10 +582,7 @@ def mailing_list(lab):
         ("Received", "from a.example by b.example; Sat, 21 Nov 2026 07:59:58 +0000"),
         ("Received", "from b.example by c.example; Sat, 21 Nov 2026 07:59:59 +0000"),
         ("Authentication-Results", "c.example; spf=pass smtp.mailfrom=example.com")])
-    with Client(lab) as client:
-        client.say("EHLO client.example")
-        client.mail("news-bounces@example.com", ["list@lab.test"], message)
-        client.quit()
+    client = one_message(lab, "news-bounces@example.com", ["list@lab.test"], message)
     return Played(client, [
         connect(client), helo("client.example"), mail(1, "news-bounces@example.com"), rcpt(1, "list@lab.test"),
         data(1, Queue(1)),
@@ -643,10 +616,7 @@ def quoted_local_parts(lab):
     """addresses with quoted local parts"""
     message = Message("quoted-local-parts")
     recipient = '"quoted local"@lab.test'
-    with Client(lab) as client:
-        client.say("EHLO client.example")
-        client.mail('"odd, sender"@example.com', [recipient], message)
-        client.quit()
+    client = one_message(lab, '"odd, sender"@example.com', [recipient], message)
     return Played(client, [
         connect(client), helo("client.example"), mail(1, '"odd, sender"@example.com'), rcpt(1, recipient),
         *whole_message(1, Queue(1), message), close(1, 1)])
@@ -661,10 +631,7 @@ def completed(stage, name):
 def address_without_domain(lab):
     """a sender and a recipient without a domain: as they came, and as the MTA completes them"""
     message = Message("address-without-domain")
-    with Client(lab) as client:
-        client.say("EHLO client.example")
-        client.mail("noat", ["joe"], message)
-        client.quit()
+    client = one_message(lab, "noat", ["joe"], message)
     return Played(client, [
         connect(client), helo("client.example"),
         mail(1, "noat", **completed("mail", "noat")), rcpt(1, "joe", **completed("rcpt", "joe")),
@@ -701,10 +668,7 @@ def many_recipients(lab):
     """forty recipients"""
     message = Message("many-recipients")
     recipients = ["r%d@example.net" % number for number in range(40)]
-    with Client(lab) as client:
-        client.say("EHLO client.example")
-        client.mail(SENDER, recipients, message)
-        client.quit()
+    client = one_message(lab, SENDER, recipients, message)
     return Played(client, [
         connect(client), helo("client.example"), mail(1, SENDER), rcpt(1, recipients[0]),
         *(rcpt(1, each, queue_id=Queue(1)) for each in recipients[1:]),

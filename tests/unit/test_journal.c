@@ -1023,6 +1023,22 @@ static void make_killed(struct rooms *rooms, bool in_front)
 		rooms_empty(rooms->front);
 }
 
+static void segment_path(const char *directory, unsigned number, char path[1024])
+{
+	(void)snprintf(path, 1024, "%s/segment-%010u", directory, number);
+}
+
+/* Fills so many segments, each with 700 entries of the numbers from 1 on; gives the last number. */
+static uint64_t fill_segments(struct journal *journal, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		(void)rooms_fill(journal, 1 + i * 700, 700, 150);
+		(void)journal_keep(journal);
+		(void)journal_prepare(journal);
+	}
+	return count * 700;
+}
+
 static uint64_t count_segment_files(struct rooms *rooms, bool in_front, char path[1024])
 {
 	const char *directory = in_front ? rooms->front : rooms->spool;
@@ -1030,7 +1046,7 @@ static uint64_t count_segment_files(struct rooms *rooms, bool in_front, char pat
 
 	/* The first file is the one with entries; the others are spares. */
 	rooms_each(directory, rooms_count_one, &count);
-	(void)snprintf(path, 1024, "%s/segment-%010d", directory, 1);
+	segment_path(directory, 1, path);
 	return (uint64_t)count.count;
 }
 
@@ -1292,17 +1308,13 @@ TEST(an_unreadable_file_is_set_aside_and_the_others_are_read)
 {
 	struct rooms rooms;
 	char path[1024];
-	uint64_t number = 1;
 
 	rooms_init(&rooms);
 	struct journal *journal = rooms_open(&rooms);
+	uint64_t last = fill_segments(journal, 4);
 
-	for (int i = 0; i < 4; i++, number += 700) {
-		(void)rooms_fill(journal, number, 700, 150);
-		(void)journal_prepare(journal);
-	}
 	journal_close(journal);
-	(void)snprintf(path, sizeof path, "%s/segment-%010d", rooms.spool, 2);
+	segment_path(rooms.spool, 2, path);
 	int fd = open(path, O_WRONLY);
 
 	/* Nothing else says when it was made: this cannot be told again. */
@@ -1314,7 +1326,7 @@ TEST(an_unreadable_file_is_set_aside_and_the_others_are_read)
 	struct rooms_read read = rooms_drain(journal, true);
 
 	CHECK_NUMBER(read.holes, 1);
-	CHECK_NUMBER(read.last, number - 1);
+	CHECK_NUMBER(read.last, last);
 	journal_close(journal);
 	rooms_done(&rooms);
 }
@@ -1325,17 +1337,13 @@ static void check_damaged_head(int offset, int length, bool is_mended)
 	unsigned char before[SEGMENT_HEAD_SIZE], after[SEGMENT_HEAD_SIZE];
 	struct rooms rooms;
 	char path[1024];
-	uint64_t number = 1;
 
 	rooms_init(&rooms);
 	struct journal *journal = rooms_open(&rooms);
+	uint64_t last = fill_segments(journal, 4);
 
-	for (int i = 0; i < 4; i++, number += 700) {
-		(void)rooms_fill(journal, number, 700, 150);
-		(void)journal_prepare(journal);
-	}
 	journal_close(journal);
-	(void)snprintf(path, sizeof path, "%s/segment-%010d", rooms.spool, 2);
+	segment_path(rooms.spool, 2, path);
 	int fd = open(path, O_RDWR);
 
 	CHECK_NUMBER(pread(fd, before, sizeof before, 0), sizeof before);
@@ -1348,10 +1356,10 @@ static void check_damaged_head(int offset, int length, bool is_mended)
 	CHECK_SAYING(rooms_stat(journal).quarantined == !is_mended, "%d bytes at %d", length, offset);
 	struct rooms_read read = rooms_drain(journal, true);
 
-	CHECK_NUMBER(read.last, number - 1);
+	CHECK_NUMBER(read.last, last);
 	if (is_mended) {
 		CHECK_NUMBER(read.holes, 0);
-		CHECK_NUMBER(read.count, number - 1);
+		CHECK_NUMBER(read.count, last);
 		CHECK_NUMBER(pread(fd, after, sizeof after, 0), sizeof after);
 		CHECK_SAYING(memcmp(before, after, 320) == 0, "the head is as it was: %d bytes at %d", length, offset);
 	}
@@ -1382,12 +1390,8 @@ TEST(a_segment_that_is_deleted_under_a_running_journal_is_counted_as_a_gap)
 	rooms_init(&rooms);
 	struct journal *journal = rooms_open(&rooms);
 
-	for (uint64_t i = 0; i < 5; i++) {
-		(void)rooms_fill(journal, 1 + i * 700, 700, 150);
-		(void)journal_keep(journal);
-		(void)journal_prepare(journal);
-	}
-	(void)snprintf(path, sizeof path, "%s/segment-%010d", rooms.spool, 2);
+	(void)fill_segments(journal, 5);
+	segment_path(rooms.spool, 2, path);
 	CHECK_NUMBER(unlink(path), 0);
 	struct rooms_read read = rooms_drain(journal, true);
 
@@ -1608,7 +1612,7 @@ TEST(a_scan_reads_past_damage_and_a_damaged_head_and_says_so)
 	journal_scan_close(scan);
 	journal_close(journal);
 
-	(void)snprintf(path, sizeof path, "%s/segment-%010d", rooms.spool, 1);
+	segment_path(rooms.spool, 1, path);
 	int fd = open(path, O_WRONLY);
 
 	CHECK_NUMBER(pwrite(fd, "\xff\xff", 2, 60), 2);				/* the producer in the head */

@@ -1,5 +1,8 @@
 /* test_query.c - what a query finds, and what it says where it is none. */
 #include "analysis/query.h"
+
+#include <errno.h>
+
 #include "tests/unit/unit.h"
 
 static struct pool *pool;
@@ -38,6 +41,7 @@ static void make_row(void)
 	set(&message.facts, FACT_MESSAGE_SUBJECT, "lunch (on friday)? 100% *free*");
 	set(&message.facts, FACT_MESSAGE_QUEUE_ID, "4jWqnv1NpDz1bcn1");
 	set(&message.facts, FACT_MESSAGE_DMARC, "fail");
+	set(&message.facts, FACT_MESSAGE_WHY, "spf_fail, dkim_none");
 	facts_set_number(&message.facts, pool, FACT_MESSAGE_SIZE, 1500000);
 	message.key = 0x2f00aa0012345679;
 	message.session = &session;
@@ -69,6 +73,16 @@ static const char *saved(void *context, const char *name)
 	return strcmp(name, "open") == 0 ? "from:a)" : NULL;
 }
 
+static const char *saved_name(void *context, unsigned at)
+{
+	static const char *const names[] = { "mine", "loop", "open", NULL };
+
+	(void)context;
+	return names[at];
+}
+
+static const struct query_saved saved_queries = { .text_of = saved, .name_at = saved_name };
+
 struct match_case {
 	const char *query;
 	bool matches;
@@ -99,6 +113,18 @@ static const struct match_case match_cases[] = {
 	{ "relay_addr:2001:db8::/32", true },
 	{ "relay_addr:198.51.100.9", true },
 	{ "-relay_addr:198.51.100.9", false },	/* any attempt will do, so not even one may */
+	{ "/on fri/", true },
+	{ "/ON FRI/", false },
+	{ "-/ON FRI/i", false },
+	{ "(/never/ OR /100%/) to:joe@lab.test", true },
+	{ "/var/log", false },			/* a piece of text, with a slash in it */
+	{ "why:dkim_none", true },		/* an item of a list */
+	{ "why:dkim_*", true },
+	{ "why:dkim", false },
+	{ "why:spf_fail,*", true },
+	{ "why:\"spf_fail, dkim_none\"", true },
+	{ "why:\"dkim_none\"", false },		/* the whole list */
+	{ "fate:Deferred", true },
 	{ "size:>1M", true },
 	{ "size:>1.5M", false },
 	{ "size:>=1.5M", true },
@@ -193,7 +219,7 @@ TEST(a_query_finds_what_it_says_and_nothing_else)
 	for (size_t i = 0; i < sizeof match_cases / sizeof match_cases[0]; i++) {
 		struct problem problem = { "" };
 		struct query *query = NULL;
-		int error = query_parse(&query, match_cases[i].query, now_us, saved, NULL, &problem);
+		int error = query_parse(&query, match_cases[i].query, now_us, &saved_queries, &problem);
 
 		CHECK_SAYING(error == 0, "%s: %s", match_cases[i].query, problem.text);
 		if (!error)
@@ -224,9 +250,15 @@ static const struct {
 	{ "delay:>5parsecs", NULL },
 	{ "since:soon", NULL },
 	{ "fate:delivred", NULL },
-	{ "complete:maybe", "query, column 15: 'complete' is yes or no, not 'maybe'" },
-	{ "hop:maybe", "query, column 10: 'hop' is yes or no, not 'maybe'" },
-	{ "is:nothing", "query, column 11: 'is' is recipient, message, session, attempt, check, login or line" },
+	{ "fate:boucned", "query, column 13: no value 'boucned' of 'fate'; perhaps 'bounced'?" },
+	{ "fate:/bouncy/", "query, column 14: no value 'bouncy' of 'fate'; these are: unknown, delivered, deferred, bounced, expired, rejected, "
+			    "discarded, held, quarantined, filtered, aborted" },
+	{ "fate:sent", "query, column 10: no value 'sent' of 'fate'; perhaps status:sent? Of 'fate' these are: unknown, delivered, deferred, "
+		       "bounced, expired, rejected, discarded, held, quarantined, filtered, aborted" },
+	{ "complete:maybe", "query, column 15: no value 'maybe' of 'complete'; these are: yes, no" },
+	{ "hop:yse", "query, column 8: no value 'yse' of 'hop'; perhaps 'yes'?" },
+	{ "is:nothing", "query, column 11: no value 'nothing' of 'is'; these are: recipient, message, session, attempt, check, login, line" },
+	{ "is:mesage", "query, column 10: no value 'mesage' of 'is'; perhaps 'message'?" },
 	{ "is:*", NULL },
 	{ "-is:session", "query, column 12: 'is' stands beside the other terms, not below OR, nor behind - or NOT" },
 	{ "is:session OR from:a", NULL },
@@ -237,6 +269,9 @@ static const struct {
 	{ "subject:/abc/x", "query, column 9: behind a regular expression only i is allowed" },
 	{ "subject:\"abc", "query, column 9: a quote is not closed" },
 	{ "\"\"", NULL },
+	{ "@mien", "query, column 1: no saved query '@mien'; perhaps '@mine'?" },
+	{ "@lo", "query, column 1: no saved query '@lo' in the configuration; smtptrail fields --saved lists them" },
+	{ "/(/", NULL },
 	{ "@nobody", "query, column 1: no saved query '@nobody' in the configuration; smtptrail fields --saved lists them" },
 	{ "@loop", "query, column 11: more than 20 within each other: does a saved query name itself?" },
 	{ "@open", NULL },
@@ -248,7 +283,7 @@ TEST(what_is_no_query_is_refused_with_its_place)
 	for (size_t i = 0; i < sizeof wrong_cases / sizeof wrong_cases[0]; i++) {
 		struct problem problem = { "" };
 		struct query *query = NULL;
-		int error = query_parse(&query, wrong_cases[i].query, now_us, saved, NULL, &problem);
+		int error = query_parse(&query, wrong_cases[i].query, now_us, &saved_queries, &problem);
 
 		/* A lone word of capitals or a lone dash is a word to look for. */
 		if (strcmp(wrong_cases[i].query, "-") == 0 || strcmp(wrong_cases[i].query, "OR from:a") == 0) {
@@ -260,6 +295,89 @@ TEST(what_is_no_query_is_refused_with_its_place)
 			CHECK_STRING(problem.text, wrong_cases[i].says);
 		if (!error)
 			query_free(query);
+	}
+}
+
+static void keep_doubt(const void *context, const char *words)
+{
+	char *kept = (char *)(uintptr_t)context;
+
+	(void)snprintf(kept + strlen(kept), 1000 - strlen(kept), "%s\n", words);
+}
+
+TEST(a_value_that_may_be_misspelt_is_doubted)
+{
+	static const struct {
+		const char *query, *near, *other;
+	} cases[] = {
+		{ "dmarc:fail spf:softfail -status:sent tls:TLSv1.3 stage:rcpt", "", "" },
+		{ "dmarc:fial", "no value 'fial' of 'dmarc' is known; perhaps 'fail'?\n", "" },
+		{ "-(status:snt OR from:a)", "no value 'snt' of 'status' is known; perhaps 'sent'?\n", "" },
+		{ "tls:TLSv1.4", "no value 'TLSv1.4' of 'tls_version' is known; perhaps 'TLSv1.3'?\n", "" },
+		{ "attempt.reason:greylistign", "no value 'greylistign' of 'reason' is known; perhaps 'greylisting'?\n", "" },
+		{ "stage:recpt stage:connct", "no value 'recpt' of 'stage' is known; perhaps 'RCPT'?\n"
+					      "no value 'connct' of 'stage' is known; perhaps 'CONNECT'?\n", "" },
+		{ "disposition:quar", "no value 'quar' of 'disposition' is known; perhaps 'quarantine'?\n", "" },
+		{ "status:delivered", "", "no value 'delivered' of 'status' is known; perhaps fate:delivered? Of 'status' these are: sent, deferred, "
+					  "bounced, expired, discarded, filtered, held, quarantined, rejected, aborted, deliverable, undeliverable\n" },
+		{ "dmarc:*ial", "", "no value '*ial' of 'dmarc' is known; these are: pass, fail, none, temperror, permerror\n" },
+		{ "login.tls:yse", "no value 'yse' of 'login.tls' is known; perhaps 'yes'?\n", "" },
+		{ "dmarc:/^.ai/ dmarc:* dmarc: host:mx1 from:fial", "", "" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct problem problem = { "" };
+		struct query *query = NULL;
+		char near[1000] = "", other[1000] = "";
+
+		CHECK_SAYING(query_parse(&query, cases[i].query, now_us, NULL, &problem) == 0, "%s: %s", cases[i].query, problem.text);
+		if (!query)
+			continue;
+		query_doubts(query, true, keep_doubt, near);
+		query_doubts(query, false, keep_doubt, other);
+		CHECK_STRING(near, cases[i].near);
+		CHECK_STRING(other, cases[i].other);
+		query_free(query);
+	}
+}
+
+TEST(words_that_are_known_are_those_of_a_field)
+{
+	char words[QUERY_WORDS_SIZE];
+	const char *name;
+
+	for (unsigned row = 0; (name = query_words_row(row, words)); row++) {
+		struct problem problem = { "" };
+		struct query *query = NULL;
+		char text[80];
+
+		(void)snprintf(text, sizeof text, "%s:*", name);
+		CHECK_SAYING(strcmp(name, "is") == 0 || query_parse(&query, text, now_us, NULL, &problem) == 0, "%s: %s", name, problem.text);
+		CHECK(words[0] != '\0' && strlen(words) < QUERY_WORDS_SIZE - 1);
+		query_free(query);
+	}
+}
+
+TEST(a_span_in_which_no_time_can_be_is_told)
+{
+	static const struct {
+		const char *query, *says;
+	} cases[] = {
+		{ "since:2h until:1h", "" }, { "since:1h OR until:2h", "" }, { "-since:1h until:2h", "" },
+		{ "since:1h until:2h", "query: nothing is from 2026-11-27 11:00:00 on and before 2026-11-27 10:00:00: since is not before until" },
+		{ "since:\"1h\" (from:a until:2026-11-20)",
+		  "query: nothing is from 2026-11-27 11:00:00 on and before 2026-11-20 00:00:00: since is not before until" },
+		{ "on:today on:yesterday", "query: nothing is from 2026-11-27 00:00:00 on and before 2026-11-27 00:00:00: since is not before until" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct problem problem = { "" };
+		struct query *query = NULL;
+
+		CHECK_NUMBER(query_parse(&query, cases[i].query, now_us, NULL, &problem), 0);
+		CHECK_NUMBER(query_check_span(query, &problem), cases[i].says[0] ? -EINVAL : 0);
+		CHECK_STRING(problem.text, cases[i].says);
+		query_free(query);
 	}
 }
 
@@ -277,7 +395,7 @@ TEST(a_query_says_what_a_row_is)
 		struct problem problem = { "" };
 		struct query *query = NULL;
 
-		CHECK_SAYING(query_parse(&query, cases[i].query, now_us, saved, NULL, &problem) == 0, "%s: %s", cases[i].query, problem.text);
+		CHECK_SAYING(query_parse(&query, cases[i].query, now_us, &saved_queries, &problem) == 0, "%s: %s", cases[i].query, problem.text);
 		CHECK_SAYING(query && query_kind(query) == cases[i].kind, "%s", cases[i].query);
 		query_free(query);
 	}
@@ -299,7 +417,7 @@ TEST(a_line_is_found_by_its_program_words_and_shape)
 		struct problem problem = { "" };
 		struct query *query = NULL;
 
-		CHECK_SAYING(query_parse(&query, cases[i].query, now_us, saved, NULL, &problem) == 0, "%s: %s", cases[i].query, problem.text);
+		CHECK_SAYING(query_parse(&query, cases[i].query, now_us, &saved_queries, &problem) == 0, "%s: %s", cases[i].query, problem.text);
 		CHECK_SAYING(query && query_matches(query, &(struct query_row){ .line = &event }) == cases[i].matches, "%s", cases[i].query);
 		query_free(query);
 	}
@@ -325,7 +443,7 @@ TEST(a_query_knows_the_times_that_it_can_find)
 		struct query *query = NULL;
 		uint64_t from, until;
 
-		CHECK_NUMBER(query_parse(&query, cases[i].query, now_us, NULL, NULL, &problem), 0);
+		CHECK_NUMBER(query_parse(&query, cases[i].query, now_us, NULL, &problem), 0);
 		query_span(query, &from, &until);
 		CHECK_SAYING(from == (cases[i].from_s == UINT64_MAX ? 0 : now_us - cases[i].from_s * 1000000), "%s", cases[i].query);
 		CHECK_SAYING(until == (cases[i].until_s ? now_us - cases[i].until_s * 1000000 : UINT64_MAX), "%s", cases[i].query);
@@ -346,7 +464,7 @@ TEST(a_row_without_a_part_answers_no_to_what_is_asked_of_it)
 		if (strcmp(field->name, "is") == 0)
 			continue;
 		(void)snprintf(text, sizeof text, "%s:*", field->name);
-		CHECK_SAYING(query_parse(&query, text, now_us, NULL, NULL, &problem) == 0, "%s: %s", text, problem.text);
+		CHECK_SAYING(query_parse(&query, text, now_us, NULL, &problem) == 0, "%s: %s", text, problem.text);
 		if (strcmp(field->type, "time") != 0 || strcmp(field->name, "queued") == 0)
 			CHECK_SAYING(!query_matches(query, &row), "%s", text);
 		query_free(query);
@@ -362,7 +480,7 @@ TEST(a_regular_expression_that_would_run_for_ever_gives_up)
 	make_row();
 	memset(text, 'a', sizeof text);
 	facts_set_text(&message.facts, pool, FACT_MESSAGE_SUBJECT, (struct text){ text, sizeof text });
-	CHECK_NUMBER(query_parse(&query, "subject:/^(a+)+$b/", now_us, NULL, NULL, &problem), 0);
+	CHECK_NUMBER(query_parse(&query, "subject:/^(a+)+$b/", now_us, NULL, &problem), 0);
 	CHECK(!query_matches(query, &(struct query_row){ .message = &message }));
 	query_free(query);
 	pool_free(pool);
@@ -373,6 +491,9 @@ int main(int argc, char **argv)
 	static const struct unit_test tests[] = {
 		UNIT_TEST(a_query_finds_what_it_says_and_nothing_else),
 		UNIT_TEST(what_is_no_query_is_refused_with_its_place),
+		UNIT_TEST(a_value_that_may_be_misspelt_is_doubted),
+		UNIT_TEST(words_that_are_known_are_those_of_a_field),
+		UNIT_TEST(a_span_in_which_no_time_can_be_is_told),
 		UNIT_TEST(a_query_says_what_a_row_is),
 		UNIT_TEST(a_line_is_found_by_its_program_words_and_shape),
 		UNIT_TEST(a_query_knows_the_times_that_it_can_find),

@@ -345,34 +345,44 @@ static void find_in_store(struct store_read *read, struct found *found, const ch
 	CHECK_SAYING(store_read_scan(read, &scan, &problem) == 0, "%s: %s", text, problem.text);
 }
 
+static void check_exact_day(const struct found *found, const struct query_sql *sql, struct database *database, const char *text)
+{
+	const char *select = query_sql_select(sql, QUERY_SQL_MESSAGES);
+	struct problem problem = { "" };
+	struct statement *keys;
+
+	if (!query_sql_is_exact(sql, QUERY_SQL_MESSAGES) || !select)
+		return;
+	CHECK(query_sql_add_tests(sql, database) == 0);
+	CHECK_SAYING(statement_new(&keys, database, select, &problem) == 0, "%s: %s: %s", text, select, problem.text);
+	statement_bind_number(keys, 1, 0);
+	statement_bind_number(keys, 2, INT64_MAX);
+	while (statement_step(keys) > 0)
+		for (unsigned i = 0; i < MESSAGES; i++)
+			CHECK_SAYING(messages[i].key != statement_number(keys, 0) || found->messages[i], "%s: not exact: %s", text, select);
+	statement_free(keys);
+}
+
 /* Of what SQL says that it finds nothing else, it must find nothing else; of messages, where the session lies on the same day. */
 static void check_exact(const struct found *found, const char *text)
 {
 	struct query_sql *sql;
 
-	CHECK(query_sql_new(&sql, found->query, found->attempts_apart) == 0);
 	for (int day = NOW_DAY - DAYS; day < NOW_DAY; day++) {
 		char path[STORE_PATH_SIZE];
 		struct database *database;
-		struct statement *keys;
 		struct problem problem = { "" };
 
-		if (!query_sql_is_exact(sql, QUERY_SQL_MESSAGES) || !query_sql_select(sql, QUERY_SQL_MESSAGES))
-			break;
 		CHECK(store_day_path(directory, day, path));
 		CHECK_SAYING(database_open(&database, path, DATABASE_READ, &problem) == 0, "%s", problem.text);
-		CHECK(query_sql_add_tests(sql, database) == 0);
-		CHECK_SAYING(statement_new(&keys, database, query_sql_select(sql, QUERY_SQL_MESSAGES), &problem) == 0, "%s: %s: %s", text,
-			     query_sql_select(sql, QUERY_SQL_MESSAGES), problem.text);
-		statement_bind_number(keys, 1, 0);
-		statement_bind_number(keys, 2, INT64_MAX);
-		while (statement_step(keys) > 0)
-			for (unsigned i = 0; i < MESSAGES; i++)
-				CHECK_SAYING(messages[i].key != statement_number(keys, 0) || found->messages[i], "%s: not exact: %s", text,
-					     query_sql_select(sql, QUERY_SQL_MESSAGES));
+		/* For any day, and for this one alone. */
+		for (int of_day = 0; of_day < 2; of_day++) {
+			CHECK(query_sql_new(&sql, found->query, found->attempts_apart, of_day ? database : NULL) == 0);
+			check_exact_day(found, sql, database, text);
+			query_sql_free(sql);
+		}
 		database_close(database);
 	}
-	query_sql_free(sql);
 }
 
 static void compare(const struct found *memory, const struct found *store, const char *text)
@@ -394,7 +404,7 @@ TEST(the_store_finds_what_the_predicate_finds)
 		struct query *query;
 
 		make_query(text, sizeof text);
-		if (query_parse(&query, text, NOW_DAY * day_us, NULL, NULL, &problem) != 0)
+		if (query_parse(&query, text, NOW_DAY * day_us, NULL, &problem) != 0)
 			continue;
 		struct found memory = { .query = query, .attempts_apart = below(2) }, store = memory;
 
@@ -428,9 +438,12 @@ TEST(keys_are_found_by_indexes)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct problem problem = { "" };
 		struct query *query;
+		struct query_sql *sql;
 
-		CHECK_SAYING(query_parse(&query, cases[i].query, 0, NULL, NULL, &problem) == 0, "%s", problem.text);
-		CHECK_SAYING(store_read_is_indexed(query) == cases[i].is_indexed, "%s", cases[i].query);
+		CHECK_SAYING(query_parse(&query, cases[i].query, 0, NULL, &problem) == 0, "%s", problem.text);
+		CHECK_NUMBER(query_sql_new(&sql, query, false, NULL), 0);
+		CHECK_SAYING(query_sql_is_indexed(sql, QUERY_SQL_MESSAGES) == cases[i].is_indexed, "%s", cases[i].query);
+		query_sql_free(sql);
 		query_free(query);
 	}
 }
@@ -505,7 +518,7 @@ TEST(what_was_counted_of_days_gives_the_same_reports)
 	for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
 		struct query *query;
 
-		CHECK_SAYING(query_parse(&query, queries[i], NOW_DAY * day_us, NULL, NULL, &problem) == 0, "%s", problem.text);
+		CHECK_SAYING(query_parse(&query, queries[i], NOW_DAY * day_us, NULL, &problem) == 0, "%s", problem.text);
 		struct report_run *got = run_of(*queries[i] ? query : NULL, true), *wanted = run_of(*queries[i] ? query : NULL, false);
 
 		compare_runs(got, wanted, queries[i]);

@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include "analysis/key_set.h"
+#include "analysis/report.h"
+#include "analysis/rows.h"
 #include "analysis/store.h"
 #include "analysis/store_dictionary.h"
 #include "analysis/store_evidence.h"
+#include "analysis/store_rollup.h"
 #include "analysis/store_rows.h"
 #include "tests/unit/unit.h"
 
@@ -129,7 +132,7 @@ static void check_message(struct store_rows *rows)
 	struct check *check;
 	unsigned i = 0;
 
-	CHECK_NUMBER(store_get_message(rows, message.key, pool, &got), 1);
+	CHECK_NUMBER(store_get_message(rows, message.key, false, pool, &got), 1);
 	CHECK(got.key == message.key && got.session_key == message.session_key && got.parent_key == message.parent_key);
 	CHECK(got.parent_kind == message.parent_kind && got.start_us == message.start_us && got.last_us == message.last_us);
 	CHECK(got.is_complete == message.is_complete && got.recipient_count == RECIPIENTS);
@@ -206,6 +209,69 @@ TEST(attempts_and_logins_come_back_too)
 	CHECK_NUMBER(store_get_login(rows, login_key(&login), pool, &got), 1);
 	CHECK(got.time_us == login.time_us && got.end_us == 5 && got.session_key == 8);
 	check_same_facts(&got.facts, &login.facts, LEVEL_LOGIN);
+	store_rows_close(rows);
+}
+
+TEST(a_walk_gives_what_is_got_key_by_key)
+{
+	struct store_rows *rows = open_rows("walk.db");
+	struct problem problem = { "" };
+	struct message walked;
+	struct session found;
+	unsigned count = 0;
+
+	for (unsigned seed = 0; seed < 40; seed++) {
+		make_message(seed);
+		CHECK_NUMBER(store_put_session(rows, &session), 0);
+		CHECK_NUMBER(store_put_message(rows, &message), 0);
+		for (unsigned i = 0; i < seed % 4; i++) {
+			struct attempt attempt = { .time_us = seed + i };
+
+			fill(&attempt.facts, LEVEL_ATTEMPT, seed + i);
+			CHECK_NUMBER(store_put_attempt(rows, &(struct attempt_name){ message.key, 2, i + 1 }, &attempt), 0);
+		}
+		/* Of a message that is not there. */
+		CHECK_NUMBER(store_put_attempt(rows, &(struct attempt_name){ 3000 + seed, 1, 1 }, &(struct attempt){ .time_us = 1 }), 0);
+	}
+	CHECK_NUMBER(number(rows, "SELECT count(*) FROM message WHERE key BETWEEN 2003 AND 2037"), 35);
+	CHECK_NUMBER(database_run(store_rows_database(rows), "DELETE FROM message WHERE key = 2005", &problem), 0);
+	store_rows_expect_all(rows);
+	CHECK_SAYING(store_walk_start(rows, LEVEL_MESSAGE, 2003, 2037, &problem) == 0, "%s", problem.text);
+	for (unsigned seed = 3; store_walk_message(rows, true, pool, &walked) > 0; seed++, count++) {
+		struct message got;
+		const struct recipient *a = walked.recipients;
+		unsigned tries = 0;
+
+		seed += seed == 5;
+		make_message(seed);
+		check_message(rows);
+		CHECK_NUMBER(walked.key, message.key);
+		check_same_facts(&walked.facts, &message.facts, LEVEL_MESSAGE);
+		CHECK_NUMBER(walked.recipient_count, RECIPIENTS);
+		CHECK_NUMBER(store_get_message(rows, walked.key, true, pool, &got), 1);
+		for (const struct recipient *b = got.recipients; a && b; a = a->next, b = b->next) {
+			const struct attempt *mine = a->tries;
+
+			check_same_facts(&a->facts, &b->facts, LEVEL_RECIPIENT);
+			for (const struct attempt *other = b->tries; mine && other; mine = mine->next, other = other->next, tries++)
+				check_same_facts(&mine->facts, &other->facts, LEVEL_ATTEMPT);
+			CHECK(!mine);
+		}
+		CHECK(!a);
+		CHECK_NUMBER(tries, seed % 4);
+		CHECK(walked.checks && walked.checks->next && !walked.checks->next->next);
+		check_same_facts(&walked.checks->facts, &checks[0].facts, LEVEL_CHECK);
+	}
+	CHECK_NUMBER(count, 34);
+	store_walk_end(rows);
+	CHECK_NUMBER(store_walk_start(rows, LEVEL_SESSION, 0, INT64_MAX, &problem), 0);
+	for (count = 0; store_walk_session(rows, pool, &found) > 0; count++) {
+		make_message(count);
+		CHECK_NUMBER(found.key, session.key);
+		check_same_facts(&found.facts, &session.facts, LEVEL_SESSION);
+	}
+	CHECK_NUMBER(count, 40);
+	store_walk_end(rows);
 	store_rows_close(rows);
 }
 
@@ -423,6 +489,80 @@ TEST(more_days_than_can_be_open_are_written)
 	CHECK_NUMBER(count, STORE_DAYS_OPEN * 2);
 	CHECK(count && days[0] == store_day_of(first_day_us) + STORE_DAYS_OPEN * 2 - 1 && days[count - 1] == store_day_of(first_day_us));
 	free(days);
+}
+
+/* ---- what was counted ---- */
+
+static void take_row(void *context, const struct report_row *row)
+{
+	report_run_add(context, row);
+}
+
+static void read_run(struct report_run *run, const char *name)
+{
+	struct rows rows = {
+		.moments = report_run_moments(run), .facts = report_run_facts(run), .run = run, .take = take_row, .context = run,
+	};
+	struct problem problem = { "" };
+
+	CHECK_SAYING(rows_read_store(&rows, path_of(name), &problem) == 0, "%s", problem.text);
+	rows_done(&rows);
+}
+
+/* One message to more recipients than a list has keys, and to one of them twice. */
+static void give_many(struct store *store)
+{
+	const unsigned count = TALLY_KEYS_MAX + 5;
+	struct recipient *many = calloc(count + 1, sizeof *many);
+	struct correlate_sink sink;
+	char address[32];
+
+	make_message(0);
+	message.key = transaction_key_of(first_day_us, NULL, 0);
+	message.start_us = first_day_us;
+	message.session_key = 0;
+	message.recipients = many;
+	message.checks = NULL;
+	for (unsigned i = 0; many && i <= count; i++) {
+		many[i] = (struct recipient){ .next = i < count ? &many[i + 1] : NULL, .number = i + 1, .has_changed = true, .fate = FATE_DELIVERED };
+		(void)snprintf(address, sizeof address, "a%u@example.org", i < count ? i : 1);
+		facts_rest_on(&many[i].facts, pool, &(struct evidence){ .source = source_number(sources, SOURCE_FILE, TEXT_LITERAL("log")) });
+		facts_set_text(&many[i].facts, pool, FACT_RECIPIENT_TO, text_of(address));
+	}
+	store_ended_sink(store, &sink);
+	sink.message(sink.context, &message);
+	free(many);
+}
+
+TEST(a_list_of_too_many_keys_is_kept_as_it_was_counted)
+{
+	const struct report *report = report_by_name("recipients");
+	struct report_run *read = report_run_new(&report, 1), *kept = report_run_new(&report, 1);
+	struct store *store = open_store("many");
+	const struct tally *a, *b;
+	struct problem problem = { "" };
+	unsigned differences = 0;
+
+	give_many(store);
+	commit(store);
+	store_close(store);
+	read_run(read, "many");
+	CHECK_SAYING(store_rollup_make(path_of("many"), store_day_of(first_day_us), &problem) == 0, "%s", problem.text);
+	CHECK_NUMBER(store_rollup_add(path_of("many"), store_day_of(first_day_us), kept, &problem), 1);
+	a = report_run_tallies(read, 0)[0];
+	b = report_run_tallies(kept, 0)[0];
+	CHECK_NUMBER(tally_count(a), TALLY_KEYS_MAX + 1);
+	CHECK_NUMBER(tally_others(a), 5);
+	CHECK_NUMBER(tally_count(b), tally_count(a));
+	CHECK_NUMBER(tally_others(b), 5);
+	for (size_t i = 0; i < tally_count(a) && i < tally_count(b); i++) {
+		struct tally_row left = tally_row(a, i), right = tally_row(b, i);
+
+		differences += !text_equal(left.parts[0], right.parts[0]) || memcmp(left.numbers, right.numbers, sizeof left.numbers) != 0;
+	}
+	CHECK_NUMBER(differences, 0);
+	report_run_free(read);
+	report_run_free(kept);
 }
 
 static void note_input(void *context, struct text name, struct text state)
@@ -716,7 +856,7 @@ TEST(addresses_of_one_digest_are_told_apart)
 	unsigned wrong = 0;
 
 	CHECK_NUMBER(database_begin(store_rows_database(rows), &problem), 0);
-	CHECK_NUMBER(store_dictionary_new(&dictionaries, store_rows_database(rows), true, &problem), 0);
+	CHECK_NUMBER(store_dictionary_new(&dictionaries, store_rows_database(rows), true), 0);
 	for (int i = 0; i < COUNT; i++) {
 		(void)snprintf(text, sizeof text, "u%d@example", i);
 		wrong += store_dictionary_number(dictionaries, DICTIONARY_ADDRESS, text_of(text), &id) != 0 || !id;
@@ -753,12 +893,14 @@ int main(int argc, char **argv)
 	static const struct unit_test tests[] = {
 		UNIT_TEST(every_value_comes_back_as_it_was_put),
 		UNIT_TEST(attempts_and_logins_come_back_too),
+		UNIT_TEST(a_walk_gives_what_is_got_key_by_key),
 		UNIT_TEST(what_is_under_way_comes_back_and_what_has_ended_does_not),
 		UNIT_TEST(what_was_not_committed_was_never_there),
 		UNIT_TEST(a_commit_whose_days_were_not_written_is_made_whole_at_the_next_opening),
 		UNIT_TEST(only_recipients_that_have_changed_are_written_again),
 		UNIT_TEST(what_became_part_of_another_leaves_its_attempts_there),
 		UNIT_TEST(more_days_than_can_be_open_are_written),
+		UNIT_TEST(a_list_of_too_many_keys_is_kept_as_it_was_counted),
 		UNIT_TEST(positions_of_inputs_are_kept_with_the_commit),
 		UNIT_TEST(a_second_writer_is_refused_and_told_who_writes),
 		UNIT_TEST(files_are_for_their_owner_and_a_group_that_reads),

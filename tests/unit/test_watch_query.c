@@ -45,7 +45,7 @@ static bool show(const struct row *row, char *ret_shown)
 	struct watch_query *watch;
 	struct query *query;
 
-	if (query_parse(&query, row->query, 0, NULL, NULL, &problem) != 0)
+	if (query_parse(&query, row->query, 0, NULL, &problem) != 0)
 		return false;
 	if (watch_query_new(&watch, query) == 0)
 		for (unsigned i = 0; i < 10 && row->records[i]; i++) {
