@@ -288,7 +288,7 @@ int ask_words(struct ask *ask, int argc, char **argv, bool (*is_name)(const char
 	int status;
 
 	ask->files = calloc((size_t)argc + 1, sizeof(char *));
-	if (!words || !ask->files || format_prepare() != 0) {
+	if (!words || !ask->files) {
 		free(words);
 		return verb_usage_error(ask->verb, "%s", strerror(ENOMEM));
 	}
@@ -304,7 +304,11 @@ int ask_words(struct ask *ask, int argc, char **argv, bool (*is_name)(const char
 		else
 			say_near_name(ask, words[word_count++] = argv[i]);
 	}
-	status = read_span(ask);
+	/* The store has what lines meant. */
+	if (ask->file_count && format_prepare() != 0)
+		status = verb_usage_error(ask->verb, "%s", strerror(ENOMEM));
+	else
+		status = read_span(ask);
 	if (!status)
 		status = parse_query(ask, words, word_count);
 	if (!status && ask->query && query_kind(ask->query) != QUERY_KIND_ANY && !ask->takes_kinds)

@@ -15,7 +15,7 @@ void correlate_files_unreadable(struct correlate_files *files, const char *words
 		return;
 	fprintf(stderr, "smtptrail %s: ", files->verb);
 	escape_terminal(text_of(words), stderr);
-	fputs("; the other files are read\n", stderr);
+	fputs(files->is_alone ? "\n" : "; the other files are read\n", stderr);
 }
 
 static void show(struct correlate_files *files, const struct event *event, enum format_result result)
@@ -112,6 +112,7 @@ int correlate_files_read(struct correlate_files *files, char **paths, size_t pat
 		paths = standard_input;
 		path_count = 1;
 	}
+	files->is_alone = path_count == 1;
 	input_file_sort(paths, path_count);
 	return is_one_set(paths, path_count) ? read_one_set(files, paths, path_count) :
 					       correlate_merge_read(files, paths, path_count);

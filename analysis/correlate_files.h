@@ -18,6 +18,7 @@ struct correlate_files {
 	struct correlate *correlate;
 	struct source_table *sources;
 	bool is_again;			/* what cannot be read has been told before */
+	bool is_alone;			/* one file is read, and no other */
 	/* Shown each line before it is joined, perhaps a batch of them before the first is; NULL: nobody is. */
 	void (*line)(void *context, const struct event *event, enum format_result result);
 	void *context;

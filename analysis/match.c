@@ -83,6 +83,43 @@ bool network_has(const struct network *network, struct text address)
 	return rest == 0 || ((bytes[whole] ^ network->address[whole]) >> (8 - rest)) == 0;
 }
 
+static void write_address(const unsigned char *address, char ret_text[NETWORK_ADDRESS_SIZE])
+{
+	_Static_assert(NETWORK_ADDRESS_SIZE >= INET6_ADDRSTRLEN, "room for any");
+
+	if (is_mapped(address))
+		(void)inet_ntop(AF_INET, address + sizeof mapped, ret_text, NETWORK_ADDRESS_SIZE);
+	else
+		(void)inet_ntop(AF_INET6, address, ret_text, NETWORK_ADDRESS_SIZE);
+}
+
+bool network_address(struct text address, char ret_text[NETWORK_ADDRESS_SIZE])
+{
+	unsigned char bytes[16];
+	bool ipv4;
+
+	if (!parse_address(bare(address), bytes, &ipv4))
+		return false;
+	write_address(bytes, ret_text);
+	return true;
+}
+
+void network_nth(const struct network *network, unsigned number, char ret_text[NETWORK_ADDRESS_SIZE])
+{
+	unsigned char bytes[16];
+
+	for (unsigned i = 0; i < sizeof bytes; i++) {
+		unsigned kept = network->bits > i * 8 ? network->bits - i * 8 : 0;
+
+		bytes[i] = kept >= 8 ? network->address[i] : (unsigned char)(network->address[i] & ~(0xffu >> kept));
+	}
+	for (unsigned i = sizeof bytes; number && i-- > 0; number >>= 8) {
+		number += bytes[i];
+		bytes[i] = (unsigned char)number;
+	}
+	write_address(bytes, ret_text);
+}
+
 static bool same(char a, char b)
 {
 	return tolower((unsigned char)a) == tolower((unsigned char)b);

@@ -21,6 +21,12 @@ bool network_parse(const char *text, struct network *ret_network);
 /* The address may stand in brackets or after "IPv6:", and may name its interface (%eth0). */
 bool network_has(const struct network *network, struct text address);
 
+enum { NETWORK_ADDRESS_SIZE = 46 };	/* as INET6_ADDRSTRLEN */
+/* The one text that stands for all forms of an address which network_has takes; false: it is none. */
+bool network_address(struct text address, char ret_text[NETWORK_ADDRESS_SIZE]);
+/* The same of the network's address that is so many behind its first. */
+void network_nth(const struct network *network, unsigned number, char ret_text[NETWORK_ADDRESS_SIZE]);
+
 /* Whether the address is the wanted one, upper and lower case being the same; * stands for any
  * characters. Both may stand in angle brackets; <> is the null sender. */
 bool address_matches(const char *wanted, struct text address);

@@ -43,26 +43,68 @@ static void measure(struct line *line, const struct table *table, size_t *widths
 	}
 }
 
-/* Takes from the widest text column, one column after the other, until all fits. */
-static void shrink(const struct table *table, size_t *widths, size_t limit)
+/* The columns that are shown, and how wide. */
+struct layout {
+	bool is_left_out[TABLE_COLUMNS_MAX];
+	size_t widths[TABLE_COLUMNS_MAX];
+};
+
+static bool may_shrink(const struct table *table, const struct layout *layout, unsigned column)
 {
-	const struct table_column *columns = table_columns(table);
-	unsigned count = table_column_count(table);
+	return table_columns(table)[column].type == CELL_TEXT && layout->widths[column] > LEAST;
+}
 
-	for (;;) {
-		size_t all = (size_t)(count - 1) * GAP, widest = LEAST;
-		unsigned which = count;
+static bool has_values(const struct table *table, unsigned column)
+{
+	bool is_found = false;
 
-		for (unsigned i = 0; i < count; i++) {
-			all += widths[i];
-			if (columns[i].type == CELL_TEXT && widths[i] > widest) {
-				widest = widths[i];
+	for (size_t row = 0; !is_found && row < table_row_count(table); row++)
+		is_found = table_row(table, row)->cells[column].is_known;
+	return is_found;
+}
+
+/* The width of all; where they are shrunk as far as may be. */
+static size_t width_of_all(const struct table *table, const struct layout *layout, bool is_shrunk)
+{
+	size_t all = 0;
+
+	for (unsigned i = 0; i < table_column_count(table); i++)
+		if (!layout->is_left_out[i])
+			all += (is_shrunk && may_shrink(table, layout, i) ? LEAST : layout->widths[i]) + (all ? GAP : 0);
+	return all;
+}
+
+/* What is missed least: of which nothing is known, or else the last; but for the first, and keys, with which one goes on. */
+static unsigned least_needed(const struct table *table, const struct layout *layout)
+{
+	unsigned found = 0;
+
+	for (unsigned i = table_column_count(table) - 1; i > 0; i--) {
+		if (layout->is_left_out[i])
+			continue;
+		if (!has_values(table, i))
+			return i;
+		if (!found || table_columns(table)[found].type == CELL_KEY)
+			found = i;
+	}
+	return found;
+}
+
+/* Leaves out columns until the others have room; then takes from the widest text column, one column after the other. */
+static void fit(const struct table *table, struct layout *layout, size_t limit)
+{
+	unsigned which, count = table_column_count(table);
+
+	while (width_of_all(table, layout, true) > limit && (which = least_needed(table, layout)))
+		layout->is_left_out[which] = true;
+	while (width_of_all(table, layout, false) > limit) {
+		which = count;
+		for (unsigned i = 0; i < count; i++)
+			if (!layout->is_left_out[i] && may_shrink(table, layout, i) && (which == count || layout->widths[i] > layout->widths[which]))
 				which = i;
-			}
-		}
-		if (all <= limit || which == count)
+		if (which == count)
 			return;
-		widths[which]--;
+		layout->widths[which]--;
 	}
 }
 
@@ -125,7 +167,7 @@ static void put_cell(struct line *line, const struct table_column *column, const
 	line_put_words(line, words);
 }
 
-static void put_head(struct output_page *page, struct line *line, const struct table *table, const size_t *widths)
+static void put_head(struct output_page *page, struct line *line, const struct table *table, const struct layout *layout)
 {
 	const struct table_column *columns = table_columns(table);
 	size_t start = 0;
@@ -133,9 +175,13 @@ static void put_head(struct output_page *page, struct line *line, const struct t
 	line_start(line);
 	line_set_colour(line, LINE_DIM);
 	for (unsigned i = 0; i < table_column_count(table); i++) {
-		line_pad(line, columns[i].type == CELL_TEXT ? start : start + widths[i] - strlen(columns[i].title));
-		line_put_words(line, columns[i].title);
-		start += widths[i] + GAP;
+		size_t width = layout->widths[i];
+
+		if (layout->is_left_out[i])
+			continue;
+		line_pad(line, columns[i].type == CELL_TEXT ? start : start + width - strlen(columns[i].title));
+		line_put_cut(line, text_of(columns[i].title), width);
+		start += width + GAP;
 	}
 	line_set_colour(line, LINE_PLAIN);
 	write_line(page, line);
@@ -165,15 +211,17 @@ static void put_query(struct output_page *page, struct line *line, const char *t
 }
 
 static void put_row(struct output_page *page, struct line *line, const struct table *table, const struct table_row *row,
-		    const size_t *widths)
+		    const struct layout *layout)
 {
 	const struct table_column *columns = table_columns(table);
 	size_t start = 0;
 
 	line_start(line);
 	for (unsigned i = 0; i < table_column_count(table); i++) {
-		put_cell(line, &columns[i], &row->cells[i], start, widths[i]);
-		start += widths[i] + GAP;
+		if (layout->is_left_out[i])
+			continue;
+		put_cell(line, &columns[i], &row->cells[i], start, layout->widths[i]);
+		start += layout->widths[i] + GAP;
 	}
 	write_line(page, line);
 	if (!page->shows_queries)
@@ -197,19 +245,40 @@ static void put_title(struct output_page *page, struct line *line, const struct 
 	line->limit = page->width;
 }
 
+/* What a narrow terminal has no room for. */
+static void put_left_out(struct output_page *page, struct line *line, const struct table *table, const struct layout *layout)
+{
+	const char *before = "too narrow for: ";
+
+	line->limit = 0;
+	line_start(line);
+	line_set_colour(line, LINE_DIM);
+	for (unsigned i = 0; i < table_column_count(table); i++) {
+		if (!layout->is_left_out[i])
+			continue;
+		line_put_words(line, before);
+		line_put_words(line, table_columns(table)[i].title);
+		before = ", ";
+	}
+	line_set_colour(line, LINE_PLAIN);
+	if (*before == ',')
+		write_line(page, line);
+}
+
 static void text_table(struct output_page *page, const struct table *table)
 {
 	struct line line = { .coloured = page->is_coloured };
-	size_t widths[TABLE_COLUMNS_MAX];
+	struct layout layout = { .is_left_out = { false } };
 
-	measure(&line, table, widths);
+	measure(&line, table, layout.widths);
 	if (page->width)
-		shrink(table, widths, page->width);
+		fit(table, &layout, page->width);
 	put_title(page, &line, table);
 	if (table_row_count(table)) {
-		put_head(page, &line, table, widths);
+		put_head(page, &line, table, &layout);
 		for (size_t i = 0; i < table_row_count(table); i++)
-			put_row(page, &line, table, table_row(table, i), widths);
+			put_row(page, &line, table, table_row(table, i), &layout);
+		put_left_out(page, &line, table, &layout);
 	} else {
 		(void)fputs("nothing\n", page->file);
 	}

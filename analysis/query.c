@@ -315,6 +315,7 @@ static bool read_text_value(struct parser *parser, struct query_term *term, stru
 		value->pattern[0] = '\0';
 	term->test = TEST_PATTERN;
 	term->is_plain = value->is_plain;
+	term->is_quoted = value->is_quoted;
 	term->is_of_items = term->field.type == FACT_LIST && !value->is_quoted;
 	return set_text(parser, term, value->pattern) && check_word(parser, term);
 }

@@ -52,6 +52,7 @@ struct query_term {
 	enum query_test test;
 	char *text;		/* TEST_PATTERN (\ keeps the next byte), TEST_CONTAINS; of TEST_REGEX its source */
 	bool is_plain;		/* TEST_PATTERN without * and ? */
+	bool is_quoted;		/* the same, in quotes: it is meant as it stands */
 	bool is_of_items;	/* TEST_PATTERN of any item of a list */
 	pcre2_code *regex;
 	struct network network;

@@ -18,7 +18,7 @@
 /* SQLite takes compounds of 500, and expressions of 1,000 levels. */
 enum { UNIONS_MAX = 400, JOINS_MAX = 800, NARROW_LETTERS = 4 };
 /* So many numbers of texts stand in a statement themselves; and so many in all of them. */
-enum { NUMBERS_MAX = 1000, NUMBERS_IN_ALL = 20000 };
+enum { NUMBERS_MAX = 1000, NUMBERS_IN_ALL = 20000, NETWORK_SMALL_BITS = 9 };
 
 /* What a dictionary of the database has for a term. */
 struct found_numbers {
@@ -31,9 +31,18 @@ struct found_numbers {
 	char *list;			/* "1,2,3" */
 };
 
+/* Sessions of other days that have a fact. */
+struct found_sessions {
+	struct found_sessions *next;
+	const struct query_term *term;
+	enum fact fact;
+	char *keys;			/* NULL: not known */
+};
+
 struct query_sql {
-	struct database *database;	/* NULL: any */
+	struct query_sql_day day;	/* without a database: any */
 	struct found_numbers *found;
+	struct found_sessions *sessions;
 	size_t found_count;		/* of all numbers */
 	int error;			/* of the database */
 	const struct query_term *terms[QUERY_TERMS_MAX];
@@ -155,6 +164,24 @@ static unsigned number_of(struct query_sql *sql, const struct query_term *term)
 	return sql->term_count++;
 }
 
+static void free_found(struct query_sql *sql)
+{
+	while (sql->found) {
+		struct found_numbers *found = sql->found;
+
+		sql->found = found->next;
+		free(found->list);
+		free(found);
+	}
+	while (sql->sessions) {
+		struct found_sessions *found = sql->sessions;
+
+		sql->sessions = found->next;
+		free(found->keys);
+		free(found);
+	}
+}
+
 /* A pattern without its marks; false: it is none that stands for one text, but for the case of letters. */
 static bool plain_text(const struct query_term *term, char *ret_text, size_t size)
 {
@@ -220,6 +247,36 @@ static int look_at_all(struct taking *taking, struct statement *texts)
 	return more < 0 ? more : 0;
 }
 
+/* Whether what is looked for tells from which number on it stands. */
+static bool is_by_digest(const struct taking *taking)
+{
+	const struct found_numbers *found = taking->found;
+
+	if (found->is_of_domain || store_dictionary_is_counted(found->dictionary))
+		return false;
+	return found->dictionary != DICTIONARY_IP || store_dictionary_joins_forms(taking->sql->day.database);
+}
+
+/* Whether its addresses are few: each is looked for. */
+static bool is_small_network(const struct query_term *term)
+{
+	return term->test == TEST_NETWORK && term->network.bits + NETWORK_SMALL_BITS >= 128;
+}
+
+static int look_at_network(struct taking *taking, struct statement *texts)
+{
+	const struct network *network = &taking->found->term->network;
+	unsigned count = 1U << (128 - network->bits);
+	char text[NETWORK_ADDRESS_SIZE];
+	int error = 0;
+
+	for (unsigned i = 0; i < count && !error && !taking->found->is_many; i++) {
+		network_nth(network, i, text);
+		error = look_from(taking, texts, store_dictionary_first(DICTIONARY_IP, text_of(text)));
+	}
+	return error;
+}
+
 static int look_up(struct taking *taking)
 {
 	const struct found_numbers *found = taking->found;
@@ -228,11 +285,15 @@ static int look_up(struct taking *taking)
 	int error;
 
 	(void)snprintf(sql, sizeof sql, "SELECT id, text FROM %s WHERE id >= ?1 ORDER BY id", store_dictionary_name(found->dictionary));
-	error = statement_new(&texts, taking->sql->database, sql, NULL);
+	error = statement_new(&texts, taking->sql->day.database, sql, NULL);
 	if (error)
 		return error;
-	if (!found->is_of_domain && !store_dictionary_is_counted(found->dictionary) && plain_text(found->term, text, sizeof text))
-		error = look_from(taking, texts, store_dictionary_first(text_of(text)));
+	if (!is_by_digest(taking))
+		error = look_at_all(taking, texts);
+	else if (plain_text(found->term, text, sizeof text))
+		error = look_from(taking, texts, store_dictionary_first(found->dictionary, text_of(text)));
+	else if (is_small_network(found->term))
+		error = look_at_network(taking, texts);
 	else
 		error = look_at_all(taking, texts);
 	statement_free(texts);
@@ -250,7 +311,7 @@ static const struct found_numbers *find_numbers(struct query_sql *sql, const str
 	for (found = sql->found; found; found = found->next)
 		if (found->term == term && found->dictionary == dictionary && found->is_of_domain == is_of_domain)
 			return found;
-	if (!sql->database || sql->error || dictionary == DICTIONARY_COUNT || !(found = calloc(1, sizeof *found)))
+	if (!sql->day.database || sql->error || dictionary == DICTIONARY_COUNT || !(found = calloc(1, sizeof *found)))
 		return NULL;
 	*found = (struct found_numbers){ .term = term, .dictionary = dictionary, .is_of_domain = is_of_domain };
 	taking.found = found;
@@ -269,18 +330,10 @@ static char *numbers(struct query_sql *sql, const struct query_term *term, enum 
 {
 	const char *name = store_dictionary_name(dictionary);
 	const struct found_numbers *found = find_numbers(sql, term, dictionary, !is(test, "fits"));
-	char text[QUERY_LENGTH_MAX + 1];
 
 	if (found && !found->is_many)
 		return piece(sql, "%s", found->list);
-	if (found || !is(test, "fits") || store_dictionary_is_counted(dictionary) || !plain_text(term, text, sizeof text))
-		return piece(sql, "SELECT id FROM %s WHERE %s(%u, text)", name, test, number_of(sql, term));
-	/* From where it stands, or would stand, as long as there is no gap. */
-	return piece(sql,
-		     "WITH RECURSIVE near(id) AS (VALUES(%" PRIu64
-		     ") UNION ALL SELECT near.id + 1 FROM near JOIN %s AS d ON d.id = near.id)"
-		     " SELECT d.id FROM near JOIN %s AS d ON d.id = near.id WHERE fits(%u, d.text)",
-		     store_dictionary_first(text_of(text)), name, name, number_of(sql, term));
+	return piece(sql, "SELECT id FROM %s WHERE %s(%u, text)", name, test, number_of(sql, term));
 }
 
 /* A column of the row with that letter. */
@@ -313,13 +366,66 @@ static char *fact_column(struct query_sql *sql, const struct query_term *term, c
 
 /* ---- facts ---- */
 
+/* NULL: they are not known. */
+static const char *other_sessions(struct query_sql *sql, const struct query_term *term, enum fact fact)
+{
+	struct found_sessions *found;
+
+	for (found = sql->sessions; found; found = found->next)
+		if (found->term == term && found->fact == fact)
+			return found->keys;
+	if (!sql->day.others || sql->error || !(found = calloc(1, sizeof *found)))
+		return NULL;
+	*found = (struct found_sessions){ .next = sql->sessions, .term = term, .fact = fact };
+	sql->sessions = found;
+	sql->error = sql->day.others(sql->day.context, term, fact, &found->keys);
+	return found->keys;
+}
+
+/* By the index of addresses, where there are few; else by the keys. */
+static char *select_sessions(struct query_sql *sql, const struct query_term *term, enum fact fact, const struct query_sql_keys *keys)
+{
+	char *test = fact_column(sql, term, "s", fact, "fits"), *select = NULL;
+
+	if (test && !is(test, "0") && fact == FACT_SESSION_CLIENT_ADDR && sql->found && !sql->found->is_many)
+		select = piece(sql, "SELECT s.key FROM session AS s WHERE s.client_addr IN (%s) AND s.key BETWEEN %" PRIu64 " AND %" PRIu64,
+			       sql->found->list, keys->first, keys->last);
+	else if (test && !is(test, "0"))
+		select = piece(sql, "SELECT s.key FROM session AS s WHERE s.key IN (%s) AND %s", keys->list, test);
+	free(test);
+	return select;
+}
+
+int query_sql_find_sessions(const struct query_term *term, enum fact fact, struct database *database, const struct query_sql_keys *keys,
+			    FILE *out, size_t *count)
+{
+	struct query_sql sql = { .day = { .database = database } };
+	char *select = select_sessions(&sql, term, fact, keys);
+	struct statement *statement = NULL;
+	int error = sql.error ? sql.error : sql.lacks_memory ? -ENOMEM : 0, more = 0;
+
+	if (!error && select)
+		error = query_sql_add_tests(&sql, database);
+	if (!error && select)
+		error = statement_new(&statement, database, select, NULL);
+	while (!error && statement && (more = statement_step(statement)) > 0)
+		fprintf(out, "%s%" PRIu64, (*count)++ ? "," : "", statement_number(statement, 0));
+	statement_free(statement);
+	free(select);
+	free_found(&sql);
+	return error ? error : more;
+}
+
 /* The session may be in the database of another day. */
 static char *session_fact(const struct writing *writing, const struct query_term *term, enum fact fact)
 {
 	struct query_sql *sql = writing->sql;
 	char *test = fact_column(sql, term, "s", fact, "fits");
+	const char *others = writing->of == QUERY_SQL_SESSIONS ? NULL : other_sessions(sql, term, fact);
 
-	if (writing->of == QUERY_SQL_SESSIONS || writing->must)
+	if (others && *others)
+		return either(sql, test, piece(sql, "ifnull(m.session_key IN (%s), 0)", others));
+	if (writing->of == QUERY_SQL_SESSIONS || writing->must || others)
 		return test;
 	return either(sql, test, piece(sql, "(s.key IS NULL AND m.session_key IS NOT NULL)"));
 }
@@ -540,18 +646,21 @@ static char *address_keys(struct query_sql *sql, const struct query_term *term, 
 		       fact_table[fact].name, DICTIONARY_ADDRESS, test);
 }
 
-/* Of sessions that have it; those in the database of another day may have it. */
+/* Of sessions that have it; those in the database of another day may have it, where they are not known. */
 static char *client_keys(struct query_sql *sql, const struct query_term *term)
 {
-	char *sessions = keys_by(sql, term, "SELECT key FROM session", "client_addr", DICTIONARY_IP, "fits");
-	char *keys = sessions && ++sql->unions < UNIONS_MAX
-			     ? piece(sql,
-				     "SELECT key FROM message WHERE session_key IN (%s)"
-				     " UNION ALL SELECT key FROM message WHERE session_key < ifnull((SELECT min(key) FROM session), %" PRId64 ")"
-				     " UNION ALL SELECT key FROM message WHERE session_key > ifnull((SELECT max(key) FROM session), %" PRId64 ")",
-				     sessions, INT64_MAX, INT64_MAX)
-			     : NULL;
+	static const char of_sessions[] = "SELECT key FROM message WHERE session_key IN";
+	char *sessions = keys_by(sql, term, "SELECT key FROM session", "client_addr", DICTIONARY_IP, "fits"), *keys = NULL;
+	const char *others = other_sessions(sql, term, FACT_SESSION_CLIENT_ADDR);
 
+	if (sessions && others && ++sql->unions < UNIONS_MAX)
+		keys = piece(sql, "%s (%s) UNION ALL %s (%s)", of_sessions, sessions, of_sessions, others);
+	else if (sessions && ++sql->unions < UNIONS_MAX)
+		keys = piece(sql,
+			     "%s (%s)"
+			     " UNION ALL SELECT key FROM message WHERE session_key < ifnull((SELECT min(key) FROM session), %" PRId64 ")"
+			     " UNION ALL SELECT key FROM message WHERE session_key > ifnull((SELECT max(key) FROM session), %" PRId64 ")",
+			     of_sessions, sessions, INT64_MAX, INT64_MAX);
 	free(sessions);
 	return keys;
 }
@@ -773,7 +882,7 @@ static void make_select(struct query_sql *sql, const struct query_node *root, en
 	free(keys);
 }
 
-int query_sql_new(struct query_sql **ret_sql, const struct query *query, bool attempts_apart, struct database *database)
+int query_sql_new(struct query_sql **ret_sql, const struct query *query, bool attempts_apart, const struct query_sql_day *day)
 {
 	static const struct query_node all = { .kind = NODE_ALL };
 	struct query_sql *sql = calloc(1, sizeof *sql);
@@ -781,7 +890,8 @@ int query_sql_new(struct query_sql **ret_sql, const struct query *query, bool at
 
 	if (!sql)
 		return -ENOMEM;
-	sql->database = database;
+	if (day)
+		sql->day = *day;
 	sql->attempts_apart = attempts_apart;
 	for (int of = 0; of < QUERY_SQL_COUNT; of++)
 		make_select(sql, query ? query->root : &all, (enum query_sql_of)of);
@@ -800,13 +910,7 @@ void query_sql_free(struct query_sql *sql)
 		return;
 	for (int of = 0; of < QUERY_SQL_COUNT; of++)
 		free(sql->selects[of]);
-	while (sql->found) {
-		struct found_numbers *found = sql->found;
-
-		sql->found = found->next;
-		free(found->list);
-		free(found);
-	}
+	free_found(sql);
 	free(sql);
 }
 

@@ -166,6 +166,48 @@ bool query_word_is_refused(const struct query_term *term, struct problem *proble
 	return words && words->is_closed && (say(words, term, true, problem) || say(words, term, false, problem));
 }
 
+/* ---- whole values ---- */
+
+static bool is_named(const struct query_term *term, const char *name)
+{
+	return strcmp(term->field.name, name) == 0;
+}
+
+/* Logins need be no addresses. */
+static bool is_address(const struct query_term *term)
+{
+	return term->field.type == FACT_ADDRESS && !is_named(term, "auth_authen");
+}
+
+/* Of which people have a piece in mind: not of identifiers, which they copy. */
+static bool is_prose(const struct query_term *term)
+{
+	return (term->field.special == QUERY_FACTS && term->field.type == FACT_TEXT && !strstr(term->field.name, "_id") && !is_named(term, "session")) ||
+	       term->field.special == QUERY_CLIENT || is_named(term, "relay");
+}
+
+/* What was meant, perhaps, by a text that is nowhere a whole value. */
+static bool say_whole(const struct query_term *term, struct problem *problem)
+{
+	const char *field = term->field.name, *text = term->text;
+
+	if (term->test != TEST_PATTERN || !term->is_plain || term->is_quoted || !text[0])
+		return false;
+	if (is_address(term) && (text[0] == '@' || (!strchr(text, '@') && strchr(text, '.'))))
+		problem_set(problem, "'%s:%s' is a whole address; perhaps %s:*@%s?", field, text, field, text + (text[0] == '@'));
+	else if (is_address(term) && !strchr(text, '@'))
+		problem_set(problem, "'%s:%s' is a whole address; perhaps %s:%s@*?", field, text, field, text);
+	else if (is_named(term, "message_id") && text[0] != '<')
+		problem_set(problem, "a Message-ID has brackets; perhaps 'message_id:<%s>'?", text);
+	else if (is_named(term, "domain"))
+		problem_set(problem, "'domain' is what was checked, or signed; of senders and recipients perhaps maildomain:%s?", text);
+	else if (is_prose(term))
+		problem_set(problem, "'%s:%s' is the whole value; %s:*%s* is a piece of it", field, text, field, text);
+	else
+		return false;
+	return true;
+}
+
 static void doubt(const struct query_node *node, bool is_near, query_doubt *tell, const void *context)
 {
 	struct problem problem = { "" };
@@ -177,6 +219,8 @@ static void doubt(const struct query_node *node, bool is_near, query_doubt *tell
 	doubt(node->right, is_near, tell, context);
 	words = node->kind == NODE_TERM ? doubtful(node->term) : NULL;
 	if (words && say(words, node->term, is_near, &problem))
+		tell(context, problem.text);
+	else if (!words && !is_near && node->kind == NODE_TERM && say_whole(node->term, &problem))
 		tell(context, problem.text);
 }
 

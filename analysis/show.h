@@ -23,7 +23,7 @@ struct show {
 	char day[11];			/* of the record shown last */
 };
 
-/* width: columns of the terminal; 0: never cut. today: "2026-11-21", the day that needs no heading. */
+/* today: "2026-11-21", the day that needs no heading. */
 void show_init(struct show *show, bool coloured, const char *today);
 void show_done(struct show *show);
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "analysis/match.h"
+
 /* Who writes, and who reads much, meets the same texts again and again; who looks up a key reads few, in many databases. */
 enum { BY_TEXT = 32 * 1024, BY_NUMBER = 16 * 1024, SLOTS_FIRST = 256, SLOTS_GROWTH = 8, CACHED_MAX = 256 };
 /* So many texts of one digest are told apart; what comes beyond has none of its own. */
@@ -135,7 +137,8 @@ static uint32_t hash_of(struct text text)
 	return (uint32_t)(hash ^ hash >> 32);
 }
 
-uint64_t store_dictionary_first(struct text text)
+/* The same of texts that differ in the case of their letters only. */
+static uint64_t digest_of(struct text text)
 {
 	uint64_t hash = 0xcbf29ce484222325;
 	uint32_t digest;
@@ -149,6 +152,27 @@ uint64_t store_dictionary_first(struct text text)
 	digest = (uint32_t)(hash ^ hash >> 32) & INT32_MAX;
 	return digest ? digest : 1;
 }
+
+/* The usual form, in which nearly all come: it stands for itself. */
+static bool is_of_digits(struct text text)
+{
+	size_t i = 0;
+
+	while (i < text.length && ((unsigned char)(text.start[i] - '0') < 10 || text.start[i] == '.'))
+		i++;
+	return i == text.length;
+}
+
+uint64_t store_dictionary_first(enum store_dictionary which, struct text text)
+{
+	char form[NETWORK_ADDRESS_SIZE];
+
+	if (which == DICTIONARY_IP && !is_of_digits(text) && network_address(text, form))
+		text = text_of(form);
+	return digest_of(text);
+}
+
+
 
 static struct slot *slot_at(struct slots *slots, uint64_t place)
 {
@@ -258,7 +282,7 @@ static int add_under(struct store_dictionaries *dictionaries, struct dictionary 
 static int add_by_digest(struct store_dictionaries *dictionaries, struct dictionary *dictionary, struct text text,
 			 uint64_t *ret_number)
 {
-	uint64_t number = store_dictionary_first(text);
+	uint64_t number = store_dictionary_first((enum store_dictionary)(dictionary - dictionaries->each), text);
 
 	for (unsigned i = 0; i < PROBES_MAX; i++, number++) {
 		int found = add_under(dictionaries, dictionary, number, text);
@@ -438,4 +462,78 @@ int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_di
 	if (!error)
 		remember(&dictionary->by_number, BY_NUMBER, number, number, 0, *ret_text);
 	return error;
+}
+
+/* ---- before version 3 ---- */
+
+bool store_dictionary_joins_forms(struct database *database)
+{
+	int64_t version = 0;
+
+	return database_number(database, "PRAGMA user_version", &version, NULL) == 0 && version >= STORE_FORMS_VERSION;
+}
+
+static int note_move(struct store_dictionaries *dictionaries, struct statement *note, uint64_t id, struct text text)
+{
+	uint64_t number;
+	int error;
+
+	if (store_dictionary_first(DICTIONARY_IP, text) == digest_of(text))
+		return 0;
+	error = store_dictionary_number(dictionaries, DICTIONARY_IP, text, &number);
+	if (error)
+		return error;
+	statement_bind_number(note, 1, id);
+	statement_bind_number(note, 2, number);
+	return statement_run(note);
+}
+
+/* moved: what does not stand where it is looked for now, and where it does. The old ones stay, since what stands behind them must
+ * leave no gap. They are read first: new ones come beside. */
+static int note_moves(struct database *database, struct problem *problem)
+{
+	struct store_dictionaries *dictionaries = NULL;
+	struct statement *texts = NULL, *note = NULL;
+	int error = store_dictionary_new(&dictionaries, database, true), more = 0;
+
+	if (!error)
+		error = statement_new(&texts, database, "SELECT id, text FROM temp.forms", problem);
+	if (!error)
+		error = statement_new(&note, database, "INSERT INTO temp.moved(id, new) VALUES(?1, ?2)", problem);
+	while (!error && (more = statement_step(texts)) > 0)
+		error = note_move(dictionaries, note, statement_number(texts, 0), statement_text(texts, 1));
+	if (!error)
+		error = more;
+	if (error)
+		database_explain(database, error, problem);
+	statement_free(texts);
+	statement_free(note);
+	store_dictionary_free(dictionaries);
+	return error;
+}
+
+static int move_column(struct database *database, enum fact fact, struct problem *problem)
+{
+	const char *level = fact_level_name(fact_table[fact].level), *name = fact_table[fact].name;
+	char sql[400];
+
+	(void)snprintf(sql, sizeof sql, "UPDATE main.[%s] AS row SET [%s]=(SELECT new FROM temp.moved WHERE moved.id=row.[%s])"
+		       " WHERE [%s] IN (SELECT id FROM temp.moved)", level, name, name, name);
+	return database_run(database, sql, problem);
+}
+
+int store_dictionary_join_forms(struct database *database, struct problem *problem)
+{
+	int64_t count = 0;
+	int error = database_run(database, "CREATE TEMP TABLE forms AS SELECT id, text FROM main.ip WHERE text GLOB '*[^0-9.]*';"
+				 "CREATE TEMP TABLE moved(id INTEGER PRIMARY KEY, new INTEGER NOT NULL)", problem);
+
+	if (!error)
+		error = note_moves(database, problem);
+	if (!error)
+		error = database_number(database, "SELECT count(*) FROM temp.moved", &count, problem);
+	for (int fact = 0; fact < FACT_COUNT && !error && count; fact++)
+		if (fact_table[fact].type == FACT_IP)
+			error = move_column(database, (enum fact)fact, problem);
+	return error ? error : database_run(database, "DROP TABLE temp.forms; DROP TABLE temp.moved", problem);
 }

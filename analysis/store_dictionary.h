@@ -2,7 +2,7 @@
  * store_dictionary.h - texts of one database that come again and again, each once, by a small number.
  *
  * Words are few and are counted. Of addresses there are so many that a second tree, from text to number, would cost more
- * than what it stores: an address has its digest for a number, or the next one that is free.
+ * than what it stores: an address has its digest for a number, or the next one that is free. The same holds for addresses of the net.
  *
  * Threads: one owner at a time, that of the database.
  * Memory:  texts that were met last, some ten thousand; where all are expected, some 40 MB of them. A text that is lent lives
@@ -32,7 +32,12 @@ int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_di
 			  struct text *ret_text);
 
 /* Where a text that is numbered by its digest stands, or else right behind it, number by number without a gap. It is the same
- * for texts that differ in the case of their letters only, so that whoever looks for one finds all of them. */
-uint64_t store_dictionary_first(struct text text);
+ * for texts that differ in the case of their letters only, and for all forms of an address of the net (network_address), so
+ * that whoever looks for one finds all of them. */
+uint64_t store_dictionary_first(enum store_dictionary which, struct text text);
+/* Whether the database's addresses of the net are so numbered; before version 3 each form had a digest of its own. */
+bool store_dictionary_joins_forms(struct database *database);
+/* Gives them such numbers. */
+int store_dictionary_join_forms(struct database *database, struct problem *problem);
 
 #endif

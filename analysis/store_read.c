@@ -14,15 +14,20 @@
 #define HOUR (3600 * SECOND)
 /* A key tells when the first evidence came, which is not always that of the begin. */
 #define KEY_SLACK (6 * HOUR)
+/* A login of a session lies between its begin and its end, but for what clocks are apart: clock_skew allows ten seconds. */
+#define LOGIN_SLACK (60 * SECOND)
 
-enum { CACHE_KB = 1024, SCAN_CACHE_KB = 16 * 1024, POOL_MAX = 4 * 1024 * 1024, AT_ONCE = 256, FEW_AT_ONCE = 64, WALK_AT_ONCE = 2048 };
+enum { CACHE_KB = 256, SCAN_CACHE_KB = 16 * 1024, POOL_MAX = 4 * 1024 * 1024, AT_ONCE = 256, FEW_AT_ONCE = 64, WALK_AT_ONCE = 2048 };
+enum { OTHERS_MAX = 2000 };
 
-/* What is asked of a day again and again, by one number. */
-enum question { QUESTION_CHILDREN, QUESTION_OF_SESSION, QUESTION_COUNT };
+/* What is asked of a day again and again, by one number; of logins between two keys. */
+enum question { QUESTION_CHILDREN, QUESTION_OF_SESSION, QUESTION_LOGINS, QUESTION_COUNT };
 
 static const char *const questions[QUESTION_COUNT] = {
 	"SELECT key FROM message WHERE parent_key = ?1",
 	"SELECT key FROM message WHERE session_key = ?1",
+	/* A login's key tells its time: few are looked at. */
+	"SELECT key FROM login WHERE session_key = ?1 AND key BETWEEN ?2 AND ?3",
 };
 
 struct open_day {
@@ -326,6 +331,12 @@ static int show_login(struct scanning *scanning, struct store_rows *rows, transa
 	return found < 0 ? found : 0;
 }
 
+/* Below it are the keys of days before. */
+static transaction_key begin_key(store_day day)
+{
+	return transaction_key_of(store_day_begin(day), NULL, 0) & ~(transaction_key)UINT32_MAX;
+}
+
 static transaction_key first_key(uint64_t time_us)
 {
 	return time_us > KEY_SLACK
@@ -418,6 +429,89 @@ static int show_newest(struct scanning *scanning, store_day day, enum query_sql_
 			break;
 	}
 	return error;
+}
+
+/* ---- sessions of other days ---- */
+
+/* Of messages of a day, in the order of their keys. */
+struct other_sessions {
+	struct scanning *scanning;
+	struct store_rows *rows;
+	store_day day;
+	bool is_listed;
+	struct key_list keys;
+};
+
+static int list_other_sessions(struct other_sessions *others)
+{
+	struct database *database = store_rows_database(others->rows);
+	struct statement *keys;
+	int more, error = statement_new(&keys, database, "SELECT DISTINCT session_key FROM message WHERE session_key < ?1 UNION"
+					" SELECT DISTINCT session_key FROM message WHERE session_key >= ?2 ORDER BY 1", NULL);
+
+	if (error)
+		return error;
+	statement_bind_number(keys, 1, begin_key(others->day));
+	statement_bind_number(keys, 2, begin_key(others->day + 1));
+	while ((more = statement_step(keys)) > 0)
+		keep_key(&others->keys, statement_number(keys, 0));
+	statement_free(keys);
+	others->is_listed = true;
+	return more < 0 ? more : others->keys.lacks_memory ? -ENOMEM : 0;
+}
+
+static store_day day_of(transaction_key key)
+{
+	return store_day_of(transaction_key_time(key));
+}
+
+/* Those from first on that are of one day; how many there are. */
+static size_t print_keys_of_day(const struct key_list *keys, size_t first, FILE *out)
+{
+	size_t i = first;
+
+	for (; i < keys->count && day_of(keys->keys[i]) == day_of(keys->keys[first]); i++)
+		fprintf(out, "%s%" PRIu64, i > first ? "," : "", keys->keys[i]);
+	return i - first;
+}
+
+static int find_others_of_day(struct other_sessions *others, const struct query_term *term, enum fact fact, size_t *first, FILE *out,
+			      size_t *count)
+{
+	struct query_sql_keys wanted = { .first = others->keys.keys[*first] };
+	char *keys = NULL;
+	size_t size;
+	FILE *list = open_memstream(&keys, &size);
+	struct store_rows *rows;
+	int found;
+
+	if (!list)
+		return -ENOMEM;
+	*first += print_keys_of_day(&others->keys, *first, list);
+	wanted.last = others->keys.keys[*first - 1];
+	found = fclose(list) == 0 ? find_day_of(others->scanning->read, wanted.first, &rows, others->scanning->problem) : -ENOMEM;
+	wanted.list = keys;
+	if (found > 0)
+		found = query_sql_find_sessions(term, fact, store_rows_database(rows), &wanted, out, count);
+	free(keys);
+	return found;
+}
+
+static int find_others(void *context, const struct query_term *term, enum fact fact, char **ret_keys)
+{
+	struct other_sessions *others = context;
+	size_t size, count = 0;
+	int error = others->is_listed ? 0 : list_other_sessions(others);
+	FILE *out;
+
+	if (error || others->keys.count > OTHERS_MAX)
+		return error;
+	out = open_memstream(ret_keys, &size);
+	if (!out)
+		return -ENOMEM;
+	for (size_t i = 0; i < others->keys.count && !error;)
+		error = find_others_of_day(others, term, fact, &i, out, &count);
+	return fclose(out) == 0 ? error : -ENOMEM;
 }
 
 /* ---- all rows of a day ---- */
@@ -555,15 +649,18 @@ static int show_all(struct scanning *scanning, store_day day, enum query_sql_of 
 }
 
 /* The dictionaries and the rows are those of one moment. */
-static int find_in_day(struct scanning *scanning, struct store_rows *rows, struct day_keys *found)
+static int find_in_day(struct scanning *scanning, struct store_rows *rows, store_day day, struct day_keys *found)
 {
+	struct other_sessions others = { .scanning = scanning, .rows = rows, .day = day };
 	const bool wanted[QUERY_SQL_COUNT] = { scanning->scan->message, scanning->scan->session, scanning->scan->login };
 	struct database *database = store_rows_database(rows);
 	int error = database_run(database, "BEGIN", scanning->problem);
 
 	if (error)
 		return error;
-	error = query_sql_new(&scanning->sql, scanning->scan->query, scanning->scan->attempts_apart, database);
+	error = query_sql_new(&scanning->sql, scanning->scan->query, scanning->scan->attempts_apart,
+			      &(struct query_sql_day){ database, find_others, &others });
+	free(others.keys.keys);
 	if (error) {
 		store_rows_explain(rows, error, scanning->problem);
 		database_rollback(database);
@@ -578,8 +675,22 @@ static int find_in_day(struct scanning *scanning, struct store_rows *rows, struc
 	return error;
 }
 
+/* Where nothing was found, the room that its schema takes is that of the next day's. */
+static void leave_day(struct scanning *scanning, store_day day, bool has_found)
+{
+	struct open_day *place = place_of(scanning->read, day);
+
+	if (has_found || scanning->scan->asks_again) {
+		database_set_cache(store_rows_database(place->rows), CACHE_KB);
+		return;
+	}
+	store_rows_close(place->rows);
+	*place = (struct open_day){ .rows = NULL };
+}
+
 static int scan_day(struct scanning *scanning, store_day day)
 {
+	bool has_found = false;
 	struct day_keys keys = { .is_exact = { false } };
 	struct store_rows *rows;
 	int found = find_day(scanning->read, day, &rows, scanning->problem), error;
@@ -590,13 +701,15 @@ static int scan_day(struct scanning *scanning, store_day day)
 	if (wants_all(scanning, day))
 		error = walk_day(scanning, day);
 	else
-		error = find_in_day(scanning, rows, &keys);
-	for (int of = 0; of < QUERY_SQL_COUNT && !error; of++)
+		error = find_in_day(scanning, rows, day, &keys);
+	for (int of = 0; of < QUERY_SQL_COUNT && !error; of++) {
+		has_found = has_found || keys.keys[of].count;
 		if (keys.keys[of].count)
 			error = show_all(scanning, day, (enum query_sql_of)of, &keys);
+	}
 	/* Days of sessions may have taken its place. */
 	if (!error && find_day(scanning->read, day, &rows, scanning->problem) > 0)
-		database_set_cache(store_rows_database(rows), CACHE_KB);
+		leave_day(scanning, day, has_found);
 	for (int of = 0; of < QUERY_SQL_COUNT; of++)
 		free(keys.keys[of].keys);
 	return error;
@@ -649,8 +762,13 @@ static int take_keys(struct statement *keys, uint64_t number, store_read_key *ta
 	return more;
 }
 
-/* Keys that one number gives of a day. */
-static int ask_day(struct store_read *read, store_day day, enum question question, uint64_t number, store_read_key *take,
+struct asked {
+	uint64_t number;
+	transaction_key first, last;	/* of logins */
+};
+
+/* Keys that it gives of a day. */
+static int ask_day(struct store_read *read, store_day day, enum question question, const struct asked *asked, store_read_key *take,
 		   void *context, struct problem *problem)
 {
 	struct open_day *place;
@@ -662,20 +780,24 @@ static int ask_day(struct store_read *read, store_day day, enum question questio
 		error = statement_new(&place->questions[question], store_rows_database(place->rows), questions[question], problem);
 	if (error)
 		return error;
-	error = take_keys(place->questions[question], number, take, context);
+	if (question == QUESTION_LOGINS) {
+		statement_bind_number(place->questions[question], 2, asked->first);
+		statement_bind_number(place->questions[question], 3, asked->last);
+	}
+	error = take_keys(place->questions[question], asked->number, take, context);
 	if (error)
 		store_rows_explain(place->rows, error, problem);
 	return error;
 }
 
-static int ask_days(struct store_read *read, store_day first, store_day last, enum question question, uint64_t number,
+static int ask_days(struct store_read *read, store_day first, store_day last, enum question question, const struct asked *asked,
 		    store_read_key *take, void *context, struct problem *problem)
 {
 	int error = 0;
 
 	for (size_t i = 0; i < read->day_count && !error; i++)
 		if (read->days[i] >= first && read->days[i] <= last)
-			error = ask_day(read, read->days[i], question, number, take, context, problem);
+			error = ask_day(read, read->days[i], question, asked, take, context, problem);
 	return error;
 }
 
@@ -705,7 +827,7 @@ int store_read_children(struct store_read *read, transaction_key parent, store_r
 {
 	store_day day = store_day_of(transaction_key_time(parent));
 
-	return ask_days(read, day - 1, INT32_MAX, QUESTION_CHILDREN, parent, take, context, problem);
+	return ask_days(read, day - 1, INT32_MAX, QUESTION_CHILDREN, &(struct asked){ .number = parent }, take, context, problem);
 }
 
 int store_read_of_session(struct store_read *read, const struct session *session, store_read_key *take,
@@ -714,7 +836,7 @@ int store_read_of_session(struct store_read *read, const struct session *session
 	store_day first = store_day_of(transaction_key_time(session->key));
 	store_day last = session->end_us ? store_day_of(session->end_us) : first + 1;
 
-	return ask_days(read, first - 1, last + 1, QUESTION_OF_SESSION, session->key, take, context, problem);
+	return ask_days(read, first - 1, last + 1, QUESTION_OF_SESSION, &(struct asked){ .number = session->key }, take, context, problem);
 }
 
 int store_read_other_sessions(struct store_read *read, store_day day, store_read_key *take, void *context,
@@ -725,29 +847,24 @@ int store_read_other_sessions(struct store_read *read, store_day day, store_read
 	(void)snprintf(
 		sql, sizeof sql,
 		"SELECT DISTINCT session_key FROM message WHERE session_key < ?1 OR session_key >= %" PRIu64,
-		transaction_key_of(store_day_begin(day + 1), NULL, 0) & ~(transaction_key)UINT32_MAX);
-	return keys_of_day(read, day, sql,
-			   transaction_key_of(store_day_begin(day), NULL, 0) & ~(transaction_key)UINT32_MAX, take, context, problem);
+		begin_key(day + 1));
+	return keys_of_day(read, day, sql, begin_key(day), take, context, problem);
 }
 
 int store_read_logins(struct store_read *read, const struct session *session,
 		      void (*take)(void *context, const struct login *login), void *context,
 		      struct problem *problem)
 {
-	uint64_t last_us = session->end_us > session->start_us ? session->end_us : session->start_us + HOUR;
+	uint64_t first_us = session->start_us > LOGIN_SLACK ? session->start_us - LOGIN_SLACK : 0;
+	uint64_t last_us = (session->end_us > session->start_us ? session->end_us : session->start_us + HOUR) + LOGIN_SLACK;
+	const struct asked asked = { session->key, transaction_key_of(first_us, NULL, 0) & ~(transaction_key)UINT32_MAX,
+				     transaction_key_of(last_us, NULL, 0) | UINT32_MAX };
 	struct key_list found = { .count = 0 };
 	struct pool *pool = pool_new();
-	char sql[200];
 	int error = pool ? 0 : -ENOMEM;
 
-	/* A login's key tells its time: few are looked at. */
-	(void)snprintf(sql, sizeof sql,
-		       "SELECT key FROM login WHERE session_key = ?1 AND key BETWEEN %lld AND %lld",
-		       (long long)(transaction_key_of(session->start_us > HOUR ? session->start_us - HOUR : 0,
-						      NULL, 0)),
-		       (long long)(transaction_key_of(last_us + HOUR, NULL, 0)));
-	for (store_day day = store_day_of(session->start_us) - 1; day <= store_day_of(last_us) + 1 && !error; day++)
-		error = keys_of_day(read, day, sql, session->key, keep_key, &found, problem);
+	if (!error)
+		error = ask_days(read, store_day_of(first_us), store_day_of(last_us), QUESTION_LOGINS, &asked, keep_key, &found, problem);
 	for (size_t i = 0; i < found.count && !error; i++) {
 		struct store_rows *rows;
 		struct login login;

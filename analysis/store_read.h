@@ -36,6 +36,7 @@ struct store_scan {
 	/* Asked behind each day and some rows of it, the newest first: whether what began before then need not be looked at. NULL: it is all looked
 	 * at, the oldest day first. */
 	bool (*is_enough)(void *context, uint64_t before_us);
+	bool asks_again;		/* about what belongs to what is found: days where nothing was found stay open, too */
 	bool with_attempts;
 	bool attempts_apart;		/* each attempt is asked for alone, too */
 	void (*message)(void *context, const struct message *message, const struct session *session);

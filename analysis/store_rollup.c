@@ -182,7 +182,7 @@ static bool take_tally(struct tally *tally, struct text bytes)
 		}
 		if (!take_numbers(info, &bytes, numbers, steps))
 			return false;
-		add_steps(tally, tally_add(tally, parts, numbers), steps);
+		add_steps(tally, tally_add_now(tally, parts, numbers), steps);
 	}
 	tally_set_others(tally, others);
 	return !bytes.length;

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "analysis/store_dictionary.h"
+
 enum column_type { COLUMN_KEY, COLUMN_NUMBER, COLUMN_TIME, COLUMN_FLAG, COLUMN_WORD };
 
 static const struct {
@@ -65,9 +67,17 @@ enum { INDEX_COUNT = sizeof indexes / sizeof indexes[0] };
 /*
  * How a database of version N becomes one of N + 1, at [N - 1][role]. New facts need no row here.
  * 1 to 2: rows are written with shorter evidence (store_evidence.h), and those that are there stay.
- * 2 to 3: what left memory while more of it may come rests in current.db.
+ * 2 to 3: all forms of an address of the net are found from one number on.
+ * 3 to 4: what left memory while more of it may come rests in current.db.
  */
-static const char *const steps[STORE_VERSION][2] = { { NULL, NULL }, { REST_TABLES, NULL }, { NULL, NULL } };
+static int add_rests(struct database *database, struct problem *problem)
+{
+	return database_run(database, REST_TABLES, problem);
+}
+
+static int (*const steps[STORE_VERSION - 1][2])(struct database *database, struct problem *problem) = {
+	{ NULL, NULL }, { NULL, store_dictionary_join_forms }, { add_rests, NULL },
+};
 
 /* ---- columns ---- */
 
@@ -391,7 +401,7 @@ static int upgrade(struct database *database, enum store_role role, const char *
 
 	for (int from = 1; !error && from < STORE_VERSION; from++)
 		if (from >= version && steps[from - 1][role])
-			error = database_run(database, steps[from - 1][role], problem);
+			error = steps[from - 1][role](database, problem);
 	if (!error && role == STORE_DAY)
 		error = add_columns(database, problem);
 	if (!error)

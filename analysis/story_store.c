@@ -63,6 +63,7 @@ static int find(struct search *search)
 {
 	const struct store_scan scan = {
 		.query = search->query,
+		.asks_again = true,
 		.with_attempts = search->query && query_asks(search->query, LEVEL_ATTEMPT),
 		.message = look_at_message,
 		.session = look_at_session,

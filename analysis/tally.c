@@ -36,7 +36,26 @@ struct tally {
 	struct spreads *spreads;	/* info->numbers for each row; NULL: no number is a distribution */
 	size_t limit;			/* of keys */
 	uint64_t others;
+	struct waiting *waiting;	/* what has not been added yet; NULL: the tally is small */
 };
+
+/*
+ * In a tally of many keys each addition misses the cache several times, one after the other. So additions wait until there
+ * are some, and what they will need is fetched meanwhile, for all of them at once.
+ */
+enum { WAITING_FROM = 4096, WAITING_MAX = 16, WAITING_BYTES = 2048 };
+
+struct waiting {
+	unsigned count;
+	size_t used;
+	struct wait {
+		uint32_t hash;
+		uint16_t at;			/* its key in bytes, as it lies in a row */
+		uint64_t numbers[TALLY_NUMBERS_MAX];
+	} items[WAITING_MAX];
+	char bytes[WAITING_BYTES];
+};
+_Static_assert((int)WAITING_BYTES >= TALLY_PARTS_MAX * (TALLY_TEXT_MAX + 2), "there is room for any key");
 
 static bool has_spreads(const struct tally_info *info)
 {
@@ -72,6 +91,7 @@ void tally_free(struct tally *tally)
 		free(tally->blocks[i]);
 	free(tally->blocks);
 	spreads_free(tally->spreads);
+	free(tally->waiting);
 	free(tally->wide);
 	free(tally->slots);
 	free(tally->rows);
@@ -109,6 +129,18 @@ static void write_key(const struct text *parts, unsigned count, char *at)
 		if (length)
 			memcpy(at, parts[i].start, length);
 		at += length;
+	}
+}
+
+static void read_key(const char *key, unsigned count, struct text *ret_parts)
+{
+	const unsigned char *at = (const unsigned char *)key;
+
+	for (unsigned i = 0; i < count; i++) {
+		size_t length = at[0] | (size_t)at[1] << 8;
+
+		ret_parts[i] = (struct text){ (const char *)at + 2, length };
+		at += 2 + length;
 	}
 }
 
@@ -339,9 +371,9 @@ static void begin_numbers(struct tally *tally, size_t index, const uint64_t *num
 }
 
 /* numbers: the first that come there. */
-static size_t row_of(struct tally *tally, const struct text *parts, const uint64_t *numbers, bool is_limited)
+static size_t row_of(struct tally *tally, const struct text *parts, uint32_t hash, const uint64_t *numbers, bool is_limited)
 {
-	uint32_t hash = hash_of(parts, tally->info->parts), slot = tally->slots[find_slot(tally, parts, hash)];
+	uint32_t slot = tally->slots[find_slot(tally, parts, hash)];
 	size_t index;
 
 	if (slot)
@@ -378,18 +410,109 @@ static void add_number(struct tally *tally, size_t index, unsigned number, uint6
 	}
 }
 
-size_t tally_add(struct tally *tally, const struct text *parts, const uint64_t *numbers)
+static size_t add(struct tally *tally, const struct text *parts, uint32_t hash, const uint64_t *numbers)
 {
 	static const struct text others[TALLY_PARTS_MAX] = { { TALLY_OTHERS, sizeof TALLY_OTHERS - 1 }, { "", 0 }, { "", 0 }, { "", 0 } };
-	size_t row = row_of(tally, parts, numbers, true);
+	size_t row = row_of(tally, parts, hash, numbers, true);
 
 	if (row == SIZE_MAX) {
 		tally->others++;
-		row = row_of(tally, others, numbers, false);
+		row = row_of(tally, others, hash_of(others, tally->info->parts), numbers, false);
 	}
 	for (unsigned i = 0; row != SIZE_MAX && i < tally->info->numbers; i++)
 		add_number(tally, row, i, numbers[i]);
 	return row;
+}
+
+/* ---- what waits ---- */
+
+/* The row that a hash is probably of; SIZE_MAX: none. */
+static size_t probable_row(const struct tally *tally, uint32_t hash)
+{
+	size_t slot = first_slot(tally, hash);
+
+	while (tally->slots[slot] && tag_of(tally->slots[slot]) != tag_of(hash))
+		slot = (slot + 1) & (tally->slot_count - 1);
+	return tally->slots[slot] ? index_in(tally->slots[slot]) : SIZE_MAX;
+}
+
+static void fetch_rows(const struct tally *tally)
+{
+	const struct waiting *waiting = tally->waiting;
+	size_t rows[WAITING_MAX];
+
+	for (unsigned i = 0; i < waiting->count; i++) {
+		rows[i] = probable_row(tally, waiting->items[i].hash);
+		if (rows[i] != SIZE_MAX)
+			__builtin_prefetch(&tally->rows[rows[i]]);
+	}
+	for (unsigned i = 0; i < waiting->count; i++) {
+		const char *row = rows[i] != SIZE_MAX ? (const char *)row_at(tally, rows[i]) : NULL;
+
+		if (!row)
+			continue;
+		__builtin_prefetch(row);
+		__builtin_prefetch(row + 64);
+	}
+}
+
+static void add_waiting(struct tally *tally)
+{
+	struct waiting *waiting = tally->waiting;
+
+	if (!waiting || !waiting->count)
+		return;
+	fetch_rows(tally);
+	for (unsigned i = 0; i < waiting->count; i++) {
+		struct text parts[TALLY_PARTS_MAX];
+
+		read_key(waiting->bytes + waiting->items[i].at, tally->info->parts, parts);
+		(void)add(tally, parts, waiting->items[i].hash, waiting->items[i].numbers);
+	}
+	waiting->count = 0;
+	waiting->used = 0;
+}
+
+static void wait_with(struct tally *tally, const struct text *parts, uint32_t hash, const uint64_t *numbers)
+{
+	size_t length = key_length(parts, tally->info->parts);
+	struct waiting *waiting = tally->waiting;
+	struct wait *item;
+
+	if (waiting->count == WAITING_MAX || waiting->used + length > WAITING_BYTES)
+		add_waiting(tally);
+	item = &waiting->items[waiting->count++];
+	item->hash = hash;
+	item->at = (uint16_t)waiting->used;
+	memcpy(item->numbers, numbers, tally->info->numbers * sizeof *numbers);
+	write_key(parts, tally->info->parts, waiting->bytes + waiting->used);
+	waiting->used += length;
+	__builtin_prefetch(&tally->slots[first_slot(tally, hash)]);
+}
+
+void tally_add(struct tally *tally, const struct text *parts, const uint64_t *numbers)
+{
+	uint32_t hash = hash_of(parts, tally->info->parts);
+
+	if (!tally->waiting && tally->count >= WAITING_FROM)
+		tally->waiting = calloc(1, sizeof *tally->waiting);
+	if (tally->waiting)
+		wait_with(tally, parts, hash, numbers);
+	else
+		(void)add(tally, parts, hash, numbers);
+}
+
+size_t tally_add_now(struct tally *tally, const struct text *parts, const uint64_t *numbers)
+{
+	add_waiting(tally);
+	return add(tally, parts, hash_of(parts, tally->info->parts), numbers);
+}
+
+/* Whoever reads has all that was added. */
+static const struct tally *whole(const struct tally *tally)
+{
+	add_waiting((struct tally *)(uintptr_t)tally);
+	return tally;
 }
 
 static size_t spread_of(const struct tally *tally, size_t row, unsigned number)
@@ -413,7 +536,7 @@ void tally_add_row(struct tally *tally, const struct tally *from, size_t index)
 
 	for (unsigned i = 0; i < tally->info->numbers; i++)
 		numbers[i] = tally->info->rules[i] == TALLY_SPREAD ? TALLY_NONE : row.numbers[i];
-	at = tally_add(tally, row.parts, numbers);
+	at = tally_add_now(tally, row.parts, numbers);
 	for (unsigned i = 0; i < tally->info->numbers; i++) {
 		if (tally->info->rules[i] != TALLY_SPREAD)
 			continue;
@@ -429,21 +552,21 @@ void tally_add_one(struct tally *tally, struct text key, const uint64_t *numbers
 {
 	struct text parts[] = { key, TEXT_NONE, TEXT_NONE, TEXT_NONE };
 
-	(void)tally_add(tally, parts, numbers);
+	tally_add(tally, parts, numbers);
 }
 
 void tally_add_two(struct tally *tally, struct text first, struct text second, const uint64_t *numbers)
 {
 	struct text parts[] = { first, second, TEXT_NONE, TEXT_NONE };
 
-	(void)tally_add(tally, parts, numbers);
+	tally_add(tally, parts, numbers);
 }
 
 /* ---- reading ---- */
 
 size_t tally_count(const struct tally *tally)
 {
-	return tally->count;
+	return whole(tally)->count;
 }
 
 static void read_numbers(const struct tally *tally, size_t index, uint64_t *ret_numbers)
@@ -456,15 +579,10 @@ static void read_numbers(const struct tally *tally, size_t index, uint64_t *ret_
 
 struct tally_row tally_row(const struct tally *tally, size_t index)
 {
-	const unsigned char *at = (const unsigned char *)key_of(tally, row_at(tally, index));
 	struct tally_row row;
 
-	for (unsigned i = 0; i < tally->info->parts; i++) {
-		size_t length = at[0] | (size_t)at[1] << 8;
-
-		row.parts[i] = (struct text){ (const char *)at + 2, length };
-		at += 2 + length;
-	}
+	(void)whole(tally);
+	read_key(key_of(tally, row_at(tally, index)), tally->info->parts, row.parts);
 	for (unsigned i = tally->info->parts; i < TALLY_PARTS_MAX; i++)
 		row.parts[i] = TEXT_NONE;
 	read_numbers(tally, index, row.numbers);
@@ -475,12 +593,12 @@ struct tally_row tally_row(const struct tally *tally, size_t index)
 
 uint64_t tally_number(const struct tally *tally, size_t index, unsigned number)
 {
-	return number_of(tally, row_at(tally, index), number);
+	return number_of(whole(tally), row_at(tally, index), number);
 }
 
 size_t tally_index(const struct tally *tally, const struct text *parts)
 {
-	uint32_t slot = tally->slots[find_slot(tally, parts, hash_of(parts, tally->info->parts))];
+	uint32_t slot = whole(tally)->slots[find_slot(tally, parts, hash_of(parts, tally->info->parts))];
 
 	return slot ? index_in(slot) : SIZE_MAX;
 }
@@ -496,13 +614,13 @@ bool tally_find(const struct tally *tally, const struct text *parts, uint64_t *r
 
 void tally_sum_steps(const struct tally *tally, size_t row, unsigned number, uint64_t *counts)
 {
-	if (tally->spreads && number < tally->info->numbers)
+	if (whole(tally)->spreads && number < tally->info->numbers)
 		spreads_sum(tally->spreads, spread_of(tally, row, number), counts);
 }
 
 uint64_t tally_others(const struct tally *tally)
 {
-	return tally->others;
+	return whole(tally)->others;
 }
 
 void tally_set_others(struct tally *tally, uint64_t count)
@@ -514,7 +632,7 @@ struct tally *tally_fold(const struct tally *tally, const struct tally_info *inf
 {
 	struct tally *folded = tally_new(info);
 
-	for (size_t i = 0; folded && i < tally->count; i++) {
+	for (size_t i = 0; folded && i < whole(tally)->count; i++) {
 		struct tally_row row = tally_row(tally, i);
 		struct text key = row.parts[part];
 

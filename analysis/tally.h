@@ -44,8 +44,10 @@ struct tally *tally_new(const struct tally_info *info);	/* info is borrowed; NUL
 void tally_free(struct tally *tally);
 const struct tally_info *tally_info(const struct tally *tally);
 
-/* Adds to the numbers of a key, each by its rule. Gives the index of its row; SIZE_MAX: no memory. */
-size_t tally_add(struct tally *tally, const struct text *parts, const uint64_t *numbers);
+/* Adds to the numbers of a key, each by its rule. */
+void tally_add(struct tally *tally, const struct text *parts, const uint64_t *numbers);
+/* The same, for whoever needs the index of its row; SIZE_MAX: no memory. */
+size_t tally_add_now(struct tally *tally, const struct text *parts, const uint64_t *numbers);
 /* Adds to a distribution of a row as many durations of a step. */
 void tally_add_steps(struct tally *tally, size_t row, unsigned number, unsigned step, uint64_t count);
 /* Adds a row of another tally of the same kind. */

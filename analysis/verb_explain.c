@@ -56,28 +56,54 @@ static void put_head(const struct report_row *row)
 	printf(": %s\n", fate_name(row->fate));
 }
 
-/* What it rests on: each line or entry once, and by what it was tied. */
-static void put_evidence(const struct facts *facts, const struct source_table *sources)
+enum { PROOFS_MAX = 200 };
+
+struct proofs {
+	struct evidence evidence[PROOFS_MAX];
+	size_t count;
+};
+
+static void add_proofs(struct proofs *proofs, const struct facts *facts)
 {
 	struct facts_walk walk;
 	struct fact_value value;
-	struct evidence last = { .major = UINT64_MAX };
 
 	facts_walk_start(&walk, facts);
-	while (facts_walk_next(&walk, &value)) {
-		if (value.evidence.major == last.major && value.evidence.minor == last.minor && value.evidence.source == last.source)
+	while (facts_walk_next(&walk, &value) && proofs->count < PROOFS_MAX)
+		proofs->evidence[proofs->count++] = value.evidence;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct evidence *left = a, *right = b;
+
+	if (left->source != right->source)
+		return (int)left->source - (int)right->source;
+	if (left->major != right->major)
+		return left->major < right->major ? -1 : 1;
+	return (left->minor > right->minor) - (left->minor < right->minor);
+}
+
+/* What it rests on: each line or entry once, in their order, and by what it was tied. */
+static void put_proofs(struct proofs *proofs, const struct source_table *sources)
+{
+	qsort(proofs->evidence, proofs->count, sizeof proofs->evidence[0], by_place);
+	for (size_t i = 0; i < proofs->count; i++) {
+		const struct evidence *evidence = &proofs->evidence[i];
+
+		if (i && by_place(evidence - 1, evidence) == 0)
 			continue;
-		last = value.evidence;
 		printf("%-10s ", "proof");
-		source_print(sources, &value.evidence, stdout);
-		printf(", by %s%s\n", join_key_name((enum join_key)value.evidence.key),
-		       value.evidence.is_unsure ? ": not sure, another reading was possible" : "");
+		source_print(sources, evidence, stdout);
+		printf(", by %s%s\n", join_key_name((enum join_key)evidence->key),
+		       evidence->is_unsure ? ": not sure, another reading was possible" : "");
 	}
 }
 
 static void tell(struct telling *telling, const struct report_row *row)
 {
 	struct explanation explanation;
+	struct proofs proofs = { .count = 0 };
 
 	explain_recipient(&explanation, row->session, row->message, row->recipient);
 	if (telling->ask->output == &output_json) {
@@ -90,8 +116,9 @@ static void tell(struct telling *telling, const struct report_row *row)
 		printf("%s", telling->told ? "\n" : "");
 		put_head(row);
 		explain_print(&explanation, stdout);
-		put_evidence(&row->message->facts, telling->rows->sources);
-		put_evidence(&row->recipient->facts, telling->rows->sources);
+		add_proofs(&proofs, &row->message->facts);
+		add_proofs(&proofs, &row->recipient->facts);
+		put_proofs(&proofs, telling->rows->sources);
 	}
 	telling->told++;
 }
@@ -112,6 +139,7 @@ static void put_session_head(const struct session *session)
 static void tell_session(struct telling *telling, const struct report_row *row)
 {
 	struct explanation explanation;
+	struct proofs proofs = { .count = 0 };
 
 	if (!explain_session(&explanation, row->session))
 		return;
@@ -127,7 +155,8 @@ static void tell_session(struct telling *telling, const struct report_row *row)
 	printf("%s", telling->told > 1 ? "\n" : "");
 	put_session_head(row->session);
 	explain_print(&explanation, stdout);
-	put_evidence(&row->session->facts, telling->rows->sources);
+	add_proofs(&proofs, &row->session->facts);
+	put_proofs(&proofs, telling->rows->sources);
 }
 
 static void take(void *context, const struct report_row *row)

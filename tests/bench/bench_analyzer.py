@@ -7,7 +7,7 @@ tests/genlog writes a log of each size (200M, 1G, 4G; --quick: 30M) with its tru
 pflogsumm and postfix-logwatch sum it up, and smtptrail parses, joins, reports and ingests it; goaccess, for scale,
 an access log as large. Last, unless --quick, a store of 30 days and 5 million recipients is filled and asked. Each
 command is run in turn, round by round, with the page cache warm, on one core where nothing else is said; those that take
-minutes once. Ratios are of the time on the wall to that of LC_ALL=C grep -c status= in the same round. What the totals of
+minutes once. What a line costs in each of the sizes tells how each command grows. Ratios are of the time on the wall to that of LC_ALL=C grep -c status= in the same round. What the totals of
 each say is compared with the truth: ours must be equal, or this fails; theirs are printed. No time fails it.
 """
 import contextlib
@@ -34,11 +34,12 @@ USUAL_ROUNDS = 3
 ACCESS_BYTES = 500_000_000		# of a larger log no access log is made
 SLOWEST_BYTES = 2_000_000_000		# of a larger log what takes minutes is not run
 ALL_CORES = ", all cores"
-GREP, PFLOGSUMM = "grep -c status=", "pflogsumm"
+GREP, PFLOGSUMM, ACCESS = "grep -c status=", "pflogsumm", "goaccess, access log"
 ENVIRONMENT = dict(os.environ, LC_ALL="C")
 LOGWATCH = "/usr/share/logwatch/scripts/services/postfix"
 ACCESS_LINE = ('192.0.2.%d - - [%02d/Nov/2026:%02d:%02d:%02d +0000] "GET /page/%d HTTP/1.1" %d %d "-" "Mozilla/5.0 (X11; Linux x86_64)"\n')
 QUESTIONS = 20				# of each kind, asked of a store
+TOTALS_MIN = 25				# that are compared with the truth
 
 
 def write_access_log(path, size):
@@ -72,7 +73,7 @@ class Log:
             "rg -c status=": [*one_core, "rg", "-c", "status=", self.path],
             PFLOGSUMM: [*one_core, "pflogsumm", self.path],
             "postfix-logwatch": [*one_core, "sh", "-c", "exec %s <%s" % (LOGWATCH, self.path)],
-            "goaccess, access log": [*one_core, "goaccess", self.access(), "--log-format=COMBINED", "--no-global-config", "-o",
+            ACCESS: [*one_core, "goaccess", self.access(), "--log-format=COMBINED", "--no-global-config", "-o",
                                      os.path.join(folder, "access.html")],
             "smtptrail parse": [*one_core, smtptrail, "parse", "--count", *read],
             "parse, and the least that a join does": [*one_core, os.path.join(build, "tests/bench/bench_least"), self.path],
@@ -82,14 +83,14 @@ class Log:
             "smtptrail report" + ALL_CORES: [smtptrail, "report", *read],
             "smtptrail ingest" + ALL_CORES: [smtptrail, "ingest", "--store", self.store, "--year", "2026", "--log", self.path],
         }
-        self.slow = (PFLOGSUMM, "postfix-logwatch", "goaccess, access log")
+        self.slow = (PFLOGSUMM, "postfix-logwatch", ACCESS)
         self.rounds = {}
 
     def access(self):
         return os.path.join(self.folder, "access.log")
 
     def wanted(self, name, turn):
-        if name == "goaccess, access log":
+        if name == ACCESS:
             return self.bytes < ACCESS_BYTES and turn == 0
         if name in self.slow:
             return turn == 0 and self.bytes < SLOWEST_BYTES
@@ -148,27 +149,35 @@ def numbers_before(text, pattern):
     return sum(found.values())
 
 
-def compare_totals(log):
-    """Ours must be the truth; pflogsumm's own names, with what they stand for there."""
+def check_totals(log):
+    """Ours must be the truth. Gives the truth, ours, and the names that both have."""
     truth = {**log.truth, **log.truth["lines_by_meaning"]}
     ours = json.loads(log.output_of("smtptrail report totals"))["totals"]
-    wrong = {name: (value, ours.get(name)) for name, value in truth.items()
-             if isinstance(value, int) and name in ours and name not in ("lines", "bytes") and ours[name] != value}
-    if wrong:
+    names = [name for name, value in truth.items() if isinstance(value, int) and name in ours and name not in ("lines", "bytes")]
+    wrong = {name: (truth[name], ours[name]) for name in names if ours[name] != truth[name]}
+    if wrong or len(names) < TOTALS_MIN:
         sys.exit("the totals are not the truth (truth, ours): %r" % wrong)
-    final = truth["sent"] - truth["sent_by_agent"]["smtp_to_amavis"]
-    if (ours["logical_messages"], ours["final_deliveries"]) != (truth["logical_messages_built"], final):
+    if (ours["logical_messages"], ours["final_deliveries"]) != (truth["logical_messages_built"], final_of(truth)):
         sys.exit("mail that is counted once: %r" % ours)
+    return truth, ours, names
+
+
+def final_of(truth):
+    """Deliveries without those to the content filter."""
+    return truth["sent"] - truth["sent_by_agent"]["smtp_to_amavis"]
+
+
+def compare_totals(log, truth, ours, names):
+    """With pflogsumm's and postfix-logwatch's own names, and what they stand for there."""
     summed, watched = log.output_of(PFLOGSUMM), log.output_of("postfix-logwatch")
-    print("\nTotals beside the truth (smtptrail's are equal in all %d names that both have)\n" % sum(
-        isinstance(value, int) and name in ours for name, value in truth.items()))
+    print("\nTotals beside the truth (smtptrail's are equal in all %d names that both have)\n" % len(names))
     print_head(("", "truth", "smtptrail", "pflogsumm", "postfix-logwatch", "why they differ"))
     for name, value, mine, word, pattern, why in (
             ("received", truth["received"], ours["received"], "received", "Accepted",
              "pflogsumm leaves out bounce notices; both count a content filter's hop as mail of its own"),
             ("mail, each once", truth["logical_messages_built"], ours["logical_messages"], "received", "Accepted",
              "as above: neither joins the hops"),
-            ("delivered, finally", final, ours["final_deliveries"], "delivered", "Delivered|Sent via SMTP|Sent via LMTP",
+            ("delivered, finally", final_of(truth), ours["final_deliveries"], "delivered", "Delivered|Sent via SMTP|Sent via LMTP",
              "both count the delivery to the content filter, too"),
             ("bounced", truth["bounced"], ours["bounced"], "bounced", r"Bounced \(local\)|Bounced \(remote\)", ""),
             ("deferred, each try", truth["deferred"], ours["deferred"], None, "Deferrals", "pflogsumm says it in brackets"),
@@ -220,16 +229,30 @@ def main():
             sizes = word.split("=", 1)[1].split(",")
     if len(words) != 1:
         sys.exit(__doc__)
+    logs = []
     for number, size in enumerate(sizes):
         with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as folder:
             log = Log(words[0], folder, size)
             log.measure(1 if quick else ROUNDS.get(size, USUAL_ROUNDS))
             log.print_times()
+            totals = check_totals(log)
             if number == 0:
-                compare_totals(log)
+                compare_totals(log, *totals)
             ask_store(log, words[0])
+            logs.append(log)
+    print_growth(logs)
     if not quick:
         ask_month(words[0])
+
+
+def print_growth(logs):
+    print("\nGrowth: CPU ns a line, peak MiB\n")
+    print_head(("command", *(log.size for log in logs)))
+    for name in logs[0].rounds:
+        if name == ACCESS:		# reads other lines
+            continue
+        print_row(name, *("%.0f, %.0f" % (log.median(name, 1) * 1e9 / log.truth["lines"], log.median(name, 2))
+                          if name in log.rounds else "" for log in logs))
 
 
 def ask_month(build):

@@ -22,6 +22,7 @@
 
 #include "common/journal.h"
 #include "figures.h"
+#include "tests/unit/journal_rooms.h"
 
 enum { PAYLOAD = 300 };			/* bytes of one record */
 
@@ -351,7 +352,7 @@ static void print_differences(int rounds)
 
 int main(int argc, char **argv)
 {
-	const char *front = argc > 3 ? argv[3] : "/dev/shm", *spool = argc > 4 ? argv[4] : "/tmp";
+	const char *front = argc > 3 ? argv[3] : rooms_memory(), *spool = argc > 4 ? argv[4] : rooms_disk();
 	int rounds = argc > 2 ? atoi(argv[2]) : 15;
 
 	if (argc > 1)

@@ -111,6 +111,12 @@ class Bench:
         spool = self.lab.path("postfix", "spool")
         return not any(os.listdir(os.path.join(spool, queue)) for queue in ("incoming", "active"))
 
+    def check_log(self, position):
+        """Of a milter that fails Postfix takes no more notice than a warning, and the mail is cheap."""
+        complaints = [line for line in self.lab.log_lines(position) if "warning: milter " in line or "Milter service" in line]
+        if complaints:
+            raise live.LabError(complaints[0])
+
     def wait_recorded(self, _name):
         wait_shipped(self.lab)
 
@@ -119,7 +125,7 @@ class Bench:
         if name in self.children:
             pids["milter"] = self.lab.children[self.children[name]].pid
         before = {key: family_seconds(pid) for key, pid in pids.items()}
-        postfix_before = self.postfix_seconds()
+        postfix_before, position = self.postfix_seconds(), self.lab.log_position()
         seconds = self.send(name, sessions, messages)
         if seconds is None:
             raise live.LabError("smtp-source failed at the listener " + name)
@@ -127,6 +133,7 @@ class Bench:
         postfix = self.postfix_seconds() - postfix_before
         if name in self.shipping:
             self.wait_recorded(name)
+        self.check_log(position)
         took = {key: (family_seconds(pid) - before[key]) * 1e6 / messages for key, pid in pids.items()}
         took.setdefault("milter", 0.0)
         postfix *= 1e6 / messages

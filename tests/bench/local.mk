@@ -11,7 +11,7 @@ tests_bench_bench_shipper_SOURCES = tests/bench/bench_shipper.c tests/bench/samp
 	tests/unit/journal_rooms.h tests/unit/unit.h
 tests_bench_bench_shipper_LDADD = libdaemon.a $(UNIT_LIBS)
 check_PROGRAMS += tests/bench/bench_journal
-tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c tests/bench/figures.h
+tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c tests/bench/figures.h tests/unit/journal_rooms.h tests/unit/unit.h
 tests_bench_bench_journal_LDADD = $(COMMON_LIBS)
 check_PROGRAMS += tests/bench/bench_callbacks
 tests_bench_bench_callbacks_SOURCES = tests/bench/bench_callbacks.c tests/bench/figures.h tests/driver/histogram.h \

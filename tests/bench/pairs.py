@@ -3,10 +3,10 @@ import os
 import random
 import statistics
 import subprocess
+import sys
 import time
 
 DRAWS = 4000
-PACKAGES = ("postfix", "libmilter1.0.1", "redis-server", "libhiredis0.14")
 
 
 def median_of(pairs, name, key):
@@ -47,11 +47,11 @@ def value_in(path, name):
         return next((line.partition(":")[2].strip() for line in file if line.startswith(name)), "unknown")
 
 
-def print_machine():
-    """A paragraph about what was measured on, and when."""
+def print_machine(packages):
+    """A paragraph about what was measured on, when, and with which versions of those that are installed."""
     memory = int(value_in("/proc/meminfo", "MemTotal").split()[0]) / 1048576
     load = os.getloadavg()[0]
-    versions = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *PACKAGES], check=False,
+    versions = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *packages], check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.split("\n")
     print("%s: %d cores (%s), %.0f GiB, Linux %s; %s.\nLoad average at the begin %.1f%s." % (
         time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), os.cpu_count(), value_in("/proc/cpuinfo", "model name"),
@@ -60,4 +60,4 @@ def print_machine():
 
 
 if __name__ == "__main__":
-    print_machine()
+    print_machine(sys.argv[1:])

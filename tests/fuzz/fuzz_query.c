@@ -50,7 +50,7 @@ static void prepare(const struct query *query, struct database *known)
 	struct statement *statement;
 
 	FUZZ_MUST(database);
-	FUZZ_MUST(query_sql_new(&sql, query, true, known) == 0);
+	FUZZ_MUST(query_sql_new(&sql, query, true, known ? &(struct query_sql_day){ .database = known } : NULL) == 0);
 	FUZZ_MUST(query_sql_add_tests(sql, database) == 0);
 	for (int of = 0; of < QUERY_SQL_COUNT; of++) {
 		const char *select = query_sql_select(sql, (enum query_sql_of)of);

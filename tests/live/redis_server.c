@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* Ports below those that the kernel lends to clients, and with room for a cluster's bus at the port + 10000. */
-enum { WORDS_MAX = 64, START_TRIES = 500, PORT_TRIES = 200, PORT_FIRST = 10000, PORTS = 22768 };
+enum { WORDS_MAX = 64, PARENT_MAX = 40, START_TRIES = 500, PORT_TRIES = 200, PORT_FIRST = 10000, PORTS = 22768 };
 
 static void pause_ms(long ms)
 {
@@ -147,11 +147,16 @@ void redis_server_start(struct redis_server *server, const char *configuration)
 
 void redis_server_begin(struct redis_server *server, const char *configuration)
 {
+	const char *parent = getenv("TMPDIR");
+
 	*server = (struct redis_server){ 0 };
-	(void)snprintf(server->directory, sizeof server->directory, "%s", "/tmp/smtptrail-redis-XXXXXX");
+	/* Of a longer name the path of a socket could not be. */
+	if (!parent || parent[0] != '/' || strlen(parent) > PARENT_MAX)
+		parent = "/tmp";
+	(void)snprintf(server->directory, sizeof server->directory, "%.*s/smtptrail-redis-XXXXXX", PARENT_MAX, parent);
 	if (!mkdtemp(server->directory)) {
 		server->directory[0] = '\0';
-		give_up(server, "cannot make a directory in /tmp");
+		give_up(server, "cannot make a directory for redis-server");
 	}
 	server->port = free_port();
 	if (server->port == 0)

@@ -1,7 +1,7 @@
 /*
  * journal_rooms.h - a front and a spool for a test of the journal, and the little it does with them.
  *
- * The front lies on tmpfs where /dev/shm is one; both rooms are removed at the end.
+ * The front lies on tmpfs, in SMTPTRAIL_TMPFS or else in /dev/shm where that is one; both rooms are removed at the end.
  */
 #ifndef SMTPTRAIL_TESTS_JOURNAL_ROOMS_H
 #define SMTPTRAIL_TESTS_JOURNAL_ROOMS_H
@@ -33,11 +33,16 @@ static inline void rooms_temporary(char *path, size_t size, const char *parent)
 	}
 }
 
+static inline const char *rooms_named(const char *variable, const char *otherwise)
+{
+	const char *directory = getenv(variable);
+
+	return directory && directory[0] == '/' ? directory : otherwise;
+}
+
 static inline const char *rooms_disk(void)
 {
-	const char *directory = getenv("TMPDIR");
-
-	return directory && directory[0] == '/' ? directory : "/tmp";
+	return rooms_named("TMPDIR", "/tmp");
 }
 
 static inline void rooms_write_file(const char *path, const char *text)
@@ -52,7 +57,7 @@ static inline void rooms_write_file(const char *path, const char *text)
 
 static inline const char *rooms_memory(void)
 {
-	return access("/dev/shm", W_OK) == 0 ? "/dev/shm" : rooms_disk();
+	return rooms_named("SMTPTRAIL_TMPFS", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : rooms_disk());
 }
 
 /* spool_parent: where the spool shall lie; most tests do not need a disk. */

@@ -43,6 +43,59 @@ TEST(a_network_has_its_addresses_and_no_others)
 	}
 }
 
+TEST(all_forms_of_an_address_stand_for_one_text)
+{
+	static const struct { const char *form, *wanted; } rows[] = {
+		{ "192.0.2.1", "192.0.2.1" },
+		{ "[192.0.2.1]", "192.0.2.1" },
+		{ "::ffff:192.0.2.1", "192.0.2.1" },
+		{ "::FFFF:c000:201", "192.0.2.1" },
+		{ "IPv6:::ffff:192.0.2.1", "192.0.2.1" },
+		{ "2001:db8::1", "2001:db8::1" },
+		{ "2001:0DB8:0:0:0:0:0:0001", "2001:db8::1" },
+		{ "[ipv6:2001:DB8::1]", "2001:db8::1" },
+		{ "fe80::1%eth0", "fe80::1" },
+		{ "FE80:0::1", "fe80::1" },
+		{ "::192.0.2.1", "::192.0.2.1" },
+		{ "192.0.2", NULL },
+		{ "192.0.2.01x", NULL },
+		{ "unknown", NULL },
+		{ "", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char text[NETWORK_ADDRESS_SIZE];
+		bool is_address = network_address(text_of(rows[i].form), text);
+
+		CHECK_SAYING(is_address == !!rows[i].wanted, "%s", rows[i].form);
+		if (is_address && rows[i].wanted)
+			CHECK_STRING(text, rows[i].wanted);
+	}
+}
+
+TEST(addresses_of_a_network_are_counted_from_its_first)
+{
+	static const struct { const char *network; unsigned number; const char *wanted; } rows[] = {
+		{ "192.0.2.77/24", 0, "192.0.2.0" },
+		{ "192.0.2.77/24", 255, "192.0.2.255" },
+		{ "192.0.2.0/23", 256, "192.0.3.0" },
+		{ "192.0.2.9", 0, "192.0.2.9" },
+		{ "192.0.2.9/31", 1, "192.0.2.9" },
+		{ "2001:db8::ff/119", 511, "2001:db8::1ff" },
+		{ "2001:db8::7", 0, "2001:db8::7" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char text[NETWORK_ADDRESS_SIZE];
+		struct network network;
+
+		CHECK(network_parse(rows[i].network, &network));
+		network_nth(&network, rows[i].number, text);
+		CHECK_STRING(text, rows[i].wanted);
+		CHECK_SAYING(network_has(&network, text_of(text)), "%s", text);
+	}
+}
+
 TEST(what_is_no_network_is_refused)
 {
 	static const char *const wrong[] = {
@@ -156,6 +209,8 @@ int main(int argc, char **argv)
 {
 	static const struct unit_test tests[] = {
 		UNIT_TEST(a_network_has_its_addresses_and_no_others),
+		UNIT_TEST(all_forms_of_an_address_stand_for_one_text),
+		UNIT_TEST(addresses_of_a_network_are_counted_from_its_first),
 		UNIT_TEST(what_is_no_network_is_refused),
 		UNIT_TEST(an_address_matches_its_pattern),
 		UNIT_TEST(a_time_is_read_as_a_person_writes_it),

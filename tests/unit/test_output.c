@@ -101,6 +101,34 @@ TEST(a_narrow_terminal_gets_narrow_text_columns)
 	table_free(table);
 }
 
+TEST(a_table_that_is_too_wide_leaves_out_what_is_missed_least)
+{
+	static const struct table_column few[] = {
+		{ "time", "Time", CELL_TIME, false }, { "from", "From", CELL_TEXT, false }, { "spf", "SPF", CELL_TEXT, false },
+		{ "where", "Stage or relay", CELL_TEXT, false }, { "size", "Size", CELL_SIZE, false }, { "key", "Key", CELL_KEY, false },
+	};
+	struct table *table = table_new("few", "Few", few, sizeof few / sizeof few[0]);
+
+	table_begin_row(table);
+	table_put_number(table, 1793491205497260);
+	table_put_text(table, TEXT_LITERAL("somebody@example.com"));
+	table_put_unknown(table);
+	table_put_text(table, TEXT_LITERAL("RCPT"));
+	table_put_number(table, 1000);
+	table_put_number(table, 0x2f00aa0012345679);
+	check_shown(&output_text, table, 70, false,
+		    "2026-11-01 00:00:00 to 2026-11-02 00:00:00 UTC\n\nFew\n---\n"
+		    "               Time  From        Stage or \xe2\x80\xa6     Size               Key\n"
+		    "2026-11-01 00:00:05  somebody@\xe2\x80\xa6  RCPT        1.00 kB  2f00aa0012345679\n"
+		    "too narrow for: SPF\n");
+	check_shown(&output_text, table, 48, false,
+		    "2026-11-01 00:00:00 to 2026-11-02 00:00:00 UTC\n\nFew\n---\n"
+		    "               Time  From                    Key\n"
+		    "2026-11-01 00:00:05  somebody\xe2\x80\xa6  2f00aa0012345679\n"
+		    "too narrow for: SPF, Stage or relay, Size\n");
+	table_free(table);
+}
+
 TEST(hostile_text_stays_text)
 {
 	static const char *const hostile[] = {
@@ -180,6 +208,7 @@ int main(int argc, char **argv)
 	static const struct unit_test tests[] = {
 		UNIT_TEST(a_table_is_the_same_in_every_form),
 		UNIT_TEST(a_narrow_terminal_gets_narrow_text_columns),
+		UNIT_TEST(a_table_that_is_too_wide_leaves_out_what_is_missed_least),
 		UNIT_TEST(hostile_text_stays_text),
 		UNIT_TEST(rows_are_sorted_and_what_is_left_out_is_said),
 		UNIT_TEST(numbers_are_read_by_persons),

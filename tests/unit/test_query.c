@@ -312,7 +312,7 @@ TEST(a_value_that_may_be_misspelt_is_doubted)
 	} cases[] = {
 		{ "dmarc:fail spf:softfail -status:sent tls:TLSv1.3 stage:rcpt", "", "" },
 		{ "dmarc:fial", "no value 'fial' of 'dmarc' is known; perhaps 'fail'?\n", "" },
-		{ "-(status:snt OR from:a)", "no value 'snt' of 'status' is known; perhaps 'sent'?\n", "" },
+		{ "-(status:snt OR from:\"a\")", "no value 'snt' of 'status' is known; perhaps 'sent'?\n", "" },
 		{ "tls:TLSv1.4", "no value 'TLSv1.4' of 'tls_version' is known; perhaps 'TLSv1.3'?\n", "" },
 		{ "attempt.reason:greylistign", "no value 'greylistign' of 'reason' is known; perhaps 'greylisting'?\n", "" },
 		{ "stage:recpt stage:connct", "no value 'recpt' of 'stage' is known; perhaps 'RCPT'?\n"
@@ -322,7 +322,17 @@ TEST(a_value_that_may_be_misspelt_is_doubted)
 					  "bounced, expired, discarded, filtered, held, quarantined, rejected, aborted, deliverable, undeliverable\n" },
 		{ "dmarc:*ial", "", "no value '*ial' of 'dmarc' is known; these are: pass, fail, none, temperror, permerror\n" },
 		{ "login.tls:yse", "no value 'yse' of 'login.tls' is known; perhaps 'yes'?\n", "" },
-		{ "dmarc:/^.ai/ dmarc:* dmarc: host:mx1 from:fial", "", "" },
+		{ "dmarc:/^.ai/ dmarc:* dmarc: host:mx1 from:fial@example.com from:<> user:joe qid:4jWq mid:<a@b> client:192.0.2.1", "", "" },
+		{ "from:example.com to:@example.com -orig_to:joe",
+		  "", "'from:example.com' is a whole address; perhaps from:*@example.com?\n"
+		      "'to:@example.com' is a whole address; perhaps to:*@example.com?\n"
+		      "'orig_to:joe' is a whole address; perhaps orig_to:joe@*?\n" },
+		{ "mid:a@b", "", "a Message-ID has brackets; perhaps 'message_id:<a@b>'?\n" },
+		{ "domain:example.com", "", "'domain' is what was checked, or signed; of senders and recipients perhaps maildomain:example.com?\n" },
+		{ "subject:invoice client:example.com relay:mx",
+		  "", "'subject:invoice' is the whole value; subject:*invoice* is a piece of it\n"
+		      "'client:example.com' is the whole value; client:*example.com* is a piece of it\n"
+		      "'relay:mx' is the whole value; relay:*mx* is a piece of it\n" },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

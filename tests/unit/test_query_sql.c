@@ -1,5 +1,6 @@
 /* test_query_sql.c - what the store finds by SQL is what the predicate finds: random transactions, random queries. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -7,8 +8,10 @@
 #include "analysis/query_sql.h"
 #include "analysis/rows.h"
 #include "analysis/store.h"
+#include "analysis/store_dictionary.h"
 #include "analysis/store_read.h"
 #include "analysis/store_rollup.h"
+#include "analysis/store_rows.h"
 #include "analysis/transaction_copy.h"
 #include "tests/unit/unit.h"
 
@@ -39,7 +42,10 @@ static const char *const words[] = { "pass", "Fail", "fail", "mx1", "mx2.example
 static const char *const addresses[] = {
 	"joe@example.com", "Joe@Example.COM", "ann@b.example", "", "no-domain", "x@\xc0\x80", "joe@example.org", "a*b@c.example",
 };
-static const char *const ips[] = { "192.0.2.1", "192.0.2.77", "2001:db8::1", "198.51.100.9", "not an address" };
+static const char *const ips[] = {
+	"192.0.2.1", "192.0.2.77", "2001:db8::1", "198.51.100.9", "not an address", "IPv6:2001:db8::1", "[2001:DB8:0:0::1]", "::ffff:192.0.2.1",
+	"[192.0.2.77]", "2001:db8::1%eth0", "2001:DB8::2", "IPv6:::FFFF:198.51.100.9",
+};
 static const char *const texts[] = { "4dCw1z0Kkcz1b01", "4DCW1Z0KKCZ1B01", "<id-1@example.com>", "Hello World", "", "550 5.1.1 no such user", "\xe2\x82\xac", "x\\y" };
 static const uint64_t numbers[] = { 0, 1, 2, 25, 550, 1000000, UINT64_MAX, INT64_MAX };
 
@@ -215,13 +221,60 @@ static void put_all(void)
 	store_close(store);
 }
 
+static struct database *open_day(int day, enum database_access access)
+{
+	struct database *database = NULL;
+	struct problem problem = { "" };
+	char path[STORE_PATH_SIZE];
+
+	CHECK(store_day_path(directory, day, path));
+	CHECK_SAYING(database_open(&database, path, access, &problem) == 0, "%s", problem.text);
+	return database;
+}
+
+/* As version 2 numbered addresses of the net: each form by itself. */
+static void make_older(int day)
+{
+	struct database *database = open_day(day, DATABASE_WRITE);
+	struct problem problem = { "" };
+	struct statement *forms;
+	uint64_t ids[100], wanted[100];
+	unsigned count = 0;
+	char sql[400];
+
+	CHECK_NUMBER(statement_new(&forms, database, "SELECT id, text FROM ip", &problem), 0);
+	while (statement_step(forms) > 0 && count < 100) {
+		ids[count] = statement_number(forms, 0);
+		/* Addresses of mail are numbered as they are written. */
+		wanted[count] = store_dictionary_first(DICTIONARY_ADDRESS, statement_text(forms, 1));
+		count += wanted[count] != ids[count] && store_dictionary_first(DICTIONARY_IP, statement_text(forms, 1)) != wanted[count];
+	}
+	CHECK(count > 3 && count < 100);
+	for (unsigned i = 0; i < count; i++) {
+		(void)snprintf(sql, sizeof sql, "UPDATE ip SET id=%" PRIu64 " WHERE id=%" PRIu64, wanted[i], ids[i]);
+		CHECK_SAYING(database_run(database, sql, &problem) == 0, "%s", problem.text);
+		for (int fact = 0; fact < FACT_COUNT; fact++) {
+			if (fact_table[fact].type != FACT_IP)
+				continue;
+			(void)snprintf(sql, sizeof sql, "UPDATE [%s] SET [%s]=%" PRIu64 " WHERE [%s]=%" PRIu64, fact_level_name(fact_table[fact].level),
+				       fact_table[fact].name, wanted[i], fact_table[fact].name, ids[i]);
+			CHECK_SAYING(database_run(database, sql, &problem) == 0, "%s", problem.text);
+		}
+	}
+	CHECK_NUMBER(database_run(database, "PRAGMA user_version=2", &problem), 0);
+	database_close(database);
+}
+
 /* ---- queries ---- */
 
 static size_t put_term(char *text, size_t size)
 {
 	const struct query_field_info *fields = query_fields();
 	static const char *const fates[] = { "delivered", "bounced", "rejected", "unknown" }, *const kinds[] = { "hop", "notice", "*" };
-	static const char *const networks[] = { "192.0.2.0/24", "192.0.2.7", "2001:db8::1", "2001:db8::/32", "mx.example.com", "*.example.com" };
+	static const char *const networks[] = {
+		"192.0.2.0/24", "192.0.2.77", "2001:db8::1", "2001:db8::/32", "mx.example.com", "*.example.com", "::ffff:192.0.2.1",
+		"192.0.2.76/31", "2001:DB8::/126", "198.51.100.8/29", "2001:0db8:0::0001", "\"IPv6:2001:DB8::1\"", "192.0.0.0/16",
+	};
 	unsigned count = 0;
 
 	while (fields[count].name)
@@ -369,15 +422,11 @@ static void check_exact(const struct found *found, const char *text)
 	struct query_sql *sql;
 
 	for (int day = NOW_DAY - DAYS; day < NOW_DAY; day++) {
-		char path[STORE_PATH_SIZE];
-		struct database *database;
-		struct problem problem = { "" };
+		struct database *database = open_day(day, DATABASE_READ);
 
-		CHECK(store_day_path(directory, day, path));
-		CHECK_SAYING(database_open(&database, path, DATABASE_READ, &problem) == 0, "%s", problem.text);
 		/* For any day, and for this one alone. */
 		for (int of_day = 0; of_day < 2; of_day++) {
-			CHECK(query_sql_new(&sql, found->query, found->attempts_apart, of_day ? database : NULL) == 0);
+			CHECK(query_sql_new(&sql, found->query, found->attempts_apart, of_day ? &(struct query_sql_day){ .database = database } : NULL) == 0);
 			check_exact_day(found, sql, database, text);
 			query_sql_free(sql);
 		}
@@ -392,7 +441,7 @@ static void compare(const struct found *memory, const struct found *store, const
 	CHECK_SAYING(memcmp(memory->logins, store->logins, sizeof memory->logins) == 0, "logins of %s", text);
 }
 
-TEST(the_store_finds_what_the_predicate_finds)
+static void ask_and_compare(void)
 {
 	struct problem problem = { "" };
 	struct store_read *read;
@@ -420,6 +469,26 @@ TEST(the_store_finds_what_the_predicate_finds)
 	store_read_close(read);
 	CHECK_NUMBER(asked, QUERIES);
 	CHECK_SAYING(fruitful > QUERIES / 2, "%u of %u queries found something, and not all", fruitful, asked);
+}
+
+TEST(the_store_finds_what_the_predicate_finds)
+{
+	ask_and_compare();
+}
+
+TEST(so_does_an_older_one_and_once_it_is_written)
+{
+	struct store_rows *rows = NULL;
+	struct problem problem = { "" };
+	char path[STORE_PATH_SIZE];
+
+	make_older(NOW_DAY - 1);
+	ask_and_compare();
+	CHECK(store_day_path(directory, NOW_DAY - 1, path));
+	CHECK_SAYING(store_rows_open(&rows, path, DATABASE_WRITE, sources, NULL, &problem) == 0, "%s", problem.text);
+	CHECK(store_dictionary_joins_forms(store_rows_database(rows)));
+	store_rows_close(rows);
+	ask_and_compare();
 }
 
 TEST(keys_are_found_by_indexes)
@@ -551,7 +620,8 @@ static void remove_all(void)
 int main(int argc, char **argv)
 {
 	static const struct unit_test tests[] = {
-		UNIT_TEST(the_store_finds_what_the_predicate_finds), UNIT_TEST(keys_are_found_by_indexes),
+		UNIT_TEST(the_store_finds_what_the_predicate_finds),
+		UNIT_TEST(so_does_an_older_one_and_once_it_is_written), UNIT_TEST(keys_are_found_by_indexes),
 		UNIT_TEST(a_store_that_is_not_there_is_told_in_a_line), UNIT_TEST(what_was_counted_of_days_gives_the_same_reports),
 		UNIT_TEST(a_day_that_changes_is_no_longer_counted), { NULL, NULL },
 	};

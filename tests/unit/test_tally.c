@@ -1,5 +1,6 @@
 /* test_tally.c - counting by keys. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "analysis/tally.h"
 #include "tests/unit/unit.h"
@@ -95,6 +96,30 @@ TEST(beyond_the_limit_nothing_is_lost_but_its_name)
 	tally_free(tally);
 }
 
+TEST(whoever_reads_has_all_that_was_added_before)
+{
+	enum { KEYS = 6000 };
+	struct tally *tally = tally_new(&two);
+	char name[TALLY_TEXT_MAX + 1];
+
+	memset(name, 'x', sizeof name);
+	for (unsigned i = 0; i < 2 * KEYS; i++) {
+		/* Short and long ones, so that what waits is as many as may, or as long. */
+		struct text first = { name, i % KEYS % 7 ? 9 : sizeof name - 1 }, key[] = { first, TEXT_LITERAL("key"), TEXT_NONE, TEXT_NONE };
+		uint64_t numbers[3];
+
+		(void)snprintf(name, 9, "%08u", i % KEYS);
+		name[8] = 'x';
+		tally_add(tally, key, (uint64_t[]){ 1, i, i });
+		if (i % 5 == 0)
+			CHECK_SAYING(tally_find(tally, key, numbers) && numbers[0] == (i < KEYS ? 1 : 2) && numbers[2] == i, "%u", i);
+		if (i % 11 == 0)
+			CHECK_SAYING(tally_number(tally, tally_add_now(tally, key, (uint64_t[]){ 0, i, i }), 2) == i, "%u", i);
+	}
+	CHECK_NUMBER(tally_count(tally), KEYS);
+	tally_free(tally);
+}
+
 TEST(a_long_key_is_cut_and_any_byte_may_be_in_it)
 {
 	struct tally *tally = tally_new(&one);
@@ -185,6 +210,7 @@ int main(int argc, char **argv)
 		UNIT_TEST(every_key_is_found_again_whatever_their_number),
 		UNIT_TEST(numbers_may_become_large_at_any_time_and_no_other_row_changes),
 		UNIT_TEST(beyond_the_limit_nothing_is_lost_but_its_name),
+		UNIT_TEST(whoever_reads_has_all_that_was_added_before),
 		UNIT_TEST(a_long_key_is_cut_and_any_byte_may_be_in_it),
 		UNIT_TEST(a_step_holds_the_duration_and_percentiles_are_of_steps),
 		UNIT_TEST(a_distribution_counts_steps_and_another_tallys_are_added),
