@@ -18,7 +18,8 @@
 #include "analysis/store_rows.h"
 #include "common/clock.h"
 
-enum { CURRENT_CACHE_KB = 2048, DAY_CACHE_KB = 16 * 1024 };
+/* In bulk the addresses of a day, which come in the order of their digests, are to stay in memory. */
+enum { CURRENT_CACHE_KB = 2048, DAY_CACHE_KB = 16 * 1024, BULK_CACHE_KB = 64 * 1024 };
 
 struct day {
 	store_day day;
@@ -256,7 +257,7 @@ static int open_day(struct store *store, struct day *day, store_day number, stru
 	if (error)
 		return error;
 	day->day = number;
-	error = set_up_writing(store_rows_database(day->rows), DAY_CACHE_KB, problem);
+	error = set_up_writing(store_rows_database(day->rows), store->options.is_bulk ? BULK_CACHE_KB : DAY_CACHE_KB, problem);
 	if (!error && is_new && !store->options.is_bulk)
 		error = store_schema_index(store_rows_database(day->rows), problem);
 	if (!error && is_new)
@@ -1034,14 +1035,25 @@ static int finish_day(struct store *store, store_day number, struct problem *pro
 	return error;
 }
 
-int store_finish(struct store *store, struct problem *problem)
+int store_settle(struct store *store, struct problem *problem)
 {
-	size_t count;
-	uint64_t *days = NULL;
 	int error = store_commit(store, problem);
 
 	if (!error)
 		error = wait_for_moving(store, problem);
+	/* Nothing more is put into it soon. */
+	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
+		if (store->days[i].rows)
+			database_set_cache(store_rows_database(store->days[i].rows), DAY_CACHE_KB);
+	return error;
+}
+
+int store_finish(struct store *store, struct problem *problem)
+{
+	size_t count;
+	uint64_t *days = NULL;
+	int error = store_settle(store, problem);
+
 	count = store->unfinished.count;
 	if (!error && !(days = sorted_keys(&store->unfinished)))
 		error = -ENOMEM;

@@ -51,7 +51,9 @@ int store_each_input(struct store *store, const char *kind, void (*take)(void *c
 		     void *context, struct problem *problem);
 
 int store_commit(struct store *store, struct problem *problem);
-/* Indexes and sums of days that have none yet. */
+/* Commits, and waits until all of it is in its days. */
+int store_settle(struct store *store, struct problem *problem);
+/* The same, and indexes of days that have none yet. */
 int store_finish(struct store *store, struct problem *problem);
 
 /* What the join might ask for again is asked for no longer, where test says so of its bytes. */
