@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "common/near.h"
+
 static const struct {
 	struct table_column column;
 	enum column_value value;
@@ -107,6 +109,23 @@ static bool find_usual(struct columns *columns, struct text name)
 	return false;
 }
 
+/* Whether another is meant, perhaps, which the problem then says. */
+static bool suggest(struct text name, struct problem *problem)
+{
+	char word[NEAR_LENGTH_MAX];
+	struct near near;
+
+	(void)snprintf(word, sizeof word, "%.*s", TEXT_ARGS(name));
+	near_begin(&near, word);
+	for (int i = 0; i < USUAL_COUNT; i++)
+		near_offer(&near, usual[i].column.name);
+	for (int fact = 0; fact < FACT_COUNT; fact++)
+		near_offer(&near, fact_table[fact].name);
+	if (near.name)
+		problem_set(problem, "no column '%s'; perhaps '%s'?", word, near.name);
+	return near.name;
+}
+
 static int add_columns(struct columns *columns, const char *names, struct problem *problem)
 {
 	for (const char *at = names;; at++) {
@@ -117,6 +136,8 @@ static int add_columns(struct columns *columns, const char *names, struct proble
 			return -EINVAL;
 		}
 		if (!find_usual(columns, name) && !find_facts(columns, name)) {
+			if (suggest(name, problem))
+				return -EINVAL;
 			problem_set(problem,
 				    "no column '%.*s': there are " COLUMNS_USUAL
 				    ",tries,number, of lines text,file,line, and the facts that smtptrail fields --transaction lists",

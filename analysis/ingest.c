@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "analysis/background.h"
 #include "analysis/hosts.h"
 #include "analysis/ingest_queue.h"
 #include "analysis/input_queue.h"
@@ -136,6 +137,7 @@ static int open_join(struct ingest *ingest, struct problem *problem)
 	options.hosts = &ingest->hosts;
 	options.skew_us = ingest->options.config->clock_skew_us;
 	options.memory_bytes = ingest->options.config->ingest_memory;
+	options.expects_records = ingest->options.reads_redis;
 	store_ended_sink(ingest->store, &sink);
 	error = correlate_new(&ingest->correlate, &options, &sink);
 	return error ? error : store_join_restore(ingest->store, ingest->correlate, problem);
@@ -314,19 +316,72 @@ static void count_a_day(struct ingest *ingest, uint64_t now_us)
 	free(days);
 }
 
-/* Of what was read to its end, the days before the newest are over: those that have changed are counted. */
-static void count_days(const struct ingest *ingest)
-{
-	const char *directory = ingest->options.config->store;
-	store_day *days = NULL;
-	struct problem ignored;
-	size_t count = 0;
+/* Of what was read to its end, the days before the newest are over: those that have changed are counted, and one of them already
+ * while indexes are made. */
+struct counting {
+	const char *directory;
+	store_day *days;		/* the newest first */
+	size_t count, next;
+	struct store_rollup *rollup;	/* of the day before next; NULL: it is to be counted yet, or again */
+};
 
-	(void)store_days_list(directory, &days, &count, &ignored);
-	for (size_t i = 1; i < count && !is_stopping(ingest); i++)
-		if (!store_rollup_is_made(directory, days[i]))
-			(void)store_rollup_make(directory, days[i], &ignored);
-	free(days);
+static int start_counting(struct counting *counting, const char *directory)
+{
+	struct problem ignored;
+
+	*counting = (struct counting){ .directory = directory, .next = 1 };
+	return store_days_list(directory, &counting->days, &counting->count, &ignored);
+}
+
+/* The next that has none; false: all have. */
+static bool find_uncounted(struct counting *counting, store_day *ret_day)
+{
+	while (counting->next < counting->count) {
+		*ret_day = counting->days[counting->next++];
+		if (!store_rollup_is_made(counting->directory, *ret_day))
+			return true;
+	}
+	return false;
+}
+
+static int count_first(void *context, struct problem *problem)
+{
+	struct counting *counting = context;
+	store_day day;
+
+	return find_uncounted(counting, &day) ? store_rollup_count(&counting->rollup, counting->directory, day, problem) : 0;
+}
+
+static void count_days(const struct ingest *ingest, struct counting *counting)
+{
+	struct problem ignored;
+	store_day day;
+
+	if (counting->rollup && !is_stopping(ingest))
+		(void)store_rollup_keep(counting->rollup, &ignored);
+	store_rollup_free(counting->rollup);
+	counting->rollup = NULL;
+	while (!is_stopping(ingest) && find_uncounted(counting, &day))
+		(void)store_rollup_make(counting->directory, day, &ignored);
+}
+
+/* Of a store whose days have all that was committed. A report would do without what is counted. */
+static int finish_bulk(struct ingest *ingest, struct problem *problem)
+{
+	struct background background = { .work = NULL };
+	struct counting counting;
+	struct problem ignored;
+	int error;
+
+	if (start_counting(&counting, ingest->options.config->store) == 0)
+		background_start(&background, count_first, &counting);
+	error = store_finish(ingest->store, problem);
+	(void)background_wait(&background, &ignored);
+	if (!error)
+		count_days(ingest, &counting);
+	store_rollup_free(counting.rollup);
+	free(counting.days);
+	return error;
 }
 
 static int keep_up(struct ingest *ingest, struct problem *problem)
@@ -412,11 +467,11 @@ static int finish(struct ingest *ingest, int error, struct problem *problem)
 	else if (ingest->redis)		/* an acknowledgement may have failed before, and the group be gone */
 		ingest_redis_acknowledge(ingest->redis);
 	if (!failed)
-		failed = store_finish(ingest->store, &later);
+		failed = store_settle(ingest->store, &later);
+	if (!failed)
+		failed = ingest->options.follows ? store_finish(ingest->store, &later) : finish_bulk(ingest, &later);
 	if (failed)
 		*problem = later;
-	else if (!ingest->options.follows)
-		count_days(ingest);
 	return failed ? failed : error;
 }
 

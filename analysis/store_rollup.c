@@ -226,7 +226,8 @@ static bool unpack_into(struct tally *tally, struct text bytes, uint64_t raw_len
 
 /* ---- making ---- */
 
-struct making {
+struct store_rollup {
+	char path[STORE_PATH_SIZE]; /* of the day's database */
 	struct rows rows;
 	struct report_run *run;
 	uint64_t begin_us, end_us; /* the day */
@@ -235,36 +236,36 @@ struct making {
 
 static void take_row(void *context, const struct report_row *row)
 {
-	report_run_add(((struct making *)context)->run, row);
+	report_run_add(((struct store_rollup *)context)->run, row);
 }
 
-static void look_at_time(struct making *making, uint64_t time_us)
+static void look_at_time(struct store_rollup *rollup, uint64_t time_us)
 {
-	making->has_strays = making->has_strays || time_us < making->begin_us || time_us >= making->end_us;
+	rollup->has_strays = rollup->has_strays || time_us < rollup->begin_us || time_us >= rollup->end_us;
 }
 
 static void take_message(void *context, const struct message *message, const struct session *session)
 {
-	struct making *making = context;
+	struct store_rollup *rollup = context;
 
-	look_at_time(making, message->start_us);
-	(void)rows_give_message(&making->rows, message, session);
+	look_at_time(rollup, message->start_us);
+	(void)rows_give_message(&rollup->rows, message, session);
 }
 
 static void take_session(void *context, const struct session *session)
 {
-	struct making *making = context;
+	struct store_rollup *rollup = context;
 
-	look_at_time(making, session->start_us);
-	rows_give_session(&making->rows, session);
+	look_at_time(rollup, session->start_us);
+	rows_give_session(&rollup->rows, session);
 }
 
 static void take_login(void *context, const struct login *login)
 {
-	struct making *making = context;
+	struct store_rollup *rollup = context;
 
-	look_at_time(making, login->time_us);
-	rows_give_login(&making->rows, login);
+	look_at_time(rollup, login->time_us);
+	rows_give_login(&rollup->rows, login);
 }
 
 static bool is_other_day(const void *context, store_day day)
@@ -273,7 +274,7 @@ static bool is_other_day(const void *context, store_day day)
 }
 
 /* Counts all rows of a day. */
-static int count_day(struct making *making, const char *directory, store_day day, struct problem *problem)
+static int count_day(struct store_rollup *rollup, const char *directory, store_day day, struct problem *problem)
 {
 	struct source_table *sources = source_table_new();
 	const struct store_scan scan = {
@@ -283,20 +284,20 @@ static int count_day(struct making *making, const char *directory, store_day day
 		.message = take_message,
 		.session = take_session,
 		.login = take_login,
-		.context = making,
+		.context = rollup,
 	};
 	struct store_read *read = NULL;
 	struct fact_set facts;
 	int error = sources ? store_read_open(&read, directory, sources, problem) : -ENOMEM;
 
-	making->begin_us = store_day_begin(day);
-	making->end_us = store_day_begin(day + 1);
-	making->rows = (struct rows){ .moments = report_run_moments(making->run),
-				      .facts = report_run_facts(making->run),
+	rollup->begin_us = store_day_begin(day);
+	rollup->end_us = store_day_begin(day + 1);
+	rollup->rows = (struct rows){ .moments = report_run_moments(rollup->run),
+				      .facts = report_run_facts(rollup->run),
 				      .take = take_row,
-				      .context = making };
+				      .context = rollup };
 	if (!error)
-		store_read_choose(read, rows_facts(&making->rows, &facts));
+		store_read_choose(read, rows_facts(&rollup->rows, &facts));
 	if (!error)
 		error = store_read_scan(read, &scan, problem);
 	store_read_close(read);
@@ -323,15 +324,15 @@ static int put_rollup(struct statement *put, const struct report *report, unsign
 	return error;
 }
 
-static int put_all(struct database *database, const struct making *making, struct problem *problem)
+static int put_all(struct database *database, const struct store_rollup *rollup, struct problem *problem)
 {
 	struct statement *put;
 	int error = statement_new(&put, database, "INSERT INTO rollup(name, size, rows) VALUES(?1, ?2, ?3)",
 				  problem);
 
-	for (unsigned i = 0; !error && report_run_report(making->run, i); i++) {
-		const struct report *report = report_run_report(making->run, i);
-		struct tally **tallies = report_run_tallies(making->run, i);
+	for (unsigned i = 0; !error && report_run_report(rollup->run, i); i++) {
+		const struct report *report = report_run_report(rollup->run, i);
+		struct tally **tallies = report_run_tallies(rollup->run, i);
 
 		for (unsigned j = 0; j < report->tally_count && !error; j++)
 			error = put_rollup(put, report, j, tallies[j]);
@@ -351,42 +352,63 @@ static int put_mark(struct database *database, bool has_strays, struct problem *
 	return database_run(database, sql, problem);
 }
 
-static int keep(const char *path, const struct making *making, struct problem *problem)
+int store_rollup_keep(const struct store_rollup *rollup, struct problem *problem)
 {
 	struct database *database;
-	int error = database_open(&database, path, DATABASE_WRITE, problem);
+	int error = database_open(&database, rollup->path, DATABASE_WRITE, problem);
 
 	if (error)
 		return error;
 	error = database_begin(database, problem);
 	if (!error)
 		error = database_run(database, STORE_ROLLUP_DROP, problem);
-	if (!error && !making->has_strays)
-		error = put_all(database, making, problem);
+	if (!error && !rollup->has_strays)
+		error = put_all(database, rollup, problem);
 	if (!error)
-		error = put_mark(database, making->has_strays, problem);
+		error = put_mark(database, rollup->has_strays, problem);
 	if (!error)
 		error = database_commit(database, problem);
 	database_rollback(database);
+	/* Where its writer closed it while it was being counted, it is not yet one file again. */
+	(void)database_run(database, "PRAGMA busy_timeout=0; PRAGMA journal_mode=DELETE", NULL);
 	database_close(database);
 	return error;
 }
 
-int store_rollup_make(const char *directory, store_day day, struct problem *problem)
+int store_rollup_count(struct store_rollup **ret_rollup, const char *directory, store_day day, struct problem *problem)
 {
 	const struct report *reports[REPORTS_MAX];
-	struct making making = { .has_strays = false };
-	char path[STORE_PATH_SIZE];
-	int error = store_day_path(directory, day, path) ? 0 : -ENAMETOOLONG;
+	struct store_rollup *rollup = calloc(1, sizeof *rollup);
+	int error = -ENOMEM;
 
-	making.run = report_run_new(reports, kept_reports(reports));
-	if (!making.run)
-		error = -ENOMEM;
+	if (!rollup)
+		return error;
+	rollup->run = report_run_new(reports, kept_reports(reports));
+	if (rollup->run)
+		error = store_day_path(directory, day, rollup->path) ? count_day(rollup, directory, day, problem) : -ENAMETOOLONG;
+	if (error) {
+		store_rollup_free(rollup);
+		return error;
+	}
+	*ret_rollup = rollup;
+	return 0;
+}
+
+void store_rollup_free(struct store_rollup *rollup)
+{
+	if (rollup)
+		report_run_free(rollup->run);
+	free(rollup);
+}
+
+int store_rollup_make(const char *directory, store_day day, struct problem *problem)
+{
+	struct store_rollup *rollup = NULL;
+	int error = store_rollup_count(&rollup, directory, day, problem);
+
 	if (!error)
-		error = count_day(&making, directory, day, problem);
-	if (!error)
-		error = keep(path, &making, problem);
-	report_run_free(making.run);
+		error = store_rollup_keep(rollup, problem);
+	store_rollup_free(rollup);
 	return error;
 }
 

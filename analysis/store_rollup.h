@@ -6,7 +6,7 @@
  *
  * A day whose rows change loses them in the same transaction, and so does one of which somebody is forgotten.
  *
- * Threads: one owner at a time.
+ * Threads: one owner at a time; counting is of its own.
  * Errors:  as database.h.
  */
 #ifndef SMTPTRAIL_STORE_ROLLUP_H
@@ -18,6 +18,15 @@
 
 /* For whoever writes to the store, between its commits: of all of them that count transactions. */
 int store_rollup_make(const char *directory, store_day day, struct problem *problem);
+
+/* The same in two steps: what is counted, by any thread, which only reads; and kept, by the store's owner, as long as nothing has
+ * changed. */
+struct store_rollup;
+
+int store_rollup_count(struct store_rollup **ret_rollup, const char *directory, store_day day, struct problem *problem);
+int store_rollup_keep(const struct store_rollup *rollup, struct problem *problem);
+void store_rollup_free(struct store_rollup *rollup);
+
 /* Whether the day has them, in the form of this version. */
 bool store_rollup_is_made(const char *directory, store_day day);
 

@@ -8,6 +8,7 @@
 #include "analysis/ask.h"
 #include "analysis/page.h"
 #include "analysis/report.h"
+#include "common/near.h"
 
 extern const struct verb verb_report;
 
@@ -144,6 +145,7 @@ struct showing {
 	unsigned before_count;
 	bool is_found;			/* of any row */
 	bool lacks_memory, has_by;		/* the column that is sorted by */
+	struct near near_by;			/* the one that may be meant */
 };
 
 static void keep_before(void *context, struct table *table)
@@ -202,8 +204,10 @@ static void emit(void *context, struct table *table)
 		showing->lacks_memory = true;
 		return;
 	}
-	for (unsigned i = 0; showing->options->ask.by && i < table_column_count(table); i++)
+	for (unsigned i = 0; showing->options->ask.by && i < table_column_count(table); i++) {
 		showing->has_by |= strcmp(table_columns(table)[i].name, showing->options->ask.by) == 0;
+		near_offer(&showing->near_by, table_columns(table)[i].name);
+	}
 	table = compare(showing, table);
 	showing->is_found |= says_something(table);
 	/* A list of problems has no room for those that there are not. */
@@ -221,6 +225,8 @@ static int show(const struct options *options, const struct rows *rows, const st
 	struct showing showing = { .options = options };
 	struct report_options all = wanted;
 	int status;
+
+	near_begin(&showing.near_by, options->ask.by ? options->ask.by : "");
 
 	/* A row that is at the top now may have been far from it. */
 	all.top = 0;
@@ -240,6 +246,9 @@ static int show(const struct options *options, const struct rows *rows, const st
 		return status;
 	if (showing.lacks_memory)
 		return verb_usage_error(&verb_report, "%s", strerror(ENOMEM));
+	if (options->ask.by && !showing.has_by && showing.near_by.name)
+		return verb_usage_error(&verb_report, "no table of these has a column '%s' to be sorted by (perhaps '%s')",
+					options->ask.by, showing.near_by.name);
 	if (options->ask.by && !showing.has_by)
 		return verb_usage_error(&verb_report, "no table of these has a column '%s' to be sorted by: --json shows their names",
 					options->ask.by);
