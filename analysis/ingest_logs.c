@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "analysis/follow.h"
 #include "analysis/ingest_places.h"
@@ -45,6 +48,8 @@ struct ingest_logs {
 	struct ingest_logs_options options;
 	struct store *store;
 	struct ingest_places places;
+	char **paths;
+	size_t path_count;
 	struct feed *first, *lent;
 	struct ingest_logs_counts counts;
 };
@@ -104,6 +109,9 @@ void ingest_logs_free(struct ingest_logs *logs)
 		free_feed(feed);
 	}
 	ingest_places_done(&logs->places);
+	while (logs->path_count)
+		free(logs->paths[--logs->path_count]);
+	free(logs->paths);
 	free(logs);
 }
 
@@ -120,10 +128,39 @@ static struct feed *add_feed(struct ingest_logs *logs)
 	return *link = feed;
 }
 
-int ingest_logs_add_files(struct ingest_logs *logs, char **paths, size_t path_count)
+/* Whoever asks the store stands elsewhere. */
+static char *absolute_path(const char *path)
+{
+	char *directory, *absolute = NULL;
+
+	if (*path == '/')
+		return strdup(path);
+	directory = getcwd(NULL, 0);
+	if (directory && asprintf(&absolute, "%s%s%s", directory, strcmp(directory, "/") == 0 ? "" : "/", path) < 0)
+		absolute = NULL;
+	free(directory);
+	return absolute ? absolute : strdup(path);
+}
+
+static int copy_paths(struct ingest_logs *logs, char *const *named, size_t count)
+{
+	logs->paths = calloc(count + 1, sizeof *logs->paths);
+	if (!logs->paths)
+		return -ENOMEM;
+	for (; logs->path_count < count; logs->path_count++)
+		if (!(logs->paths[logs->path_count] = absolute_path(named[logs->path_count])))
+			return -ENOMEM;
+	return 0;
+}
+
+int ingest_logs_add_files(struct ingest_logs *logs, char *const *named, size_t path_count)
 {
 	struct feed *feed = NULL;
+	char **paths;
 
+	if (copy_paths(logs, named, path_count) != 0)
+		return -ENOMEM;
+	paths = logs->paths;
 	input_file_sort(paths, path_count);
 	for (size_t i = 0; i < path_count; i++) {
 		if (!feed || !input_file_same_set(paths[i - 1], paths[i])) {

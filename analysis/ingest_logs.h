@@ -29,8 +29,8 @@ struct ingest_logs;
 int ingest_logs_new(struct ingest_logs **ret_logs, const struct ingest_logs_options *options, struct store *store,
 		    struct problem *problem);
 void ingest_logs_free(struct ingest_logs *logs);
-/* The paths are sorted, and borrowed. 0 or -ENOMEM. */
-int ingest_logs_add_files(struct ingest_logs *logs, char **paths, size_t path_count);
+/* Once; relative paths are made absolute. 0 or -ENOMEM. */
+int ingest_logs_add_files(struct ingest_logs *logs, char *const *paths, size_t path_count);
 /* directory NULL: this machine's. */
 int ingest_logs_add_journal(struct ingest_logs *logs, const char *directory, struct problem *problem);
 

@@ -388,6 +388,14 @@ static int compare_paths(const void *a, const void *b)
 	return first_date ? order : -order;
 }
 
+size_t input_file_stem(const char *path)
+{
+	uint64_t number;
+	bool is_date;
+
+	return stem_length(path, &number, &is_date);
+}
+
 bool input_file_same_set(const char *path, const char *other)
 {
 	uint64_t number;
