@@ -275,7 +275,8 @@ int input_file_line(struct input_file *input, struct text *ret_line, bool *ret_i
 			return lend(input, INPUT_FILE_LINE_MAX, INPUT_FILE_LINE_MAX, true, ret_line, ret_is_cut);
 		if (newline)
 			return lend(input, length, length + 1, false, ret_line, ret_is_cut);
-		if (input->has_ended && have)
+		/* Of damaged data the last line is not whole. */
+		if (input->has_ended && have && !input->error)
 			return lend(input, have, have, false, ret_line, ret_is_cut);
 		if (input->has_ended)
 			return input->error;
