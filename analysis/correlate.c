@@ -221,7 +221,7 @@ static inline void take(struct correlate *correlate, const struct event *event, 
 		const struct places *places = places_of(correlate, id, event);
 
 		clue.evidence = (struct evidence){ .source = source, .major = event->line };
-		clue.is_counted = false;
+		clue.is_counted = clue.shares_port = false;
 		clue.at = places->at;
 		clue.has_lists = places->has_lists;
 		kind->follow(&clue);

@@ -33,6 +33,15 @@ struct correlate_options {
 	 * Not with a store. NULL: all, with their evidence. Borrowed for the call of correlate_new. */
 	const struct fact_set *facts;
 	bool only_logs;			/* neither records nor the queue will come; asked where facts are chosen */
+	bool expects_records;		/* though none came yet */
+};
+
+/* What left memory while more of it may come: records whose log was not read, lines whose records were not shipped. */
+enum { CORRELATE_REST_NAMES = 4 };
+struct correlate_rest {
+	transaction_key key;
+	uint64_t names[CORRELATE_REST_NAMES];	/* under which it is asked for; 0: none */
+	struct text state;			/* all of it, as bytes that only correlate knows */
 };
 
 void correlate_defaults(struct correlate_options *options);
@@ -52,6 +61,10 @@ struct correlate_sink {
 	void (*gone)(void *context, enum fact_level level, transaction_key key, transaction_key into);
 	/* A recipient that was shown, and its attempts, are another's now. Before its message is gone, if that goes too. */
 	void (*moved)(void *context, const struct recipient_name *from, const struct recipient_name *into);
+	/* Behind what was shown of it. It is to be kept as long as the other side may be late, and given to take (all that have
+	 * the name, and have them no longer) when wake asks for it. Both, or none. */
+	void (*rest)(void *context, const struct correlate_rest *rest);
+	void (*wake)(void *context, uint64_t name, void (*take)(void *taker, struct text state), void *taker);
 	void *context;
 };
 

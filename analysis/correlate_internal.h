@@ -25,6 +25,7 @@ struct open_item {
 	bool was_touched;		/* since eviction last looked at it */
 	bool is_changed;		/* since correlate_show_changed */
 	bool was_shown;			/* by it */
+	bool is_woken;			/* it rested with the store: others there may name it */
 };
 
 /* A queue identifier: with its length the words are the text, up to 16 bytes. */
@@ -63,6 +64,7 @@ struct open_message {
 	uint64_t front_hash;		/* of the client and port that the proxy before the queue told; 0: none */
 	uint64_t waits_hash;		/* of a record's: it waits for the log's lines, in that table; 0: it does not */
 	uint64_t named_us;		/* when a record named its queue identifier first */
+	uint64_t known_us;		/* the host's clock when it came into memory first */
 	uint64_t records_us;		/* when the first of its records came; 0: none */
 	uint64_t stamp_us;		/* while it is shown with a finer begin */
 	uint64_t stage_us;		/* of records: when it reached its stage; 0: none yet */
@@ -117,6 +119,7 @@ struct open_session {
 	uint64_t connect_us;		/* when smtpd, or the milter, saw it come */
 	uint64_t stage_us;		/* of records: when it came, until its first greeting; 0: not known, or greeted */
 	uint64_t records_us, closed_us;	/* of records: when the first and the last came */
+	uint64_t known_us;		/* the host's clock when it came into memory first */
 	uint64_t stamp_us, stamp_end_us;	/* while it is shown with finer times */
 	uint32_t client_port;		/* 0: not known */
 	uint32_t mails, passed, refused_count;	/* of records: messages, recipients that passed, and that did not */
@@ -148,6 +151,7 @@ struct open_session {
 	bool is_by_port;		/* both sides, since the client's address and port are the same */
 	bool is_proven;			/* and they tell of the same message */
 	bool shares_port;		/* another session of that time has the same */
+	bool has_resting;		/* messages of it rest */
 };
 
 /* A mailbox login whose end may come. */
@@ -187,6 +191,15 @@ struct record_gap {
 };
 
 enum { RECORD_GAPS_MAX = 64 };
+
+/* How far the records of one producer have come, in one partition. */
+struct record_clock {
+	uint64_t hash;
+	const struct host *host, *mta;	/* mta NULL: not known */
+	uint64_t time_us;
+};
+
+enum { RECORD_CLOCKS_MAX = 64 };
 
 /* What is known of a message that goes on as another, whether it is still in memory or not. */
 enum link_origin { LINK_ORIGIN_UNKNOWN, LINK_ORIGIN_INBOUND, LINK_ORIGIN_AUTHENTICATED, LINK_ORIGIN_LOCAL, LINK_ORIGINS };
@@ -255,6 +268,10 @@ struct correlate {
 	bool has_records, has_verdicts;
 	struct known_client known_clients[KNOWN_CLIENTS];
 	bool finds_clients;		/* sessions are in that table: there are records, or postscreen lets clients pass */
+	unsigned clock_count;		/* more than there are: not all are known */
+	struct record_clock clocks[RECORD_CLOCKS_MAX];
+	uint64_t rested_us;		/* nothing rests that was heard of later */
+	bool rests_without_ports;	/* sessions of which the log tells no port */
 	unsigned gap_count;
 	struct record_gap gaps[RECORD_GAPS_MAX];	/* the newest */
 	struct open_table children;	/* messages by the key of their parent */
@@ -276,6 +293,7 @@ struct clue {
 	struct evidence evidence;
 	bool is_counted;		/* by the key that tied it */
 	bool has_lists;			/* it may name several recipients */
+	bool shares_port;		/* several sessions of the other side have its client and port: set by join_by_port */
 	const uint8_t *at;		/* for each name: its field's index + 1; 0: absent */
 };
 
@@ -367,6 +385,47 @@ struct open_message *message_restore(struct correlate *correlate, const struct m
 struct open_recipient *recipient_restore(struct correlate *correlate, const struct recipient *recipient);
 void item_restore(struct correlate *correlate, struct open_item *item, bool is_ending);
 void facts_copy(struct correlate *correlate, struct facts *into, const struct facts *from);
+
+/* It is back, and leaves when nothing more is heard of it for as long as lines may be late. */
+void item_wake(struct correlate *correlate, struct open_item *item);
+/* Each has the other's key. */
+void message_swap_keys(struct correlate *correlate, struct open_message *a, struct open_message *b);
+void session_swap_keys(struct correlate *correlate, struct open_session *a, struct open_session *b);
+
+/* ---- correlate_store.c: states as bytes, which lie in correlate->state from 0 to *used ---- */
+
+void state_put(struct correlate *correlate, size_t *used, const void *bytes, size_t size);
+void state_put_number(struct correlate *correlate, size_t *used, uint64_t number);
+void state_put_text(struct correlate *correlate, size_t *used, struct text text);
+/* False, once there is no more: the rest is zero. */
+bool state_get(struct text *state, void *bytes, size_t size);
+uint64_t state_get_number(struct text *state);
+struct text state_get_text(struct text *state);
+/* What all layouts depend on. */
+uint64_t state_layout(size_t size);
+/* By its number; NULL: there is none. */
+struct host *state_host(const struct correlate *correlate, uint64_t number);
+
+/* ---- correlate_rest.c: what left memory, and may be asked for by what comes late ---- */
+
+/* It is about to leave, and not settled yet. */
+void rest_session(struct correlate *correlate, struct open_session *session);
+void rest_message(struct correlate *correlate, struct open_message *message);
+/* A record came of that producer. */
+void rest_note_clock(struct clue *clue);
+/* Whether something rests that a clue of that time may be of. */
+static inline bool rest_may_have(const struct correlate *correlate, uint64_t time_us)
+{
+	return correlate->rested_us && time_us <= correlate->rested_us;
+}
+/* What rests under these is in memory again. False: nothing does. */
+bool rest_wake_milter(struct correlate *correlate, uint64_t milter_hash);
+bool rest_wake_port(struct correlate *correlate, uint64_t client, uint32_t port, uint64_t connect_us);
+bool rest_wake_client(struct correlate *correlate, uint64_t client, uint64_t connect_us);
+void rest_wake_messages(struct correlate *correlate, struct open_session *session);
+bool rest_wake_queue_name(struct correlate *correlate, const struct queue_name *name);
+void rest_put(struct correlate *correlate, size_t *used);
+void rest_get(struct correlate *correlate, struct text *state);
 
 /* ---- correlate_facts.c: a clue's words as facts ---- */
 
@@ -520,7 +579,22 @@ uint64_t recipient_hash(const struct correlate *correlate, struct text address);
 void recipient_enter(struct correlate *correlate, struct open_message *message, struct open_recipient *recipient);
 void recipient_leave(struct correlate *correlate, struct open_message *message, struct open_recipient *recipient);
 void recipient_leave_table(struct correlate *correlate, struct open_message *message, struct open_recipient *recipient);
+/* Their numbers are behind so many others. */
+void recipients_number_behind(struct correlate *correlate, struct open_message *message, uint32_t count);
+/* By their numbers: so they come back from the store. */
+void recipients_sort(struct open_message *message);
 bool fate_is_final(enum fate fate);
+/* Of the first and the last evidence, in whatever order they come. */
+static inline void recipient_seen(struct recipient *recipient, uint64_t time_us)
+{
+	if (time_us < recipient->first_us)
+		recipient->first_us = time_us;
+	else if (time_us > recipient->last_us)
+		recipient->last_us = time_us;
+	else
+		return;
+	recipient->has_changed = true;
+}
 /* All that are not done with have this fate; an absent by says nothing. */
 void recipients_give_up(struct clue *clue, struct open_message *message, enum fate fate, struct text by);
 
@@ -539,6 +613,8 @@ void link_proxied(struct clue *clue, struct open_message *message, struct open_r
 /* The smtpd behind a proxy says whose client it is; what it never had whole was refused in front. */
 void link_note_front(struct clue *clue, struct open_message *message);
 void link_settle_behind(struct correlate *correlate, struct open_message *message);
+/* In front nobody saw the whole message: how long it is, and how it calls itself. */
+void link_take_from_behind(struct correlate *correlate, struct open_message *front, const struct open_message *behind);
 void link_settle_proxied(struct correlate *correlate, struct open_message *message);
 /* The message has a parent, is about to be another, or to leave. */
 void link_enter(struct correlate *correlate, struct open_message *child);
@@ -589,6 +665,8 @@ void session_enter_clients(struct correlate *correlate, struct open_session *ses
 void session_know_client(struct correlate *correlate, struct open_session *session, uint64_t client, uint32_t port);
 /* A session of the other side that the same client and port began at that time; NULL: there is none. */
 struct open_session *join_by_port(struct clue *clue, uint64_t client, uint32_t port, bool is_record);
+/* Postscreen let it pass: its records came before its lines. */
+void join_passed(struct clue *clue, struct open_session *screen);
 /* Both sides have told more: true when they are two by what is known now, where the client's port alone made them one. */
 bool join_reconsider(struct correlate *correlate, struct open_session *session);
 /* A record names the queue identifier of its message. Gives the message, with the log's lines where they were there. */

@@ -24,6 +24,17 @@ static bool is_near(const struct correlate *correlate, uint64_t a, uint64_t b)
 	return is_within(a, b, slack_us(correlate));
 }
 
+/* Whether others may name the one that is about to be another, which came much later: they have left memory, or rows of the
+ * store do. Then its key stays. */
+static bool is_named_before(const struct correlate *correlate, const struct open_item *from, uint64_t from_known_us,
+			    const struct open_item *into, uint64_t into_known_us)
+{
+	if (into->is_woken || !correlate->sink.rest)
+		return false;
+	return from->is_woken ||
+	       (from_known_us < into_known_us && from_known_us + correlate->options.lateness_us <= from->host->now_us);
+}
+
 /* ---- two messages become one ---- */
 
 /* The host is the one that the log calls so. */
@@ -90,10 +101,14 @@ static void merge_recipient(struct correlate *correlate, struct open_recipient *
 	into->recipient.has_changed = true;
 }
 
-/* Recipients of both, each once. */
-static void merge_recipients(struct correlate *correlate, struct open_message *into, struct open_message *from)
+/* Recipients of both, each once. is_kept: those of from are in the store under what is into's key now, and stay what they are
+ * there. */
+static void merge_recipients(struct correlate *correlate, struct open_message *into, struct open_message *from, bool is_kept)
 {
 	struct recipient *next;
+
+	if (is_kept)
+		recipients_number_behind(correlate, into, from->message.recipient_count);
 
 	for (struct recipient *each = from->message.recipients; each; each = next) {
 		struct open_recipient *recipient = (struct open_recipient *)each;
@@ -107,13 +122,18 @@ static void merge_recipients(struct correlate *correlate, struct open_message *i
 			merge_recipient(correlate, same, recipient);
 		else
 			recipient_enter(correlate, into, recipient);
-		recipient_moved(correlate, from, number, into, same ? same : recipient);
+		if (is_kept)
+			(same ? same : recipient)->recipient.number = number;
+		else
+			recipient_moved(correlate, from, number, into, same ? same : recipient);
 		if (same)
 			recipient_free(correlate, recipient);
 	}
 	from->message.recipients = NULL;
 	from->last_recipient = NULL;
 	from->message.recipient_count = 0;
+	if (is_kept)
+		recipients_sort(into);
 }
 
 static void merge_flags(struct open_message *into, const struct open_message *from)
@@ -166,11 +186,14 @@ static void merge_messages(struct correlate *correlate, struct open_message *int
 {
 	/* What has no name yet ends with its session. The log, which knows the name, tells whether it has ended. */
 	bool goes_on = into->item.is_ending && !into->name_hash && from->name_hash && !from->item.is_ending;
+	bool is_kept = is_named_before(correlate, &from->item, from->known_us, &into->item, into->known_us);
 
 	if (from->message.start_us < into->message.start_us)
 		into->message.start_us = from->message.start_us;
 	if (from->message.last_us > into->message.last_us)
 		into->message.last_us = from->message.last_us;
+	if (is_kept)
+		message_swap_keys(correlate, into, from);
 	message_know_id(correlate, into, from->id_hash);
 	merge_flags(into, from);
 	if (!into->name_hash && from->name_hash) {
@@ -181,7 +204,7 @@ static void merge_messages(struct correlate *correlate, struct open_message *int
 		item_set_host(correlate, &into->item, from->item.host);
 	}
 	link_take_over(correlate, into, from);
-	merge_recipients(correlate, into, from);
+	merge_recipients(correlate, into, from, is_kept);
 	take_host(&into->message.facts, &from->message.facts, FACT_MESSAGE_HOST);
 	check_move(into, from);
 	facts_add_missing(correlate, &into->message.facts, &from->message.facts);
@@ -259,6 +282,8 @@ static void merge_session_flags(struct open_session *into, const struct open_ses
 	into->is_proven |= from->is_proven;
 	into->shares_port |= from->shares_port;
 	into->is_screen |= from->is_screen;
+	if (!into->passed_us)
+		into->passed_us = from->passed_us;
 	into->has_passed |= from->has_passed;
 	into->is_tacit |= from->is_tacit;
 	into->has_logged_in |= from->has_logged_in;
@@ -270,6 +295,7 @@ static void merge_session_flags(struct open_session *into, const struct open_ses
 	into->is_cut_in_data |= from->is_cut_in_data;
 	into->has_first_record |= from->has_first_record;
 	into->has_last_record |= from->has_last_record;
+	into->has_resting |= from->has_resting;
 	into->are_records_cut |= from->are_records_cut;
 	if (!into->closed_us)
 		into->closed_us = from->closed_us;
@@ -277,18 +303,41 @@ static void merge_session_flags(struct open_session *into, const struct open_ses
 	into->by_records |= from->by_records;
 }
 
+/* Postscreen tells of its own part alone; 0: nobody has told the end. */
+static uint64_t told_end(const struct open_session *session)
+{
+	if (session_is_screen_alone(session))
+		return session->has_last_record ? session->closed_us : 0;
+	return session->session.end_us;
+}
+
+/* The first side that told it. */
+static uint64_t end_of_both(const struct open_session *a, const struct open_session *b)
+{
+	uint64_t one = told_end(a), other = told_end(b);
+
+	if (one && other)
+		return one < other ? one : other;
+	if (one || other)
+		return one ? one : other;
+	return a->session.end_us > b->session.end_us ? a->session.end_us : b->session.end_us;
+}
+
 static void merge_sessions(struct correlate *correlate, struct open_session *into, struct open_session *from)
 {
+	uint64_t end_us = end_of_both(into, from);
+
 	/* Postscreen's part is over; smtpd's may not be. */
 	if (session_is_screen_alone(into) && from->process_hash) {
 		facts_unset(&into->session.facts, FACT_SESSION_PROCESS);
 		if (!from->has_ended)
 			session_resume(correlate, into);
 	}
+	if (is_named_before(correlate, &from->item, from->known_us, &into->item, into->known_us))
+		session_swap_keys(correlate, into, from);
 	if (from->session.start_us < into->session.start_us)
 		into->session.start_us = from->session.start_us;
-	if (from->session.end_us > into->session.end_us)
-		into->session.end_us = from->session.end_us;
+	into->session.end_us = end_us;
 	merge_session_flags(into, from);
 	move_process(correlate, into, from);
 	move_slot(&correlate->milter, &into->milter_hash, &from->milter_hash, into, from);
@@ -354,6 +403,8 @@ void pair_refusals(struct correlate *correlate, struct open_session *session)
 			last = message;
 			recipient_leave(correlate, refused, recipient);
 			merge_recipient(correlate, same, recipient);
+			if (refused->message.start_us < message->message.start_us)
+				message->message.start_us = refused->message.start_us;
 			recipient_moved(correlate, refused, recipient->recipient.number, message, same);
 			recipient_free(correlate, recipient);
 			message->by_log = session->is_proven = true;
@@ -361,6 +412,10 @@ void pair_refusals(struct correlate *correlate, struct open_session *session)
 		}
 		if (last && !refused->message.recipients) {
 			last->is_proxied |= refused->is_proxied;
+			if (refused->is_proxied)
+				link_take_from_behind(correlate, last, refused);
+			if (is_named_before(correlate, &refused->item, refused->known_us, &last->item, last->known_us))
+				message_swap_keys(correlate, last, refused);
 			link_take_over(correlate, last, refused);
 			message_vanish(correlate, refused, last);
 		}
@@ -501,6 +556,8 @@ struct open_message *join_by_queue_id(struct clue *clue, struct open_message *re
 
 	record->named_us = clue->time_us;
 	log = find_log_message(clue, record, &name);
+	if (!log && rest_may_have(clue->correlate, clue->time_us) && rest_wake_queue_name(clue->correlate, &name))
+		log = find_log_message(clue, record, &name);
 	record->name = name;
 	if (log)
 		return join_messages(clue, record, log);
@@ -510,20 +567,32 @@ struct open_message *join_by_queue_id(struct clue *clue, struct open_message *re
 	return record;
 }
 
-struct open_message *join_waiting(struct clue *clue, struct open_message *log)
+static struct open_message *find_waiting(struct clue *clue, struct open_message *log)
 {
 	struct correlate *correlate = clue->correlate;
 	struct open_message *record;
 	uint64_t hash;
 
-	if (!correlate->waiting.count || log->by_records)
-		return log;
+	if (!correlate->waiting.count)
+		return NULL;
 	hash = hash_numbers(correlate->seed + log->name.length, log->name.words[0], log->name.words[1]);
 	for (size_t at = SIZE_MAX; (record = open_table_next(&correlate->waiting, hash, &at));)
 		if (queue_name_is(&record->name, &log->name) && record->message.session &&
 		    is_host((struct open_session *)record->message.session, clue->host) && is_same(clue, record, log))
-			return join_messages(clue, record, log);
-	return log;
+			return record;
+	return NULL;
+}
+
+struct open_message *join_waiting(struct clue *clue, struct open_message *log)
+{
+	struct open_message *record;
+
+	if (log->by_records)
+		return log;
+	record = find_waiting(clue, log);
+	if (!record && rest_may_have(clue->correlate, clue->time_us) && rest_wake_queue_name(clue->correlate, &log->name))
+		record = find_waiting(clue, log);
+	return record ? join_messages(clue, record, log) : log;
 }
 
 /* ---- what has no queue identifier in the records, in a session that is one already ---- */
@@ -645,31 +714,69 @@ static bool comes_at(const struct correlate *correlate, const struct open_sessio
 	       (session_is_screen_alone(session) && screen_may_go_on(session, time_us));
 }
 
-struct open_session *join_by_port(struct clue *clue, uint64_t client, uint32_t port, bool is_record)
+static struct open_session *find_by_port(struct clue *clue, uint64_t client, uint32_t port, bool is_record)
 {
 	struct correlate *correlate = clue->correlate;
 	struct open_session *session, *found = NULL;
 	bool is_shared = false;		/* none is chosen now: its messages will tell, or its end */
 
-	if (!client || !port || !correlate->has_records)
-		return NULL;
 	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->clients, hash_numbers(client, port, 0), &at));) {
 		if (session->client != client || session->client_port != port || !comes_at(correlate, session, clue->time_us))
 			continue;
 		if (session->is_proven)
 			continue;
 		if (found || (is_record ? session->by_records : session->by_log))
-			session->shares_port = is_shared = true;
+			session->shares_port = session->item.is_changed = is_shared = true;
 		else
 			found = session;
 	}
-	if (!found || is_shared)
+	clue->shares_port = is_shared;
+	return is_shared ? NULL : found;
+}
+
+struct open_session *join_by_port(struct clue *clue, uint64_t client, uint32_t port, bool is_record)
+{
+	struct correlate *correlate = clue->correlate;
+	struct open_session *found;
+
+	if (!client || !port || !correlate->has_records)
 		return NULL;
+	if (rest_may_have(correlate, clue->time_us))
+		(void)rest_wake_port(correlate, client, port, clue->time_us);
+	found = find_by_port(clue, client, port, is_record);
+	if (!found)
+		return NULL;
+	if (found->has_resting)
+		rest_wake_messages(correlate, found);
 	open_touch(clue, &found->item);
 	clue->is_counted = true;
 	correlate->counts.joined[JOIN_CLIENT_PORT]++;
 	found->is_by_port = true;
 	return found;
+}
+
+void join_passed(struct clue *clue, struct open_session *screen)
+{
+	struct correlate *correlate = clue->correlate;
+	struct open_session *session, *found = NULL;
+
+	if (!correlate->has_records || !screen->client || !screen->client_port)
+		return;
+	if (rest_may_have(correlate, clue->time_us))
+		(void)rest_wake_port(correlate, screen->client, screen->client_port, clue->time_us);
+	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->clients, hash_numbers(screen->client, screen->client_port, 0), &at));) {
+		if (session == screen || session->by_log || session->client != screen->client || session->client_port != screen->client_port ||
+		    !screen_may_go_on(screen, session->connect_us))
+			continue;
+		if (found)
+			return;
+		found = session;
+	}
+	if (!found)
+		return;
+	correlate->counts.joined[JOIN_CLIENT_PORT]++;
+	found->is_by_port = true;
+	merge_sessions(correlate, found, screen);
 }
 
 uint64_t client_waiting_hash(uint64_t client)
@@ -931,6 +1038,9 @@ bool join_at_end(struct correlate *correlate, struct open_session *session)
 
 	if (join_reconsider(correlate, session))
 		return true;
+	/* Those that the milter knows of that address, though they have left. */
+	if (session_is_screen_alone(session) && !session->was_matched && !session->by_records && rest_may_have(correlate, session->passed_us))
+		(void)rest_wake_client(correlate, session->client, session->passed_us);
 	other = correlate->keeps_facts ? screen_join(correlate, session) : NULL;
 
 	if (other) {
@@ -940,9 +1050,11 @@ bool join_at_end(struct correlate *correlate, struct open_session *session)
 	}
 	if (!correlate->has_records || !correlate->keeps_facts || session->was_asked || !session->has_ended)
 		return false;
-	session->was_asked = true;
+	session->was_asked = session->item.is_changed = true;
 	if (!is_one_sided(session) || !session->client)
 		return false;
+	if ((!session->client_port || session->shares_port || correlate->rests_without_ports) && rest_may_have(correlate, session->connect_us))
+		(void)rest_wake_client(correlate, session->client, session->connect_us);
 	other = find_fit(correlate, session);
 	if (!other)
 		return false;

@@ -409,15 +409,14 @@ void link_proxied(struct clue *clue, struct open_message *message, struct open_r
 	message->is_proxied = true;
 	recipient->recipient.fate = FATE_DELIVERED;
 	recipient->recipient.has_changed = true;
-	recipient->recipient.last_us = clue->time_us;
+	recipient_seen(&recipient->recipient, clue->time_us);
 	if (fact_begin(clue, &recipient->recipient.facts, session_key(clue)))
 		fact_put(clue, &recipient->recipient.facts, FACT_RECIPIENT_REMOTE_QUEUE_ID, id);
 	if (id.length)
 		link_on(clue, message, recipient, id, clue->host, PARENT_HOP);
 }
 
-/* In front nobody saw the whole message: how long it is, and how it calls itself. */
-static void take_from_behind(struct correlate *correlate, struct open_message *front, const struct open_message *behind)
+void link_take_from_behind(struct correlate *correlate, struct open_message *front, const struct open_message *behind)
 {
 	static const enum fact seen[] = { FACT_MESSAGE_MESSAGE_ID, FACT_MESSAGE_SIZE };
 	struct facts *facts = &front->message.facts;
@@ -504,7 +503,7 @@ void link_settle_behind(struct correlate *correlate, struct open_message *messag
 	struct open_message *front = message->is_behind_proxy ? message_by_key(correlate, message->message.parent_key) : NULL, *behind;
 
 	if (front)
-		take_from_behind(correlate, front, message);
+		link_take_from_behind(correlate, front, message);
 	if (message->front_hash && !message->is_queued) {
 		front = find_front(correlate, message);
 		if (front)
@@ -526,7 +525,7 @@ void link_settle_proxied(struct correlate *correlate, struct open_message *messa
 		named = named->next;
 	behind = named ? message_by_key(correlate, named->next_key) : NULL;
 	if (behind)
-		take_from_behind(correlate, message, behind);
+		link_take_from_behind(correlate, message, behind);
 	for (struct recipient *each = message->message.recipients; each; each = each->next) {
 		if (each->fate != FATE_UNKNOWN)
 			continue;
@@ -615,7 +614,8 @@ static bool is_other_system(const struct open_message *a, const struct open_mess
 	uint64_t apart = a->message.start_us > b->message.start_us ? a->message.start_us - b->message.start_us :
 			 b->message.start_us - a->message.start_us;
 
-	return a->format != b->format && a->id_hash == b->id_hash && apart < HINT_SPAN_US &&
+	/* What records alone tell of is no other system: its log has not come. */
+	return a->format && b->format && a->format != b->format && a->id_hash == b->id_hash && apart < HINT_SPAN_US &&
 	       (!from_a.start || !from_b.start || text_equal_nocase(from_a, from_b));
 }
 

@@ -144,6 +144,7 @@ struct open_session *session_open(struct clue *clue, const struct text *identity
 		return NULL;
 	session->session.key = new_key(correlate, clue->time_us, identity, count);
 	session->session.start_us = clue->time_us;
+	session->known_us = clue->host->now_us;
 	open_item(clue, &session->item, OPEN_SESSION);
 	keep_key(correlate, session->session.key, &session->item);
 	correlate->open_sessions++;
@@ -159,6 +160,7 @@ struct open_message *message_open(struct clue *clue, const struct text *identity
 		return NULL;
 	message->message.key = new_key(correlate, clue->time_us, identity, count);
 	message->message.start_us = message->message.last_us = clue->time_us;
+	message->known_us = clue->host->now_us;
 	open_item(clue, &message->item, OPEN_MESSAGE);
 	keep_key(correlate, message->message.key, &message->item);
 	correlate->open_messages++;
@@ -389,6 +391,8 @@ void session_vanish(struct correlate *correlate, struct open_session *session, c
 
 static void show_session(struct correlate *correlate, struct open_session *session)
 {
+	if (correlate->sink.rest)
+		rest_session(correlate, session);
 	if (correlate->keeps_facts)
 		session_settle(correlate, session);
 	if (correlate->sink.session)
@@ -398,6 +402,8 @@ static void show_session(struct correlate *correlate, struct open_session *sessi
 
 static void show_message_alone(struct correlate *correlate, struct open_message *message)
 {
+	if (correlate->sink.rest)
+		rest_message(correlate, message);
 	/* What nobody is shown need not be settled, but for what follows for others. */
 	if (correlate->keeps_facts)
 		message_settle(correlate, message);
@@ -460,6 +466,7 @@ static void release(struct correlate *correlate, struct open_item *item)
 	} else if (item->kind == OPEN_MESSAGE) {
 		show_message(correlate, MESSAGE_OF(item));
 	} else if (SESSION_OF(item)->session.messages) {
+		item->is_changed = true;
 		move_to(correlate, item, false);
 	} else {
 		show_session(correlate, SESSION_OF(item));
@@ -484,6 +491,63 @@ void item_follow(struct correlate *correlate, struct open_item *item, const stru
 		item->is_changed = true;
 		move_to(correlate, item, true);
 	}
+}
+
+void item_wake(struct correlate *correlate, struct open_item *item)
+{
+	item->due_us = item->host->now_us + correlate->options.lateness_us;
+	item->waits = 0;
+	item->was_shown = item->is_woken = item->is_changed = true;
+	move_to(correlate, item, true);
+}
+
+static void swap_items(struct open_item *a, struct open_item *b)
+{
+	bool was_shown = a->was_shown, is_woken = a->is_woken;
+
+	a->was_shown = b->was_shown;
+	a->is_woken = b->is_woken;
+	b->was_shown = was_shown;
+	b->is_woken = is_woken;
+	a->is_changed = b->is_changed = true;
+}
+
+static void swap_keys(struct correlate *correlate, transaction_key *a, struct open_item *a_item, transaction_key *b, struct open_item *b_item)
+{
+	transaction_key key = *a;
+
+	forget_key(correlate, *a, a_item);
+	forget_key(correlate, *b, b_item);
+	*a = *b;
+	*b = key;
+	keep_key(correlate, *a, a_item);
+	keep_key(correlate, *b, b_item);
+	swap_items(a_item, b_item);
+}
+
+void message_swap_keys(struct correlate *correlate, struct open_message *a, struct open_message *b)
+{
+	swap_keys(correlate, &a->message.key, &a->item, &b->message.key, &b->item);
+	/* Under the other key they are not written yet. */
+	for (struct recipient *each = a->message.recipients; each; each = each->next)
+		each->has_changed = true;
+	for (struct recipient *each = b->message.recipients; each; each = each->next)
+		each->has_changed = true;
+}
+
+static void know_session_key(struct open_session *session)
+{
+	for (struct message *each = session->session.messages; each; each = each->next_in_session) {
+		each->session_key = session->session.key;
+		((struct open_message *)each)->item.is_changed = true;
+	}
+}
+
+void session_swap_keys(struct correlate *correlate, struct open_session *a, struct open_session *b)
+{
+	swap_keys(correlate, &a->session.key, &a->item, &b->session.key, &b->item);
+	know_session_key(a);
+	know_session_key(b);
 }
 
 static void end_item(struct clue *clue, struct open_item *item)
@@ -522,9 +586,12 @@ void session_resume(struct correlate *correlate, struct open_session *session)
 
 void session_end(struct clue *clue, struct open_session *session)
 {
-	/* Told by both sides, it ends when the first says so. */
-	if (!session->has_ended)
+	/* Told by both sides, it ends when the first says so, whichever comes later. */
+	if (!session->has_ended || (session->by_log && session->by_records && clue->time_us < session->session.end_us))
 		session->session.end_us = clue->time_us;
+	/* Its records ended it before, and it went on with lines that came late. */
+	if (session->has_last_record && session->closed_us && session->closed_us < session->session.end_us)
+		session->session.end_us = session->closed_us;
 	session_set_ended(session, true);
 	/* What never came to a queue ends with it. */
 	for (struct message *message = session->session.messages; message; message = message->next_in_session)

@@ -7,6 +7,8 @@
 #include "analysis/address_list.h"
 #include "analysis/correlate_internal.h"
 
+#include <stdlib.h>
+
 /* From so many recipients on a message has them in a table too. */
 enum { TABLE_FROM = 24 };
 
@@ -94,6 +96,8 @@ struct open_recipient *recipient_of(struct clue *clue, struct open_message *mess
 
 	if (!recipient && message->is_expanded && !orig_to.start)
 		recipient = find_expanded(message, to_hash);
+	if (recipient)
+		recipient_seen(&recipient->recipient, clue->time_us);
 	if (recipient && recipient->to)
 		return recipient;
 	if (!recipient)
@@ -118,8 +122,10 @@ struct open_recipient *recipient_given(struct clue *clue, struct open_message *m
 		if (recipient && fact_begin(clue, &recipient->recipient.facts, key))
 			fact_put(clue, &recipient->recipient.facts, FACT_RECIPIENT_TO, address);
 	}
-	if (recipient)
+	if (recipient) {
+		recipient_seen(&recipient->recipient, clue->time_us);
 		recipient->is_given = true;
+	}
 	return recipient;
 }
 
@@ -174,6 +180,49 @@ void recipient_leave(struct correlate *correlate, struct open_message *message, 
 	*link = recipient->recipient.next;
 	if (message->last_recipient == recipient)
 		message->last_recipient = (struct open_recipient *)before;
+}
+
+void recipients_number_behind(struct correlate *correlate, struct open_message *message, uint32_t count)
+{
+	bool had_table = message->message.recipient_count >= TABLE_FROM;
+
+	message->message.recipient_count += count;
+	for (struct recipient *each = message->message.recipients; each; each = each->next) {
+		each->number += count;
+		each->has_changed = true;
+		if (!had_table && message->message.recipient_count >= TABLE_FROM)
+			put_into_table(correlate, message, (struct open_recipient *)each);
+	}
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	const struct recipient *const *left = a, *const *right = b;
+
+	return ((*left)->number > (*right)->number) - ((*left)->number < (*right)->number);
+}
+
+void recipients_sort(struct open_message *message)
+{
+	struct recipient **all, **link = &message->message.recipients;
+	size_t count = 0;
+
+	for (const struct recipient *each = message->message.recipients; each; each = each->next)
+		count++;
+	all = reallocarray(NULL, count + 1, sizeof *all);
+	if (!all)
+		return;
+	count = 0;
+	for (struct recipient *each = message->message.recipients; each; each = each->next)
+		all[count++] = each;
+	qsort(all, count, sizeof *all, compare_numbers);
+	for (size_t i = 0; i < count; i++) {
+		*link = all[i];
+		link = &all[i]->next;
+		message->last_recipient = (struct open_recipient *)all[i];
+	}
+	*link = NULL;
+	free(all);
 }
 
 bool fate_is_final(enum fate fate)

@@ -110,7 +110,11 @@ static uint64_t milter_hash(const struct clue *clue)
 
 static struct open_session *find_session(const struct clue *clue, uint64_t hash)
 {
-	return open_table_find(&clue->correlate->milter, hash);
+	struct open_session *session = open_table_find(&clue->correlate->milter, hash);
+
+	if (!session && rest_may_have(clue->correlate, clue->time_us) && rest_wake_milter(clue->correlate, hash))
+		session = open_table_find(&clue->correlate->milter, hash);
+	return session;
 }
 
 static struct open_session *new_session(struct clue *clue, uint64_t hash)
@@ -131,6 +135,7 @@ static struct open_session *new_session(struct clue *clue, uint64_t hash)
 void session_known_by_records(struct clue *clue, struct open_session *session, uint64_t hash)
 {
 	session->by_records = true;
+	session->was_asked = false;
 	session->records_us = clue->time_us;
 	session->mta_host = clue->mta_host;
 	if (open_table_add(&clue->correlate->milter, hash, session) == 0)
@@ -180,6 +185,7 @@ static void follow_connect(struct clue *clue)
 	if (!session)
 		return;
 	session->has_first_record = true;
+	session->shares_port |= clue->shares_port;
 	if (!session->connect_us)
 		session->connect_us = clue->time_us;
 	session->stage_us = clue->time_us;
@@ -249,6 +255,8 @@ static struct open_message *message_of_record(struct clue *clue, struct open_ses
 	open_touch(clue, &message->item);
 	if (clue->time_us > message->message.last_us)
 		message->message.last_us = clue->time_us;
+	else if (clue->time_us < message->message.start_us)
+		message->message.start_us = clue->time_us;
 	if (!message->records_us)
 		message->records_us = clue->time_us;
 	/* The first record that names it: the log's lines of it are found. */
@@ -479,6 +487,7 @@ void correlate_record(struct correlate *correlate, const struct input_record *re
 	clue.host->has_records = true;
 	if (clue.mta_host)
 		clue.host->mta = clue.mta_host;
+	rest_note_clock(&clue);
 	/* Before those of its time leave. */
 	if (stage == STAGE_GAP)
 		join_note_gap(&clue);

@@ -223,7 +223,7 @@ static void keep_refusal(struct clue *clue, const struct action *action, struct 
 
 	recipient->recipient.fate = (uint8_t)action->fate;
 	recipient->recipient.has_changed = true;
-	recipient->recipient.last_us = clue->time_us;
+	recipient_seen(&recipient->recipient, clue->time_us);
 	if (!fact_begin(clue, facts, key))
 		return;
 	if (clue->event->kind == EVENT_KIND(TOO_LARGE))
@@ -309,7 +309,7 @@ void message_settle_refused(struct correlate *correlate, struct open_message *me
 		if (each->fate != FATE_UNKNOWN)
 			continue;
 		each->fate = words->recipient.fate;
-		each->last_us = words->recipient.last_us;
+		recipient_seen(each, words->recipient.last_us);
 		each->has_changed = true;
 		facts_add_missing(correlate, &each->facts, &words->recipient.facts);
 	}

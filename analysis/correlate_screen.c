@@ -130,6 +130,7 @@ void correlate_screen_pass(struct clue *clue)
 	/* For smtpd and its milters it comes now. */
 	session->connect_us = clue->time_us;
 	session_end(clue, session);
+	join_passed(clue, session);
 }
 
 void correlate_screen_pregreet(struct clue *clue)

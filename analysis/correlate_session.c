@@ -234,6 +234,7 @@ static void begin_facts(struct clue *clue, struct open_session *session, struct 
 static void know_by_log(struct clue *clue, struct open_session *session, struct text name, uint64_t hash, uint64_t client)
 {
 	session->by_log = true;
+	session->was_asked = false;
 	session->is_tacit |= clue_is_tacit(clue);
 	clue->correlate->may_go_quiet |= session->is_tacit;
 	if (session->item.host != clue->host)
@@ -333,6 +334,15 @@ static struct open_session *end_others(struct clue *clue, const struct process *
 	return known;
 }
 
+/* The records have told its end, and that of its messages; its lines come only now. */
+static void go_on(struct correlate *correlate, struct open_session *session)
+{
+	session_resume(correlate, session);
+	for (struct message *each = session->session.messages; each; each = each->next_in_session)
+		if (((struct open_message *)each)->item.is_ending && message_ends_with_session((struct open_message *)each))
+			message_resume(correlate, (struct open_message *)each);
+}
+
 void correlate_connect(struct clue *clue)
 {
 	struct text name = session_name(clue);
@@ -351,6 +361,8 @@ void correlate_connect(struct clue *clue)
 			FACT_COPY(clue, &known->session.facts, client_rows);
 	} else if ((known = screen_passed(clue, client, client_port(clue))) || (known = join_by_port(clue, client, client_port(clue), false))) {
 		known->has_begin = true;
+		if (known->has_ended)
+			go_on(clue->correlate, known);
 		know_by_log(clue, known, name, hash, client);
 	} else {
 		known = new_session(clue, name, hash, client, true);
@@ -358,8 +370,11 @@ void correlate_connect(struct clue *clue)
 	if (!known)
 		return;
 	open_touch(clue, &known->item);
+	known->shares_port |= clue->shares_port;
 	known->has_begin = true;
 	known->connect_us = clue->time_us;
+	if (clue->time_us < known->session.start_us)
+		known->session.start_us = clue->time_us;
 }
 
 static void put_counts(struct clue *clue, struct facts *facts)

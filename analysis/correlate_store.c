@@ -8,14 +8,14 @@
 
 #include <stdlib.h>
 
-enum { STATE_VERSION = 9 };
+enum { STATE_VERSION = 10 };
 
 #define MESSAGE_VALUES offsetof(struct open_message, name)
 #define SESSION_VALUES offsetof(struct open_session, process_hash)
 
 /* ---- bytes, written and read ---- */
 
-static void put(struct correlate *correlate, size_t *used, const void *bytes, size_t size)
+void state_put(struct correlate *correlate, size_t *used, const void *bytes, size_t size)
 {
 	if (*used + size > correlate->state_size) {
 		size_t grown = (*used + size) * 2 + 256;
@@ -31,19 +31,18 @@ static void put(struct correlate *correlate, size_t *used, const void *bytes, si
 	*used += size;
 }
 
-static void put_number(struct correlate *correlate, size_t *used, uint64_t number)
+void state_put_number(struct correlate *correlate, size_t *used, uint64_t number)
 {
-	put(correlate, used, &number, sizeof number);
+	state_put(correlate, used, &number, sizeof number);
 }
 
-static void put_text(struct correlate *correlate, size_t *used, struct text text)
+void state_put_text(struct correlate *correlate, size_t *used, struct text text)
 {
-	put_number(correlate, used, text.length);
-	put(correlate, used, text.start, text.length);
+	state_put_number(correlate, used, text.length);
+	state_put(correlate, used, text.start, text.length);
 }
 
-/* False, once there is no more: the rest is zero. */
-static bool get(struct text *state, void *bytes, size_t size)
+bool state_get(struct text *state, void *bytes, size_t size)
 {
 	if (state->length < size) {
 		memset(bytes, 0, size);
@@ -56,17 +55,17 @@ static bool get(struct text *state, void *bytes, size_t size)
 	return true;
 }
 
-static uint64_t get_number(struct text *state)
+uint64_t state_get_number(struct text *state)
 {
 	uint64_t number;
 
-	(void)get(state, &number, sizeof number);
+	(void)state_get(state, &number, sizeof number);
 	return number;
 }
 
-static struct text get_text(struct text *state)
+struct text state_get_text(struct text *state)
 {
-	uint64_t length = get_number(state);
+	uint64_t length = state_get_number(state);
 	struct text text = { state->start, length <= state->length ? (size_t)length : 0 };
 
 	state->start += text.length;
@@ -74,8 +73,7 @@ static struct text get_text(struct text *state)
 	return text;
 }
 
-/* What all layouts depend on. */
-static uint64_t layout(size_t size)
+uint64_t state_layout(size_t size)
 {
 	return (uint64_t)STATE_VERSION << 32 | size;
 }
@@ -84,7 +82,7 @@ static uint64_t layout(size_t size)
 struct item_state {
 	uint64_t touched_us, due_us;
 	uint64_t host;		/* its number */
-	bool is_ending;
+	bool is_ending, is_woken;
 	uint8_t waits;
 };
 
@@ -94,16 +92,16 @@ static void put_newest(struct correlate *correlate, size_t *used, const struct f
 	struct evidence evidence;
 
 	memset(&evidence, 0, sizeof evidence);
-	put_number(correlate, used, facts_newest(facts, &evidence));
-	put(correlate, used, &evidence, sizeof evidence);
+	state_put_number(correlate, used, facts_newest(facts, &evidence));
+	state_put(correlate, used, &evidence, sizeof evidence);
 }
 
 static void get_newest(struct correlate *correlate, struct text *state, struct facts *facts)
 {
 	struct evidence evidence;
-	bool has_evidence = get_number(state);
+	bool has_evidence = state_get_number(state);
 
-	if (get(state, &evidence, sizeof evidence) && has_evidence)
+	if (state_get(state, &evidence, sizeof evidence) && has_evidence)
 		facts_rest_on(facts, correlate->pool, &evidence);
 }
 
@@ -117,10 +115,11 @@ static void put_item(struct correlate *correlate, size_t *used, const struct ope
 	state.host = item->host->number;
 	state.is_ending = item->is_ending;
 	state.waits = item->waits;
-	put(correlate, used, &state, sizeof state);
+	state.is_woken = item->is_woken;
+	state_put(correlate, used, &state, sizeof state);
 }
 
-static struct host *host_of(const struct correlate *correlate, uint64_t number)
+struct host *state_host(const struct correlate *correlate, uint64_t number)
 {
 	return number < origin_host_count(correlate->origins) ? origin_host_at(correlate->origins, (unsigned)number) : NULL;
 }
@@ -173,11 +172,11 @@ struct text correlate_session_state(struct correlate *correlate, const struct se
 	const struct open_session *open = (const struct open_session *)session;
 	size_t used = 0;
 
-	put_number(correlate, &used, layout(sizeof *open));
+	state_put_number(correlate, &used, state_layout(sizeof *open));
 	put_item(correlate, &used, &open->item);
-	put_number(correlate, &used, open->mta_host ? open->mta_host->number : UINT64_MAX);
+	state_put_number(correlate, &used, open->mta_host ? open->mta_host->number : UINT64_MAX);
 	put_newest(correlate, &used, &session->facts);
-	put(correlate, &used, (const char *)open + SESSION_VALUES, sizeof *open - SESSION_VALUES);
+	state_put(correlate, &used, (const char *)open + SESSION_VALUES, sizeof *open - SESSION_VALUES);
 	return (struct text){ correlate->state, used };
 }
 
@@ -195,13 +194,13 @@ struct text correlate_message_state(struct correlate *correlate, const struct me
 	const struct open_session *session = (const struct open_session *)message->session;
 	size_t used = 0;
 
-	put_number(correlate, &used, layout(sizeof *open));
+	state_put_number(correlate, &used, state_layout(sizeof *open));
 	put_item(correlate, &used, &open->item);
-	put_number(correlate, &used, session && session->refused == open);
-	put_number(correlate, &used, message->recipient_count);
-	put_text(correlate, &used, open->instance ? open->instance->name : TEXT_NONE);
+	state_put_number(correlate, &used, session && session->refused == open);
+	state_put_number(correlate, &used, message->recipient_count);
+	state_put_text(correlate, &used, open->instance ? open->instance->name : TEXT_NONE);
 	put_newest(correlate, &used, &message->facts);
-	put(correlate, &used, (const char *)open + MESSAGE_VALUES, sizeof *open - MESSAGE_VALUES);
+	state_put(correlate, &used, (const char *)open + MESSAGE_VALUES, sizeof *open - MESSAGE_VALUES);
 	for (const struct recipient *each = message->recipients; each; each = each->next) {
 		const struct open_recipient *recipient = (const struct open_recipient *)each;
 		struct recipient_state state = { recipient->next_hash, recipient->to, recipient->given, recipient->refused_by_log,
@@ -209,7 +208,7 @@ struct text correlate_message_state(struct correlate *correlate, const struct me
 						 recipient->told_us, recipient->records_us, recipient->stamp_first_us,
 						 recipient->stamp_last_us };
 
-		put(correlate, &used, &state, sizeof state);
+		state_put(correlate, &used, &state, sizeof state);
 		put_newest(correlate, &used, &each->facts);
 	}
 	return (struct text){ correlate->state, used };
@@ -238,14 +237,14 @@ static struct host *guess_host(struct correlate *correlate, const struct facts *
 
 void correlate_restore_session(struct correlate *correlate, const struct session *session, struct text state)
 {
-	bool fits = get_number(&state) == layout(sizeof(struct open_session));
+	bool fits = state_get_number(&state) == state_layout(sizeof(struct open_session));
 	struct item_state item = { .host = UINT64_MAX };
 	struct open_session *open;
 	struct host *host;
 
 	if (fits)
-		(void)get(&state, &item, sizeof item);
-	host = host_of(correlate, item.host);
+		(void)state_get(&state, &item, sizeof item);
+	host = state_host(correlate, item.host);
 	open = session_restore(correlate, session, host ? host : guess_host(correlate, &session->facts, FACT_SESSION_HOST));
 	if (!open)
 		return;
@@ -254,13 +253,14 @@ void correlate_restore_session(struct correlate *correlate, const struct session
 		open->accepted = UINT32_MAX;
 		return;
 	}
-	open->mta_host = host_of(correlate, get_number(&state));
+	open->mta_host = state_host(correlate, state_get_number(&state));
 	get_newest(correlate, &state, &open->session.facts);
-	(void)get(&state, (char *)open + SESSION_VALUES, sizeof *open - SESSION_VALUES);
+	(void)state_get(&state, (char *)open + SESSION_VALUES, sizeof *open - SESSION_VALUES);
 	session_tell_stamp(open);
 	open->item.touched_us = item.touched_us;
 	open->item.due_us = item.due_us;
 	open->item.waits = item.waits;
+	open->item.is_woken = item.is_woken;
 	enter_tables(correlate, open);
 	item_restore(correlate, &open->item, item.is_ending);
 }
@@ -279,7 +279,7 @@ static void restore_recipients(struct correlate *correlate, struct open_message 
 			return;
 		number = recipient->recipient.number;
 		if (fits) {
-			(void)get(state, &kept, sizeof kept);
+			(void)state_get(state, &kept, sizeof kept);
 			get_newest(correlate, state, &recipient->recipient.facts);
 		}
 		recipient->next_hash = kept.next_hash;
@@ -318,7 +318,7 @@ static void guess_message(struct correlate *correlate, struct open_message *open
 
 void correlate_restore_message(struct correlate *correlate, const struct message *message, struct text state)
 {
-	bool fits = get_number(&state) == layout(sizeof(struct open_message)), takes_refusals = false;
+	bool fits = state_get_number(&state) == state_layout(sizeof(struct open_message)), takes_refusals = false;
 	struct open_session *session = session_by_key(correlate, message->session_key);
 	struct item_state item = { .host = UINT64_MAX };
 	uint64_t recipient_count = 0;
@@ -326,22 +326,23 @@ void correlate_restore_message(struct correlate *correlate, const struct message
 	struct host *host;
 
 	if (fits)
-		(void)get(&state, &item, sizeof item);
-	host = host_of(correlate, item.host);
+		(void)state_get(&state, &item, sizeof item);
+	host = state_host(correlate, item.host);
 	open = message_restore(correlate, message, host ? host : guess_host(correlate, &message->facts, FACT_MESSAGE_HOST));
 	if (!open)
 		return;
 	fits = fits && host;
 	if (fits) {
-		takes_refusals = get_number(&state);
-		recipient_count = get_number(&state);
-		open->instance = origin_instance(correlate->origins, host, get_text(&state));
+		takes_refusals = state_get_number(&state);
+		recipient_count = state_get_number(&state);
+		open->instance = origin_instance(correlate->origins, host, state_get_text(&state));
 		get_newest(correlate, &state, &open->message.facts);
-		(void)get(&state, (char *)open + MESSAGE_VALUES, sizeof *open - MESSAGE_VALUES);
+		(void)state_get(&state, (char *)open + MESSAGE_VALUES, sizeof *open - MESSAGE_VALUES);
 		open->message.start_us = open->stamp_us;
 		open->item.touched_us = item.touched_us;
 		open->item.due_us = item.due_us;
 		open->item.waits = item.waits;
+		open->item.is_woken = item.is_woken;
 	} else {
 		guess_message(correlate, open);
 	}
@@ -371,39 +372,39 @@ static void put_hosts(struct correlate *correlate, size_t *used)
 	const struct origins *origins = correlate->origins;
 	struct origin_name name;
 
-	put_number(correlate, used, origin_host_count(origins));
+	state_put_number(correlate, used, origin_host_count(origins));
 	for (unsigned i = 0; i < origin_host_count(origins); i++) {
 		const struct host *host = origin_host_at(origins, i);
 
-		put_number(correlate, used, host->now_us);
-		put_number(correlate, used, host->behind);
-		put_number(correlate, used, host->has_records);
-		put_number(correlate, used, host->is_tied);
+		state_put_number(correlate, used, host->now_us);
+		state_put_number(correlate, used, host->behind);
+		state_put_number(correlate, used, host->has_records);
+		state_put_number(correlate, used, host->is_tied);
 	}
 	for (size_t i = 0; origin_name_at(origins, i, &name); i++) {
-		put_number(correlate, used, name.host->number);
-		put_text(correlate, used, name.text);
+		state_put_number(correlate, used, name.host->number);
+		state_put_text(correlate, used, name.text);
 	}
-	put_number(correlate, used, UINT64_MAX);
+	state_put_number(correlate, used, UINT64_MAX);
 	for (unsigned i = 0; i < origin_instance_count(origins); i++) {
 		const struct instance *instance = origin_instance_at(origins, i);
 
-		put_number(correlate, used, instance->host->number);
-		put_number(correlate, used, instance->has_queue);
-		put_text(correlate, used, instance->name);
+		state_put_number(correlate, used, instance->host->number);
+		state_put_number(correlate, used, instance->has_queue);
+		state_put_text(correlate, used, instance->name);
 	}
-	put_number(correlate, used, UINT64_MAX);
+	state_put_number(correlate, used, UINT64_MAX);
 }
 
 static void get_hosts(struct correlate *correlate, struct text *state)
 {
-	uint64_t count = get_number(state), number;
+	uint64_t count = state_get_number(state), number;
 
 	origins_restore(correlate->origins, (unsigned)(count < ORIGIN_HOSTS_MAX ? count : ORIGIN_HOSTS_MAX));
 	for (uint64_t i = 0; i < count && state->length; i++) {
-		struct host *host = host_of(correlate, i);
-		uint64_t now_us = get_number(state), behind = get_number(state), has_records = get_number(state);
-		bool is_tied = get_number(state);
+		struct host *host = state_host(correlate, i);
+		uint64_t now_us = state_get_number(state), behind = state_get_number(state), has_records = state_get_number(state);
+		bool is_tied = state_get_number(state);
 
 		if (!host)
 			continue;
@@ -412,12 +413,12 @@ static void get_hosts(struct correlate *correlate, struct text *state)
 		host->behind = (unsigned)behind;
 		host->has_records = has_records;
 	}
-	while ((number = get_number(state)) != UINT64_MAX && state->length)
-		origins_restore_name(correlate->origins, (unsigned)number, get_text(state));
-	while ((number = get_number(state)) != UINT64_MAX && state->length) {
-		bool has_queue = get_number(state);
-		struct host *host = host_of(correlate, number);
-		struct instance *instance = host ? origin_instance(correlate->origins, host, get_text(state)) : NULL;
+	while ((number = state_get_number(state)) != UINT64_MAX && state->length)
+		origins_restore_name(correlate->origins, (unsigned)number, state_get_text(state));
+	while ((number = state_get_number(state)) != UINT64_MAX && state->length) {
+		bool has_queue = state_get_number(state);
+		struct host *host = state_host(correlate, number);
+		struct instance *instance = host ? origin_instance(correlate->origins, host, state_get_text(state)) : NULL;
 
 		if (instance)
 			instance->has_queue = has_queue;
@@ -428,35 +429,35 @@ static void get_hosts(struct correlate *correlate, struct text *state)
 /* Hosts by their numbers, which are the same again. */
 static void put_notes(struct correlate *correlate, size_t *used)
 {
-	put_number(correlate, used, correlate->note_turn);
+	state_put_number(correlate, used, correlate->note_turn);
 	for (unsigned i = 0; correlate->notes.count && i < LINK_NOTES_MAX; i++) {
 		struct link_note note = correlate->note_ring[i];
 
 		if (!note.hash)
 			continue;
-		put_number(correlate, used, i);
-		put_number(correlate, used, note.host ? note.host->number : UINT64_MAX);
-		put_number(correlate, used, note.parent_host->number);
+		state_put_number(correlate, used, i);
+		state_put_number(correlate, used, note.host ? note.host->number : UINT64_MAX);
+		state_put_number(correlate, used, note.parent_host->number);
 		note.host = note.parent_host = NULL;
-		put(correlate, used, &note, sizeof note);
+		state_put(correlate, used, &note, sizeof note);
 	}
-	put_number(correlate, used, UINT64_MAX);
+	state_put_number(correlate, used, UINT64_MAX);
 }
 
 static void get_notes(struct correlate *correlate, struct text *state)
 {
-	uint64_t turn = get_number(state), place;
+	uint64_t turn = state_get_number(state), place;
 
 	correlate->note_turn = (unsigned)(turn % LINK_NOTES_MAX);
-	while ((place = get_number(state)) != UINT64_MAX && state->length) {
+	while ((place = state_get_number(state)) != UINT64_MAX && state->length) {
 		struct link_note *note = link_note_at(correlate, (unsigned)(place % LINK_NOTES_MAX));
-		uint64_t host = get_number(state), parent = get_number(state);
+		uint64_t host = state_get_number(state), parent = state_get_number(state);
 
 		if (!note)
 			return;
-		(void)get(state, note, sizeof *note);
-		note->host = host_of(correlate, host);
-		note->parent_host = host_of(correlate, parent);
+		(void)state_get(state, note, sizeof *note);
+		note->host = state_host(correlate, host);
+		note->parent_host = state_host(correlate, parent);
 		if (!note->parent_host || open_table_add(&correlate->notes, note->hash, note) != 0)
 			note->hash = 0;
 	}
@@ -464,22 +465,22 @@ static void get_notes(struct correlate *correlate, struct text *state)
 
 static void put_gaps(struct correlate *correlate, size_t *used)
 {
-	put_number(correlate, used, correlate->gap_count);
+	state_put_number(correlate, used, correlate->gap_count);
 	for (unsigned i = 0; i < correlate->gap_count && i < RECORD_GAPS_MAX; i++) {
-		put_number(correlate, used, correlate->gaps[i].host->number);
-		put_number(correlate, used, correlate->gaps[i].from_us);
-		put_number(correlate, used, correlate->gaps[i].until_us);
+		state_put_number(correlate, used, correlate->gaps[i].host->number);
+		state_put_number(correlate, used, correlate->gaps[i].from_us);
+		state_put_number(correlate, used, correlate->gaps[i].until_us);
 	}
 }
 
 static void get_gaps(struct correlate *correlate, struct text *state)
 {
-	uint64_t count = get_number(state);
+	uint64_t count = state_get_number(state);
 
 	for (unsigned i = 0; i < count && i < RECORD_GAPS_MAX && state->length; i++) {
-		correlate->gaps[i].host = host_of(correlate, get_number(state));
-		correlate->gaps[i].from_us = get_number(state);
-		correlate->gaps[i].until_us = get_number(state);
+		correlate->gaps[i].host = state_host(correlate, state_get_number(state));
+		correlate->gaps[i].from_us = state_get_number(state);
+		correlate->gaps[i].until_us = state_get_number(state);
 	}
 	correlate->gap_count = (unsigned)count;
 }
@@ -492,22 +493,22 @@ static uint64_t facts_version(void)
 
 static void put_logins(struct correlate *correlate, size_t *used)
 {
-	put_number(correlate, used, facts_version());
+	state_put_number(correlate, used, facts_version());
 	for (const struct open_login *open = correlate->first_login; open; open = open->next) {
 		if (!open->hash)
 			continue;
-		put_number(correlate, used, open->hash);
-		put_number(correlate, used, open->login.time_us);
-		put_number(correlate, used, open->login.session_key);
-		put_text(correlate, used, facts_bytes(&open->login.facts));
+		state_put_number(correlate, used, open->hash);
+		state_put_number(correlate, used, open->login.time_us);
+		state_put_number(correlate, used, open->login.session_key);
+		state_put_text(correlate, used, facts_bytes(&open->login.facts));
 	}
-	put_number(correlate, used, 0);
+	state_put_number(correlate, used, 0);
 }
 
 static void get_login(struct correlate *correlate, uint64_t hash, struct text *state)
 {
-	uint64_t time_us = get_number(state), session_key = get_number(state);
-	struct text text = get_text(state);
+	uint64_t time_us = state_get_number(state), session_key = state_get_number(state);
+	struct text text = state_get_text(state);
 	struct open_login *open = login_open(correlate, time_us, hash);
 	unsigned char *bytes = malloc(text.length + 1);
 	struct facts facts;
@@ -526,9 +527,9 @@ static void get_logins(struct correlate *correlate, struct text *state)
 {
 	uint64_t hash;
 
-	if (get_number(state) != facts_version())
+	if (state_get_number(state) != facts_version())
 		return;
-	while ((hash = get_number(state)) && state->length)
+	while ((hash = state_get_number(state)) && state->length)
 		get_login(correlate, hash, state);
 }
 
@@ -537,10 +538,10 @@ static void put_outgoing(struct correlate *correlate, size_t *used)
 	const void *outgoing;
 
 	for (unsigned place = 0; (outgoing = outgoing_next(correlate, &place)); place++) {
-		put_number(correlate, used, place + 1);
-		put(correlate, used, outgoing, outgoing_size());
+		state_put_number(correlate, used, place + 1);
+		state_put(correlate, used, outgoing, outgoing_size());
 	}
-	put_number(correlate, used, 0);
+	state_put_number(correlate, used, 0);
 }
 
 static void get_outgoing(struct correlate *correlate, struct text *state)
@@ -548,8 +549,8 @@ static void get_outgoing(struct correlate *correlate, struct text *state)
 	uint64_t place;
 	void *outgoing;
 
-	while ((place = get_number(state)) && (outgoing = outgoing_at(correlate, place - 1)))
-		(void)get(state, outgoing, outgoing_size());
+	while ((place = state_get_number(state)) && (outgoing = outgoing_at(correlate, place - 1)))
+		(void)state_get(state, outgoing, outgoing_size());
 }
 
 static size_t layouts(void)
@@ -561,30 +562,31 @@ struct text correlate_state(struct correlate *correlate)
 {
 	size_t used = 0;
 
-	put_number(correlate, &used, layout(layouts()));
+	state_put_number(correlate, &used, state_layout(layouts()));
 	/* Hashes of what is open hold on. */
-	put_number(correlate, &used, correlate->seed);
-	put_number(correlate, &used, correlate->has_records);
-	put_number(correlate, &used, correlate->finds_clients);
-	put_number(correlate, &used, correlate->has_verdicts);
-	put_number(correlate, &used, correlate->swept_us);
+	state_put_number(correlate, &used, correlate->seed);
+	state_put_number(correlate, &used, correlate->has_records);
+	state_put_number(correlate, &used, correlate->finds_clients);
+	state_put_number(correlate, &used, correlate->has_verdicts);
+	state_put_number(correlate, &used, correlate->swept_us);
 	put_hosts(correlate, &used);
 	put_notes(correlate, &used);
 	put_gaps(correlate, &used);
 	put_logins(correlate, &used);
+	rest_put(correlate, &used);
 	put_outgoing(correlate, &used);
 	return (struct text){ correlate->state, used };
 }
 
 void correlate_restore(struct correlate *correlate, struct text state)
 {
-	if (get_number(&state) != layout(layouts()))
+	if (state_get_number(&state) != state_layout(layouts()))
 		return;
-	correlate->seed = get_number(&state);
-	correlate->has_records = get_number(&state);
-	correlate->finds_clients = get_number(&state);
-	correlate->has_verdicts = get_number(&state);
-	correlate->swept_us = get_number(&state);
+	correlate->seed = state_get_number(&state);
+	correlate->has_records = state_get_number(&state);
+	correlate->finds_clients = state_get_number(&state);
+	correlate->has_verdicts = state_get_number(&state);
+	correlate->swept_us = state_get_number(&state);
 	/* Nothing is known of what comes back now. */
 	correlate->oldest_us = 0;
 	correlate->may_go_quiet = true;
@@ -592,5 +594,6 @@ void correlate_restore(struct correlate *correlate, struct text state)
 	get_notes(correlate, &state);
 	get_gaps(correlate, &state);
 	get_logins(correlate, &state);
+	rest_get(correlate, &state);
 	get_outgoing(correlate, &state);
 }

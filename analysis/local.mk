@@ -41,7 +41,7 @@ libanalysis_a_SOURCES = \
 	analysis/correlate_check.c analysis/correlate_delivery.c analysis/correlate_facts.c analysis/correlate_files.c analysis/correlate_files.h \
 	analysis/correlate_join.c analysis/correlate_links.c analysis/correlate_merge.c analysis/correlate_merge.h \
 	analysis/correlate_login.c analysis/correlate_message.c analysis/correlate_outgoing.c analysis/correlate_received.c analysis/correlate_queue.c analysis/correlate_record.c \
-	analysis/correlate_open.c analysis/correlate_part.c analysis/correlate_recipient.c analysis/correlate_refusal.c analysis/correlate_screen.c analysis/correlate_transcript.c \
+	analysis/correlate_open.c analysis/correlate_part.c analysis/correlate_recipient.c analysis/correlate_refusal.c analysis/correlate_rest.c analysis/correlate_screen.c analysis/correlate_transcript.c \
 	analysis/correlate_session.c analysis/correlate_store.c \
 	analysis/database.c analysis/database.h \
 	analysis/csv_record.c analysis/csv_record.h \
@@ -152,7 +152,7 @@ libanalysis_a_SOURCES = \
 	analysis/store_evidence.c analysis/store_evidence.h \
 	analysis/store_forget.c analysis/store_forget.h \
 	analysis/store_image.c analysis/store_image.h \
-	analysis/store_join.c analysis/store_join.h \
+	analysis/store_rests.c analysis/store_rests.h analysis/store_join.c analysis/store_join.h \
 	analysis/follow_state.c analysis/follow_state.h analysis/store_follow.c analysis/store_follow.h \
 	analysis/store_read.c analysis/store_read.h \
 	analysis/store_rollup.c analysis/store_rollup.h \

@@ -110,8 +110,9 @@ void network_nth(const struct network *network, unsigned number, char ret_text[N
 
 	for (unsigned i = 0; i < sizeof bytes; i++) {
 		unsigned kept = network->bits > i * 8 ? network->bits - i * 8 : 0;
+		unsigned mask = kept >= 8 ? 0xffu : 0xff00u >> kept;
 
-		bytes[i] = kept >= 8 ? network->address[i] : (unsigned char)(network->address[i] & ~(0xffu >> kept));
+		bytes[i] = (unsigned char)(network->address[i] & mask);
 	}
 	for (unsigned i = sizeof bytes; number && i-- > 0; number >>= 8) {
 		number += bytes[i];

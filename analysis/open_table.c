@@ -75,16 +75,6 @@ void open_table_remove(struct open_table *table, uint64_t hash, const void *item
 	table->slots[hole] = (struct open_slot){ 0, NULL };
 }
 
-/* Its ASCII capitals as small letters. */
-static uint64_t lower_word(uint64_t word)
-{
-	const uint64_t ones = UINT64_C(0x0101010101010101), low = word & 0x7f * ones;
-	/* The highest bit of each byte: from 'A' on, not beyond 'Z', no byte of 0x80 and above. */
-	uint64_t capital = (low + (0x80 - 'A') * ones) & ~(low + (0x7f - 'Z') * ones) & ~word & 0x80 * ones;
-
-	return word | capital >> 2;
-}
-
 uint64_t hash_text_nocase(uint64_t seed, struct text text)
 {
 	char lower[64];
@@ -95,7 +85,7 @@ uint64_t hash_text_nocase(uint64_t seed, struct text text)
 		memset(lower, 0, sizeof lower);
 		memcpy(lower, text.start, length);
 		for (size_t i = 0; i < length; i += sizeof(uint64_t)) {
-			uint64_t word = lower_word(hash_word(lower + i));
+			uint64_t word = text_lower_word(hash_word(lower + i));
 
 			memcpy(lower + i, &word, sizeof word);
 		}

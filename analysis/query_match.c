@@ -6,7 +6,19 @@
 
 static bool same(char a, char b)
 {
-	return tolower((unsigned char)a) == tolower((unsigned char)b);
+	return a == b || tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* Where the text goes on behind a star: what comes next there is at this place, or behind it. */
+static size_t next_place(const char *pattern, struct text text, size_t at)
+{
+	const char small = (char)tolower((unsigned char)*pattern), large = (char)toupper((unsigned char)*pattern);
+
+	if (!*pattern || strchr("*?\\", *pattern))
+		return at;
+	while (at < text.length && text.start[at] != small && text.start[at] != large)
+		at++;
+	return at;
 }
 
 /* Whether a text is what a pattern says, upper and lower case being the same. */
@@ -19,13 +31,13 @@ static bool pattern_fits(const char *pattern, struct text text)
 	while (t < text.length) {
 		if (*p == '*') {
 			star = ++p;
-			resume = t;
+			resume = t = next_place(p, text, t);
 		} else if (*p == '?' || (*p && same(p[*p == '\\'], text.start[t]))) {
 			p += *p == '\\' ? 2 : 1;
 			t++;
 		} else if (star) {
 			p = star;
-			t = ++resume;
+			resume = t = next_place(p, text, resume + 1);
 		} else {
 			return false;
 		}
@@ -38,9 +50,11 @@ static bool pattern_fits(const char *pattern, struct text text)
 static bool contains(struct text text, const char *piece)
 {
 	size_t length = strlen(piece);
+	const char small = (char)tolower((unsigned char)*piece), large = (char)toupper((unsigned char)*piece);
 
+	/* Most places do not begin as it does. */
 	for (size_t i = 0; i + length <= text.length; i++)
-		if (strncasecmp(text.start + i, piece, length) == 0)
+		if ((text.start[i] == small || text.start[i] == large || !length) && strncasecmp(text.start + i, piece, length) == 0)
 			return true;
 	return false;
 }

@@ -773,6 +773,81 @@ static char *node_keys(struct query_sql *sql, enum query_sql_of of, const struct
 	return NULL;
 }
 
+/* ---- by a look at each table alone ---- */
+
+/* Takes both; *list is what was joined so far, NULL: nothing. */
+static void add_keys(struct query_sql *sql, char **list, char *more)
+{
+	char *both = *list && more ? piece(sql, "%s UNION ALL %s", *list, more) : NULL;
+
+	if (both) {
+		free(*list);
+		free(more);
+	}
+	*list = both ? both : *list ? *list : more;
+	sql->unions++;
+}
+
+static char *test_of_level(struct query_sql *sql, const struct query_term *term, enum fact_level level, const char *letter)
+{
+	enum fact facts[QUERY_FREE_MAX];
+	unsigned count = query_free_facts(facts);
+	char *test = piece(sql, "0");
+
+	for (unsigned i = 0; i < count; i++)
+		if (fact_table[facts[i]].level == level)
+			test = either(sql, test, fact_column(sql, term, letter, facts[i], "fits"));
+	return test;
+}
+
+static void add_scan(struct query_sql *sql, const struct query_term *term, enum fact_level level, const char *letter,
+		     const char *format, char **list)
+{
+	char *test = test_of_level(sql, term, level, letter);
+
+	if (test && !is(test, "0"))
+		add_keys(sql, list, piece(sql, "SELECT %s (%s)%s", format, test, level == LEVEL_SESSION ? ")" : ""));
+	free(test);
+}
+
+/* Sessions of other days that have the word; false: they are not known. */
+static bool add_other_sessions(struct query_sql *sql, const struct query_term *term, char **list)
+{
+	enum fact facts[QUERY_FREE_MAX];
+	unsigned count = query_free_facts(facts);
+
+	for (unsigned i = 0; i < count; i++) {
+		const char *others = fact_table[facts[i]].level == LEVEL_SESSION ? other_sessions(sql, term, facts[i]) : "";
+
+		if (!others)
+			return false;
+		if (*others)
+			add_keys(sql, list, piece(sql, "SELECT key FROM message WHERE session_key IN (%s)", others));
+	}
+	return true;
+}
+
+/* The keys of messages that have a word anywhere. What joins the tables looks each row up, this walks through each of them. */
+static char *word_keys(struct query_sql *sql, const struct query_node *node)
+{
+	const struct query_term *term = node->term;
+	char *list = NULL;
+
+	if (node->kind == NODE_AND) {
+		list = word_keys(sql, node->left);
+		return list ? list : word_keys(sql, node->right);
+	}
+	if (node->kind != NODE_TERM || term->field.special != QUERY_ANYWHERE || sql->unions + 2 * QUERY_FREE_MAX > UNIONS_MAX)
+		return NULL;
+	add_scan(sql, term, LEVEL_MESSAGE, "m", "m.key FROM message AS m WHERE m.key BETWEEN ?1 AND ?2 AND", &list);
+	add_scan(sql, term, LEVEL_RECIPIENT, "r", "r.message_key FROM recipient AS r WHERE r.message_key BETWEEN ?1 AND ?2 AND", &list);
+	add_scan(sql, term, LEVEL_SESSION, "s", "key FROM message WHERE session_key IN (SELECT s.key FROM session AS s WHERE", &list);
+	if (add_other_sessions(sql, term, &list))
+		return list;
+	free(list);
+	return NULL;
+}
+
 /* Whether its keys are no more than those that it finds: of AND they are those of one side. */
 static bool is_said_by_keys(const struct query_node *node)
 {
@@ -870,6 +945,8 @@ static void make_select(struct query_sql *sql, const struct query_node *root, en
 		if (!key)
 			keys = node_keys(sql, of, root);
 		sql->is_indexed[of] = keys || key;
+		if (of == QUERY_SQL_MESSAGES && !keys)
+			keys = word_keys(sql, root);
 		/* It would look through the same texts once more: whoever reads the rows asks each of them anyhow. */
 		if (keys && is_said_by_keys(root))
 			may = instead(sql, may, "1");

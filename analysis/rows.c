@@ -133,7 +133,6 @@ static void give_checks(struct rows *rows, struct report_row *row)
 {
 	row->recipient = NULL;
 	row->to = row->to_domain = TEXT_NONE;
-	row->is_hop = false;
 	for (const struct check *check = row->message->checks; check; check = check->next) {
 		row->check = check;
 		give(rows, row, REPORT_CHECK);

@@ -13,6 +13,7 @@
 #include "analysis/background.h"
 #include "analysis/key_set.h"
 #include "analysis/store_image.h"
+#include "analysis/store_rests.h"
 #include "analysis/store_rollup.h"
 #include "analysis/store_rows.h"
 #include "common/clock.h"
@@ -45,6 +46,7 @@ struct store {
 	uint64_t turn;
 	struct key_set unfinished, newly_unfinished;	/* days since 1970, and one more */
 	struct open_keys messages, sessions;
+	struct store_rests *rests;
 	struct store_image image;	/* what comes */
 	struct store_image moving;	/* what the last commit changed, on its way into the days */
 	struct store_image_reader *reader;
@@ -535,6 +537,8 @@ int store_open(struct store **ret_store, const struct store_options *options, st
 	if (!error)
 		error = load_open(store, problem);
 	if (!error)
+		error = store_rests_new(&store->rests, store->current, problem);
+	if (!error)
 		error = load_unfinished(store, problem);
 	if (!error)
 		error = load_sources(store, problem);
@@ -562,6 +566,7 @@ void store_close(struct store *store)
 	(void)wait_for_moving(store, NULL);
 	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
 		close_day(&store->days[i]);
+	store_rests_free(store->rests);
 	if (store->current) {
 		database_rollback(store->current);
 		set_down_writing(store->current);
@@ -663,11 +668,21 @@ static void take_moved(void *context, const struct recipient_name *from, const s
 	store_image_add_moved(&((struct store *)context)->image, from, into);
 }
 
+static void take_rest(void *context, const struct correlate_rest *rest)
+{
+	store_rests_add(((struct store *)context)->rests, rest);
+}
+
+static void give_rest(void *context, uint64_t name, void (*take)(void *taker, struct text state), void *taker)
+{
+	store_rests_wake(((struct store *)context)->rests, name, take, taker);
+}
+
 void store_ended_sink(struct store *store, struct correlate_sink *ret_sink)
 {
 	*ret_sink = (struct correlate_sink){
 		.attempt = take_attempt, .login = take_login, .message = take_ended_message, .session = take_ended_session,
-		.gone = take_gone, .moved = take_moved, .context = store,
+		.gone = take_gone, .moved = take_moved, .rest = take_rest, .wake = give_rest, .context = store,
 	};
 }
 
@@ -706,7 +721,7 @@ int store_keep_join_state(struct store *store, struct text state, struct problem
 
 size_t store_pending(const struct store *store)
 {
-	return store->image.bytes;
+	return store->image.bytes + store_rests_pending(store->rests);
 }
 
 /* ---- inputs ---- */
@@ -823,6 +838,8 @@ static int commit_current(struct store *store, struct problem *problem)
 		error = keep_open_keys(store, &store->sessions);
 	if (!error)
 		error = keep_unfinished(store);
+	if (!error)
+		error = store_rests_keep(store->rests);
 	if (error)
 		database_explain(store->current, error, problem);
 	return error ? error : database_commit(store->current, problem);
@@ -832,7 +849,7 @@ static bool has_changes(const struct store *store)
 {
 	return !store_image_is_empty(&store->image) || database_is_in_transaction(store->current) || store->messages.added.count ||
 	       store->messages.removed.count || store->sessions.added.count || store->sessions.removed.count ||
-	       store->newly_unfinished.count;
+	       store->newly_unfinished.count || store_rests_has_changes(store->rests);
 }
 
 static int commit_changes(struct store *store, struct problem *problem)
@@ -843,6 +860,7 @@ static int commit_changes(struct store *store, struct problem *problem)
 	key_set_clear(&store->newly_unfinished);
 	if (error)
 		return error;
+	store_rests_kept(store->rests);
 	start_moving(store);
 	if (!store->options.is_bulk)
 		error = wait_for_moving(store, problem);
@@ -1059,6 +1077,19 @@ int store_put_to_rest(struct store *store, struct problem *problem)
 	for (unsigned i = 0; i < STORE_DAYS_OPEN && !error; i++)
 		close_day(&store->days[i]);
 	return error ? error : database_run(store->current, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)", problem);
+}
+
+int store_forget_rests(struct store *store, bool (*test)(const void *context, struct text bytes), const void *context,
+		       struct problem *problem)
+{
+	int error = store_commit(store, problem);
+
+	if (error)
+		return error;
+	error = store_rests_forget(store->rests, test, context);
+	if (error)
+		database_explain(store->current, error, problem);
+	return error;
 }
 
 /* ---- what is too old or too much ---- */

@@ -56,6 +56,9 @@ int store_settle(struct store *store, struct problem *problem);
 /* The same, and indexes of days that have none yet. */
 int store_finish(struct store *store, struct problem *problem);
 
+/* What the join might ask for again is asked for no longer, where test says so of its bytes. */
+int store_forget_rests(struct store *store, bool (*test)(const void *context, struct text bytes), const void *context,
+		       struct problem *problem);
 /* Nothing is on its way any more, current.db has no bytes of what was, and days are closed: others may change them while the
  * store is locked. */
 int store_put_to_rest(struct store *store, struct problem *problem);

@@ -25,8 +25,12 @@ static const char evidence_name[] = "evidence";
  * What else the databases hold. moving: what the last commit changed, on its way to its days; evidence_source: what the
  * numbers of sources in it, and in states, stand for. open: what is under way, and what the join knows of it beside
  * its facts. unfinished: days whose indexes or sums are to be made.
+ * rest, rest_name: what the join may ask for again (store_rests.h).
  * input: how far the inputs were read. rollup: what the reports count of a day that is over (store_rollup.h).
  */
+#define REST_TABLES \
+	"CREATE TABLE rest(key INTEGER PRIMARY KEY, name1 INTEGER, name2 INTEGER, name3 INTEGER, name4 INTEGER, state BLOB NOT NULL);" \
+	"CREATE TABLE rest_name(name INTEGER, key INTEGER, PRIMARY KEY(name, key)) WITHOUT ROWID;"
 static const char common_tables[] =
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;";
 static const char current_tables[] =
@@ -34,6 +38,7 @@ static const char current_tables[] =
 	"CREATE TABLE evidence_source(number INTEGER PRIMARY KEY, kind INTEGER NOT NULL, name TEXT NOT NULL);"
 	"CREATE TABLE open(key INTEGER PRIMARY KEY, is_session INTEGER NOT NULL, state BLOB);"
 	"CREATE TABLE unfinished(day INTEGER PRIMARY KEY);"
+	REST_TABLES
 	"CREATE TABLE input(kind TEXT, name TEXT, state TEXT NOT NULL, seen_us INTEGER NOT NULL, PRIMARY KEY(kind, name)) WITHOUT ROWID;";
 static const char day_tables[] =
 	"CREATE TABLE word(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);"
@@ -63,9 +68,15 @@ enum { INDEX_COUNT = sizeof indexes / sizeof indexes[0] };
  * How a database of version N becomes one of N + 1, at [N - 1][role]. New facts need no row here.
  * 1 to 2: rows are written with shorter evidence (store_evidence.h), and those that are there stay.
  * 2 to 3: all forms of an address of the net are found from one number on.
+ * 3 to 4: what left memory while more of it may come rests in current.db.
  */
+static int add_rests(struct database *database, struct problem *problem)
+{
+	return database_run(database, REST_TABLES, problem);
+}
+
 static int (*const steps[STORE_VERSION - 1][2])(struct database *database, struct problem *problem) = {
-	{ NULL, NULL }, { NULL, store_dictionary_join_forms },
+	{ NULL, NULL }, { NULL, store_dictionary_join_forms }, { add_rests, NULL },
 };
 
 /* ---- columns ---- */

@@ -19,7 +19,7 @@
 #include "analysis/database.h"
 #include "analysis/facts.h"
 
-enum { STORE_VERSION = 3, STORE_FORMS_VERSION = 3, STORE_APPLICATION = 0x736d7472 };	/* "smtr" */
+enum { STORE_VERSION = 4, STORE_FORMS_VERSION = 3, STORE_APPLICATION = 0x736d7472 };	/* "smtr" */
 
 enum store_column {
 #define COLUMN(level, id, name, type, meaning) COLUMN_##level##_##id,

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "analysis/spread.h"
 
@@ -149,15 +150,28 @@ static bool is_key(const char *at, const struct text *parts, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		size_t length = cut(parts[i]);
 
-		if ((unsigned char)at[0] != (length & 0xff) || (unsigned char)at[1] != length >> 8 ||
-		    (length && memcmp(at + 2, parts[i].start, length) != 0))
+		if ((unsigned char)at[0] != (length & 0xff) || (unsigned char)at[1] != length >> 8)
+			return false;
+		if (length && memcmp(at + 2, parts[i].start, length) != 0 && strncasecmp(at + 2, parts[i].start, length) != 0)
 			return false;
 		at += 2 + length;
 	}
 	return true;
 }
 
-/* Eight bytes at a time, the last of them perhaps twice; multiplied so that each bit reaches the upper half. */
+/* Of all ways in which a key was written the one with the most small letters in front is kept, whatever came first. */
+static void keep_small_letters(char *at, const struct text *parts, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		size_t length = cut(parts[i]);
+
+		if (length && memcmp(at + 2, parts[i].start, length) < 0)
+			memcpy(at + 2, parts[i].start, length);
+		at += 2 + length;
+	}
+}
+
+/* Eight bytes at a time, their capitals as small letters, the last of them perhaps twice; multiplied so that each bit reaches the upper half. */
 static uint64_t hash_text(uint64_t hash, const char *text, size_t length)
 {
 	const uint64_t factor = UINT64_C(0xff51afd7ed558ccd);
@@ -168,7 +182,7 @@ static uint64_t hash_text(uint64_t hash, const char *text, size_t length)
 	if (length >= sizeof word) {
 		for (size_t i = 0; i + sizeof word < length; i += sizeof word) {
 			memcpy(&word, text + i, sizeof word);
-			hash = (hash ^ word) * factor;
+			hash = (hash ^ text_lower_word(word)) * factor;
 			hash ^= hash >> 32;
 		}
 		memcpy(&word, text + length - sizeof word, sizeof word);
@@ -180,7 +194,7 @@ static uint64_t hash_text(uint64_t hash, const char *text, size_t length)
 		for (size_t i = 0; i < length; i++)
 			word = word << 8 | (unsigned char)text[i];
 	}
-	hash = (hash ^ word) * factor;
+	hash = (hash ^ text_lower_word(word)) * factor;
 	return hash ^ hash >> 32;
 }
 
@@ -376,8 +390,10 @@ static size_t row_of(struct tally *tally, const struct text *parts, uint32_t has
 	uint32_t slot = tally->slots[find_slot(tally, parts, hash)];
 	size_t index;
 
-	if (slot)
+	if (slot) {
+		keep_small_letters(key_of(tally, row_at(tally, index_in(slot))), parts, tally->info->parts);
 		return index_in(slot);
+	}
 	if (is_limited && tally->count >= tally->limit)
 		return SIZE_MAX;
 	index = new_row(tally, parts, hash);

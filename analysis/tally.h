@@ -1,7 +1,8 @@
 /*
  * tally.h - counting by keys: how often, how many bytes, how long, for each sender, hour, reason, whatever a report is about.
  *
- * A key is one or more texts; each has the same few numbers. Two tallies of the same kind add up to one, so a day's can
+ * A key is one or more texts, of which upper and lower case are the same, as to whoever asks for one by a query; each has the
+ * same few numbers. Two tallies of the same kind add up to one, so a day's can
  * be kept in the store and added to others. Of a number by the rule TALLY_SPREAD it is kept how often each step of
  * tally_step() came.
  *

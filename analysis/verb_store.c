@@ -308,6 +308,13 @@ static int forget_journal(const char *directory, const struct person *person, st
 	return error;
 }
 
+static bool names_person(const void *context, struct text bytes)
+{
+	const struct person *person = context;
+
+	return person_find(person, bytes).start || person_has_word(person, bytes);
+}
+
 static int forget_all(const struct options *options, const struct store_forget *what, struct forgotten *counts,
 		      struct problem *problem)
 {
@@ -317,7 +324,10 @@ static int forget_all(const struct options *options, const struct store_forget *
 
 	if (error)
 		return error;
-	error = store_put_to_rest(store, problem);
+	/* The bytes of what the join may ask for again name the person, too. */
+	error = store_forget_rests(store, names_person, &what->person, problem);
+	if (!error)
+		error = store_put_to_rest(store, problem);
 	if (!error)
 		error = forget_days(options, what, counts, problem);
 	if (!error && options->in_redis)

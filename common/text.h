@@ -73,6 +73,16 @@ static inline bool text_equal_nocase(struct text a, struct text b)
 	       (a.length == 0 || strncasecmp(a.start, b.start, a.length) == 0);
 }
 
+/* Eight bytes at once, their ASCII capitals as small letters. */
+static inline uint64_t text_lower_word(uint64_t word)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), low = word & 0x7f * ones;
+	/* The highest bit of each byte: from 'A' on, not beyond 'Z', no byte of 0x80 and above. */
+	uint64_t capital = (low + (0x80 - 'A') * ones) & ~(low + (0x7f - 'Z') * ones) & ~word & 0x80 * ones;
+
+	return word | capital >> 2;
+}
+
 /* The first place of wanted, which is not empty, in any letter case (ASCII); NULL: there is none. */
 static inline const char *text_find_nocase(struct text text, struct text wanted)
 {

@@ -100,7 +100,7 @@ const struct conf_option config_options[] = {
 	  false, AT(partitions), NULL },
 	{ "stream_max_length", CONF_NUMBER, "1000000", 0, 0, NULL, NULL,
 	  "Records that the stream keeps, about; older ones are trimmed, but none that a registered reader (a consumer"
-	  " group) has not done with. A million need about 240 MB of Redis' memory. 0: any number.",
+	  " group) has not done with. A million need about 350 MB of Redis' memory. 0: any number.",
 	  false, AT(stream_max_length), NULL },
 	{ "stream_max_age", CONF_DURATION, "0s", 0, 3650 * DAY, NULL, NULL,
 	  "How long the stream keeps a record, by Redis' own clock; readers hold it back as above. 0s: by number alone.",

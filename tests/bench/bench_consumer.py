@@ -4,7 +4,7 @@
     bench_consumer.py [--quick] [--rounds N]
 
 mtadrive sends mail to smtptrail-milter, which ships into a private Redis. Of the stream: bytes a record, by Redis' own
-words, beside those of the records themselves. Then readers take all of it: smtptrail watch as text and as JSON, and
+words, with its default size of nodes and the advised one, beside those of the records themselves. Then readers take all of it: smtptrail watch as text and as JSON, and
 smtptrail ingest into a new store. Medians over the rounds, Markdown. No run fails on a time; a record that a reader
 misses fails it.
 
@@ -25,6 +25,7 @@ from pairs import cpu_seconds, print_head, print_row  # noqa: E402
 
 MESSAGES, QUICK_MESSAGES = 30000, 3000
 ROUNDS, QUICK_ROUNDS = 9, 1
+NODE_BYTES = "16384"		# as conf/redis.conf.example advises
 
 
 def take(lab, words, redis):
@@ -40,6 +41,18 @@ def take(lab, words, redis):
         return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, cpu_seconds(redis) - before
 
 
+def fill(lab, messages, node_bytes=None):
+    """Records of that many messages in the stream: how many they are, and what each takes in Redis."""
+    bench = Bench(lab, stream_max_length=0)
+    if node_bytes:
+        lab.redis("CONFIG", "SET", "stream-node-max-bytes", node_bytes)
+    empty = int(lab.redis("MEMORY", "USAGE", STREAM_KEY, "SAMPLES", 0) or 0)
+    bench.drive("milter", "--connections", 10, "--messages", messages // 10, "--body", 4000)
+    wait_shipped(lab)
+    records = int(lab.redis("XLEN", STREAM_KEY))
+    return records, (int(lab.redis("MEMORY", "USAGE", STREAM_KEY, "SAMPLES", 0)) - empty) / records
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--quick", action="store_true")
@@ -47,17 +60,13 @@ def main():
     arguments = parser.parse_args()
     rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
     with Lab() as lab:
-        bench = Bench(lab, stream_max_length=0)
-        empty = int(lab.redis("MEMORY", "USAGE", STREAM_KEY, "SAMPLES", 0) or 0)
-        bench.drive("milter", "--connections", 10, "--messages", (QUICK_MESSAGES if arguments.quick else MESSAGES) // 10,
-                    "--body", 4000)
-        wait_shipped(lab)
-        records = int(lab.redis("XLEN", STREAM_KEY))
-        held = int(lab.redis("MEMORY", "USAGE", STREAM_KEY, "SAMPLES", 0)) - empty
+        _, advised = fill(lab, QUICK_MESSAGES, NODE_BYTES)
+    with Lab() as lab:
+        records, each = fill(lab, QUICK_MESSAGES if arguments.quick else MESSAGES)
         sample = lab.redis("XRANGE", STREAM_KEY, "-", "+", "COUNT", 2000)
         plain = statistics.mean(sum(len(word) for word in fields) for _, fields in sample)
-        print("\n%d records of mail with one recipient; in Redis %.0f bytes each, their names and values alone %.0f"
-              % (records, held / records, plain))
+        print("\n%d records of mail with one recipient; in Redis %.0f bytes each (%.0f with stream-node-max-bytes %s), their"
+              " names and values alone %.0f" % (records, each, advised, NODE_BYTES, plain))
         redis = lab.children["redis"].pid
         address = "unix:" + lab.redis_socket
         watch = ["watch", "--redis", address, "--prefix", STREAM_KEY.split("{")[1].split(":")[0], "--from-id", "0", "--count",

@@ -20,7 +20,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
-from lab import Lab, run_test, wait_until  # noqa: E402
+from lab import Lab, LabError, run_test, wait_until  # noqa: E402
 from milter_load import NO_REDIS, run_load, start_milter  # noqa: E402
 from pairs import cpu_seconds, median_of, print_head, print_row, ratio_cell, with_interval  # noqa: E402
 
@@ -30,7 +30,7 @@ REPLIES = ("p50", "p99", "p99.9", "max")
 MESSAGES = 12000			# of one run, over all connections
 PAIRS, QUICK_PAIRS, QUICK_MESSAGES = 15, 1, 2000
 PACE, PACED_MESSAGES = 2000, 500	# events a second
-IDLE_SESSIONS, IDLE_SECONDS = 1000, 4
+IDLE_SESSIONS, IDLE_SECONDS = 1000, 60	# at most
 THREADS_BEHIND = ("prepare", "keep", "ship", "housekeeping")
 GOAL_RATIO, GOAL_IDLE_MIB = 0.85, 16
 MIB = 1 << 20
@@ -94,6 +94,9 @@ class Bench:
         for line in output.splitlines():
             key, value, *more = line.split()
             report[key] = dict(zip(more[0::2], map(float, more[1:-1:2]))) if more else float(value)
+        if report["sessions_cut"] or report["connects_refused"] or report["wrong_replies"]:
+            raise LabError("%s: %d sessions cut, %d connects refused, %d replies wrong" % (name, *(
+                report[key] for key in ("sessions_cut", "connects_refused", "wrong_replies"))))
         return report
 
     def run(self, name, connections, messages):
@@ -155,12 +158,14 @@ def bench_idle(bench):
     print_head(("milter", "before", "with them"))
     for name in ("null", "milter"):
         pid = bench.lab.children[name].pid
-        before = resident_mib(pid)
+        before, files = resident_mib(pid), len(os.listdir("/proc/%d/fd" % pid))
         load = subprocess.Popen([bench.lab.program("tests/driver/mtadrive"), "load", "--connections", str(IDLE_SESSIONS),
                                  "--messages", "0", "--hold", str(IDLE_SECONDS), bench.socket(name)],
                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
-            time.sleep(IDLE_SECONDS * 0.75)
+            wait_until("all sessions are there", lambda pid=pid, files=files: len(os.listdir("/proc/%d/fd" % pid)) >=
+                       files + IDLE_SESSIONS, IDLE_SECONDS / 2)
+            time.sleep(2)		# for what each says at its begin
             print_row(name, before, resident_mib(pid))
         finally:
             load.terminate()

@@ -17,7 +17,7 @@ def forget_peak():
         file.write('5')
 
 
-def run(command, **more):
+def run(command, good=(0,), **more):
     """Seconds on the wall, CPU seconds, the peak memory in MiB, and what it said on standard error."""
     forget_peak()
     # Not to /dev/null: grep that writes there stops at the first match.
@@ -27,9 +27,9 @@ def run(command, **more):
         words = child.stderr.read()
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.monotonic() - began
-    child.returncode = status
-    if status:
-        sys.exit('%s: status %d: %s' % (' '.join(command), status, words))
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode not in good:
+        sys.exit('%s: status %d: %s' % (' '.join(command), child.returncode, words))
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, words
 
 

@@ -75,13 +75,28 @@ static int run_round;
 /* What a record costs the milter, by the threads that work for it. */
 enum load { LOAD_BACKLOG, LOAD_PACED, LOADS };
 enum part { PART_JOURNAL, PART_KEEPER, PART_SHIPPER, PART_ALL, PARTS };
-enum { PACED_MESSAGE = 11, PACED_MESSAGES_A_SECOND = 1000, PACED_SECONDS = 2 };
+enum { STREAM_LENGTH = 100000, PACED_MESSAGE = 11, PACED_MESSAGES_A_SECOND = 1000, PACED_SECONDS = 2 };
 static const char *const loads[LOADS] = { "a backlog, then shipped", "1,000 messages of 11 records a second" };
 static double milter_us[LOADS][PARTS][FIGURES_ROUNDS_MAX];
+
+/* Each way begins with an empty Redis, in which all must be. */
+static void check_arrived(enum way way, uint64_t records)
+{
+	struct redis_reply reply = redis_server_ask(&server, "XLEN {bench:0}:records");
+	uint64_t least = records < STREAM_LENGTH ? records : STREAM_LENGTH;
+
+	if (reply.type == REDIS_INTEGER && reply.integer >= 0 && (uint64_t)reply.integer >= least)
+		return;
+	fprintf(stderr, "%s: of %llu records %lld are in Redis\n", ways[way].name, (unsigned long long)records,
+		(long long)reply.integer);
+	exit(1);
+}
 
 static void report(enum way way, uint64_t records, struct reading begin)
 {
 	struct reading end = read_clocks();
+
+	check_arrived(way, records);
 	double count = (double)records, own = (end.own_us - begin.own_us) / count;
 	double redis = (end.redis_us - begin.redis_us) / count;
 
@@ -250,7 +265,7 @@ static void bench_begin(struct bench *bench, const char *address, uint64_t recor
 	bench->rooms.options.spool_bytes = bench->rooms.options.front_bytes;
 	bench->journal = rooms_open(&bench->rooms);
 	bench->options = (struct shipper_options){
-		.journal = bench->journal, .prefix = "bench", .trim = { .max_length = 100000 },
+		.journal = bench->journal, .prefix = "bench", .trim = { .max_length = STREAM_LENGTH },
 		.redis = { .address = address, .connect_timeout_us = 1000000, .command_timeout_us = 10000000 },
 	};
 	if (keeper_start(&bench->keeper, bench->journal, 1000000, ""))

@@ -28,6 +28,34 @@ TEST(numbers_of_a_key_become_one_by_their_rules)
 	tally_free(tally);
 }
 
+TEST(upper_and_lower_case_are_the_same_key_whatever_came_first)
+{
+	static const char *const ways[] = { "Ann.Lee@Example.COM", "ann.lee@example.com", "ANN.LEE@example.com" };
+	uint64_t number;
+
+	for (unsigned first = 0; first < 3; first++) {
+		struct tally *tally = tally_new(&two);
+
+		for (unsigned i = 0; i < 3; i++)
+			tally_add_two(tally, text_of(ways[(first + i) % 3]), TEXT_LITERAL("LOGIN"), (uint64_t[]){ 1, 5, 5 });
+		tally_add_two(tally, TEXT_LITERAL("ann[lee@example.com"), TEXT_LITERAL("LOGIN"), (uint64_t[]){ 1, 5, 5 });
+		tally_add_two(tally, TEXT_LITERAL("ann{lee@example.com"), TEXT_LITERAL("LOGIN"), (uint64_t[]){ 1, 5, 5 });
+		CHECK_NUMBER(tally_count(tally), 3);
+		CHECK_NUMBER(tally_number(tally, 0, 0), 3);
+		CHECK_TEXT(tally_row(tally, 0).parts[0], "ann.lee@example.com");
+		CHECK_TEXT(tally_row(tally, 0).parts[1], "LOGIN");
+		tally_free(tally);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		struct tally *tally = tally_new(&one);
+		struct text key[] = { text_of(i ? "AB" : "a\xc3"), TEXT_NONE, TEXT_NONE, TEXT_NONE };
+
+		tally_add_one(tally, text_of(i ? "ab" : "a\xe3"), (uint64_t[]){ 1 });
+		CHECK(tally_find(tally, key, &number) == (i == 1));	/* of ASCII alone */
+		tally_free(tally);
+	}
+}
+
 TEST(every_key_is_found_again_whatever_their_number)
 {
 	struct tally *tally = tally_new(&one);
@@ -207,6 +235,7 @@ int main(int argc, char **argv)
 {
 	static const struct unit_test tests[] = {
 		UNIT_TEST(numbers_of_a_key_become_one_by_their_rules),
+		UNIT_TEST(upper_and_lower_case_are_the_same_key_whatever_came_first),
 		UNIT_TEST(every_key_is_found_again_whatever_their_number),
 		UNIT_TEST(numbers_may_become_large_at_any_time_and_no_other_row_changes),
 		UNIT_TEST(beyond_the_limit_nothing_is_lost_but_its_name),

@@ -1,0 +1,263 @@
+/* store_rests.c - rows by their keys, found by each of their names. */
+#include "analysis/store_rests.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "analysis/key_set.h"
+#include "analysis/open_table.h"
+
+/* One that no commit has. */
+struct pending {
+	struct pending *next;
+	transaction_key key;
+	uint64_t names[CORRELATE_REST_NAMES];
+	bool is_woken;
+	size_t length;
+	char bytes[];
+};
+
+struct store_rests {
+	struct statement *add, *add_name, *find, *names_of, *drop, *drop_name, *oldest, *all;
+	struct pending *first;
+	struct open_table by_name;	/* of these */
+	size_t bytes;
+	struct key_set woken;		/* keys that are in the tables, and are to leave them */
+	uint64_t count, newest_us;
+	bool is_out_of_memory;
+	int error;			/* of a look-up, for the next commit */
+};
+
+#define NAME_COLUMNS "name1, name2, name3, name4"
+_Static_assert(CORRELATE_REST_NAMES == 4, "the table rest has a column for each");
+
+static int prepare(struct store_rests *rests, struct database *current, struct problem *problem)
+{
+	const struct {
+		struct statement **statement;
+		const char *sql;
+	} statements[] = {
+		{ &rests->add, "REPLACE INTO rest(key, " NAME_COLUMNS ", state) VALUES(?1, ?2, ?3, ?4, ?5, ?6)" },
+		{ &rests->add_name, "INSERT OR IGNORE INTO rest_name(name, key) VALUES(?1, ?2)" },
+		{ &rests->find, "SELECT rest.key, rest.state FROM rest_name JOIN rest ON rest.key = rest_name.key WHERE rest_name.name = ?1" },
+		{ &rests->names_of, "SELECT " NAME_COLUMNS " FROM rest WHERE key = ?1" },
+		{ &rests->drop, "DELETE FROM rest WHERE key = ?1" },
+		{ &rests->drop_name, "DELETE FROM rest_name WHERE name = ?1 AND key = ?2" },
+		{ &rests->oldest, "SELECT key FROM rest ORDER BY key LIMIT 1" },
+		{ &rests->all, "SELECT key, state FROM rest" },
+	};
+	int error = 0;
+
+	for (size_t i = 0; i < sizeof statements / sizeof statements[0] && !error; i++)
+		error = statement_new(statements[i].statement, current, statements[i].sql, problem);
+	return error;
+}
+
+int store_rests_new(struct store_rests **ret_rests, struct database *current, struct problem *problem)
+{
+	struct store_rests *rests = calloc(1, sizeof *rests);
+	int64_t count = 0, newest = 0;
+	int error = rests ? prepare(rests, current, problem) : -ENOMEM;
+
+	if (!error)
+		error = database_number(current, "SELECT count(*) FROM rest", &count, problem);
+	if (!error)
+		error = database_number(current, "SELECT max(key) FROM rest", &newest, problem);
+	if (error) {
+		store_rests_free(rests);
+		return error;
+	}
+	rests->count = (uint64_t)count;
+	rests->newest_us = newest ? transaction_key_time((transaction_key)newest) : 0;
+	*ret_rests = rests;
+	return 0;
+}
+
+static void forget_pending(struct store_rests *rests)
+{
+	while (rests->first) {
+		struct pending *pending = rests->first;
+
+		rests->first = pending->next;
+		for (unsigned i = 0; i < CORRELATE_REST_NAMES; i++)
+			if (pending->names[i])
+				open_table_remove(&rests->by_name, pending->names[i], pending);
+		free(pending);
+	}
+	rests->bytes = 0;
+}
+
+void store_rests_free(struct store_rests *rests)
+{
+	if (!rests)
+		return;
+	forget_pending(rests);
+	open_table_done(&rests->by_name);
+	key_set_done(&rests->woken);
+	free(rests);
+}
+
+void store_rests_add(struct store_rests *rests, const struct correlate_rest *rest)
+{
+	struct pending *pending = malloc(sizeof *pending + rest->state.length);
+
+	if (!pending) {
+		rests->is_out_of_memory = true;
+		return;
+	}
+	*pending = (struct pending){ .next = rests->first, .key = rest->key, .length = rest->state.length };
+	memcpy(pending->bytes, rest->state.start, rest->state.length);
+	for (unsigned i = 0; i < CORRELATE_REST_NAMES; i++)
+		if (rest->names[i] && open_table_add(&rests->by_name, rest->names[i], pending) == 0)
+			pending->names[i] = rest->names[i];
+	rests->first = pending;
+	rests->bytes += rest->state.length;
+	if (transaction_key_time(rest->key) > rests->newest_us)
+		rests->newest_us = transaction_key_time(rest->key);
+}
+
+void store_rests_wake(struct store_rests *rests, uint64_t name, void (*take)(void *taker, struct text state), void *taker)
+{
+	struct pending *pending;
+	int more;
+
+	for (size_t at = SIZE_MAX; (pending = open_table_next(&rests->by_name, name, &at));) {
+		if (pending->is_woken)
+			continue;
+		pending->is_woken = true;
+		take(taker, (struct text){ pending->bytes, pending->length });
+	}
+	if (!rests->count)
+		return;
+	statement_reset(rests->find);
+	statement_bind_number(rests->find, 1, name);
+	while ((more = statement_step(rests->find)) > 0) {
+		int is_new = key_set_add(&rests->woken, statement_number(rests->find, 0));
+
+		if (is_new > 0)
+			take(taker, statement_text(rests->find, 1));
+		else if (is_new < 0)
+			rests->is_out_of_memory = true;
+	}
+	if (more < 0)
+		rests->error = more;
+}
+
+size_t store_rests_pending(const struct store_rests *rests)
+{
+	return rests->bytes;
+}
+
+bool store_rests_has_changes(const struct store_rests *rests)
+{
+	return rests->first || rests->woken.count || rests->error || rests->is_out_of_memory;
+}
+
+/* ---- to the tables ---- */
+
+static int drop(struct store_rests *rests, transaction_key key)
+{
+	uint64_t names[CORRELATE_REST_NAMES] = { 0 };
+	int error, more;
+
+	statement_bind_number(rests->names_of, 1, key);
+	more = statement_step(rests->names_of);
+	for (int i = 0; more > 0 && i < CORRELATE_REST_NAMES; i++)
+		names[i] = statement_number(rests->names_of, i);
+	statement_reset(rests->names_of);
+	if (more <= 0)
+		return more;
+	statement_bind_number(rests->drop, 1, key);
+	error = statement_run(rests->drop);
+	for (int i = 0; i < CORRELATE_REST_NAMES && !error; i++) {
+		if (!names[i])
+			continue;
+		statement_bind_number(rests->drop_name, 1, names[i]);
+		statement_bind_number(rests->drop_name, 2, key);
+		error = statement_run(rests->drop_name);
+	}
+	rests->count -= !error;
+	return error;
+}
+
+static int put(struct store_rests *rests, const struct pending *pending)
+{
+	int error = drop(rests, pending->key);
+
+	if (error)
+		return error;
+	statement_bind_number(rests->add, 1, pending->key);
+	for (int i = 0; i < CORRELATE_REST_NAMES; i++)
+		statement_bind_number(rests->add, 2 + i, pending->names[i]);
+	statement_bind_bytes(rests->add, 2 + CORRELATE_REST_NAMES, (struct text){ pending->bytes, pending->length });
+	error = statement_run(rests->add);
+	for (int i = 0; i < CORRELATE_REST_NAMES && !error; i++) {
+		if (!pending->names[i])
+			continue;
+		statement_bind_number(rests->add_name, 1, pending->names[i]);
+		statement_bind_number(rests->add_name, 2, pending->key);
+		error = statement_run(rests->add_name);
+	}
+	rests->count += !error;
+	return error;
+}
+
+/* Those that nobody will ask for, and those that are too many. */
+static int drop_old(struct store_rests *rests)
+{
+	const uint64_t days_us = UINT64_C(86400) * 1000000 * STORE_RESTS_DAYS;
+	int error = 0;
+
+	while (!error && rests->count) {
+		transaction_key key = 0;
+		int more = statement_step(rests->oldest);
+
+		if (more > 0)
+			key = statement_number(rests->oldest, 0);
+		statement_reset(rests->oldest);
+		if (more <= 0)
+			return more;
+		if (rests->count <= STORE_RESTS_MAX && transaction_key_time(key) + days_us >= rests->newest_us)
+			break;
+		error = drop(rests, key);
+	}
+	return error;
+}
+
+int store_rests_keep(struct store_rests *rests)
+{
+	transaction_key key;
+	size_t at = 0;
+	int error = rests->is_out_of_memory ? -ENOMEM : rests->error;
+
+	while (!error && (key = key_set_next(&rests->woken, &at)))
+		error = drop(rests, key);
+	for (const struct pending *pending = rests->first; pending && !error; pending = pending->next)
+		if (!pending->is_woken)
+			error = put(rests, pending);
+	return error ? error : drop_old(rests);
+}
+
+void store_rests_kept(struct store_rests *rests)
+{
+	forget_pending(rests);
+	key_set_clear(&rests->woken);
+}
+
+int store_rests_forget(struct store_rests *rests, bool (*test)(const void *context, struct text bytes), const void *context)
+{
+	struct key_set found = { .slots = NULL };
+	transaction_key key;
+	size_t at = 0;
+	int more, error = 0;
+
+	while ((more = statement_step(rests->all)) > 0)
+		if (test(context, statement_text(rests->all, 1)) && key_set_add(&found, statement_number(rests->all, 0)) < 0)
+			error = -ENOMEM;
+	if (more < 0)
+		error = more;
+	while (!error && (key = key_set_next(&found, &at)))
+		error = drop(rests, key);
+	key_set_done(&found);
+	return error;
+}

@@ -1,0 +1,39 @@
+/*
+ * store_rests.h - what the join may ask for again (struct correlate_rest): tables rest and rest_name of current.db.
+ *
+ * What comes is found at once, and written with the next commit; what was given back is gone with the next commit, too.
+ *
+ * Threads: one owner at a time, that of the database.
+ * Memory:  what came since the last commit.
+ * Limits:  STORE_RESTS_MAX of them, and none that began STORE_RESTS_DAYS before the newest: older ones go.
+ * Errors:  adding and waking do not fail; store_rests_keep tells.
+ */
+#ifndef SMTPTRAIL_STORE_RESTS_H
+#define SMTPTRAIL_STORE_RESTS_H
+
+#include "analysis/correlate.h"
+#include "analysis/database.h"
+
+enum { STORE_RESTS_MAX = 100000, STORE_RESTS_DAYS = 2 };
+
+struct store_rests;
+
+int store_rests_new(struct store_rests **ret_rests, struct database *current, struct problem *problem);
+void store_rests_free(struct store_rests *rests);
+
+void store_rests_add(struct store_rests *rests, const struct correlate_rest *rest);
+/* Gives each that has the name to take, and has it no longer. */
+void store_rests_wake(struct store_rests *rests, uint64_t name, void (*take)(void *taker, struct text state), void *taker);
+
+/* Bytes that wait for a commit; whether there is anything for it. */
+size_t store_rests_pending(const struct store_rests *rests);
+bool store_rests_has_changes(const struct store_rests *rests);
+/* Within the transaction of a commit: 0 or -errno. */
+int store_rests_keep(struct store_rests *rests);
+/* That transaction is over. */
+void store_rests_kept(struct store_rests *rests);
+
+/* Of all that were kept those go whose bytes test says so of. */
+int store_rests_forget(struct store_rests *rests, bool (*test)(const void *context, struct text bytes), const void *context);
+
+#endif
