@@ -28,7 +28,8 @@ const struct advice *advice_of_status(const struct status_code *code)
 	if (advice)
 		return advice;
 	(void)snprintf(key, sizeof key, "%d", code->subject);
-	return advice_find(ADVICE_STATUS, text_of(key));
+	advice = advice_find(ADVICE_STATUS, text_of(key));
+	return advice ? advice : advice_find(ADVICE_STATUS, TEXT_LITERAL("0"));	/* of no subject that is known: its class alone */
 }
 
 const struct advice *advice_of_code(int code)

@@ -28,10 +28,16 @@ static void add_of_kind(struct explanation *explanation, enum advice_kind kind, 
 		(void)add(explanation, advice_kind_name(kind), value, NULL, advice);
 }
 
+/* Postfix says so at RCPT, too (smtpd_delay_reject): what is refused is the client's name, whatever else the words remind of. */
+static bool refuses_helo(const struct reply *reply)
+{
+	return text_find_nocase(reply->text, TEXT_LITERAL("helo command rejected"));
+}
+
 /* From the particular to the general: the class of the words, the enhanced code, the code. */
 static bool explain_reply(struct explanation *explanation, const struct reply *reply)
 {
-	const char *reason = reply->code && reply->code < 400 ? NULL : reason_of(reply);
+	const char *reason = (reply->code && reply->code < 400) || refuses_helo(reply) ? NULL : reason_of(reply);
 	const char *code_meaning = reply->code ? reply_code_meaning(reply->code) : NULL;
 
 	if (reason)
@@ -60,7 +66,9 @@ bool explain_text(struct explanation *explanation, struct text text)
 	if (explain_word(explanation, text))
 		return true;
 	reply = reply_read(reply_said(text));
-	return explain_reply(explanation, &reply);
+	if (refuses_helo(&reply))
+		add_of_kind(explanation, ADVICE_STORY, TEXT_LITERAL("helo_refused"));
+	return explain_reply(explanation, &reply) || explanation->count;
 }
 
 /* ---- a recipient ---- */
@@ -93,7 +101,8 @@ static bool was_greylisted(const struct recipient *recipient)
 	return false;
 }
 
-static const char *story_of(const struct session *session, const struct message *message, const struct recipient *recipient)
+static const char *story_of(const struct session *session, const struct message *message, const struct recipient *recipient,
+			    const struct reply *reply)
 {
 	enum fate fate = (enum fate)recipient->fate;
 	struct text by = facts_text(&recipient->facts, FACT_RECIPIENT_BY), stage = facts_text(&recipient->facts, FACT_RECIPIENT_STAGE);
@@ -104,7 +113,7 @@ static const char *story_of(const struct session *session, const struct message 
 		return "screened";
 	if (fate == FATE_REJECTED && text_is(by, "milter"))
 		return "milter_refused";
-	if (fate == FATE_REJECTED && (text_is(stage, "HELO") || text_is(stage, "EHLO")))
+	if (fate == FATE_REJECTED && (text_is(stage, "HELO") || text_is(stage, "EHLO") || refuses_helo(reply)))
 		return "helo_refused";
 	if (fate == FATE_REJECTED && is_reason(&recipient->facts, FACT_RECIPIENT_REASON, "norelaying"))
 		return "relay_denied";
@@ -128,8 +137,8 @@ static void add_list(struct explanation *explanation, const struct facts *facts,
 void explain_recipient(struct explanation *explanation, const struct session *session, const struct message *message,
 		       const struct recipient *recipient)
 {
-	const char *story = story_of(session, message, recipient);
 	struct reply reply = reply_read(reply_said(facts_text(&recipient->facts, FACT_RECIPIENT_REPLY)));
+	const char *story = story_of(session, message, recipient, &reply);
 
 	explanation->count = 0;
 	add_of_kind(explanation, ADVICE_FATE, text_of(fate_name((enum fate)recipient->fate)));

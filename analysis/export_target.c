@@ -39,7 +39,8 @@ static int read_address(struct export_target *target, const char *address)
 	const char *colon = strrchr(address, ':');
 	size_t length = colon ? (size_t)(colon - address) : 0;
 
-	if (!length || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1))
+	/* A number that is too large would be taken for another port. */
+	if (!length || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) || strtoul(colon + 1, NULL, 10) - 1 >= UINT16_MAX)
 		return -EINVAL;
 	if (*address == '[' && address[length - 1] == ']') {
 		address++;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analysis/verb.h"
+#include "common/escape.h"
 #include "common/near.h"
 
 #define VERB(name) extern const struct verb verb_##name;
@@ -22,12 +23,14 @@ enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
 
 int verb_usage_error(const struct verb *verb, const char *format, ...)
 {
+	char words[4096];
 	va_list arguments;
 
-	fprintf(stderr, "smtptrail %s: ", verb->name);
 	va_start(arguments, format);
-	(void)vfprintf(stderr, format, arguments);
+	(void)vsnprintf(words, sizeof words, format, arguments);
 	va_end(arguments);
+	fprintf(stderr, "smtptrail %s: ", verb->name);
+	escape_terminal(text_of(words), stderr);	/* the words of a command line may be somebody else's */
 	fprintf(stderr, "; see smtptrail %s --help\n", verb->name);
 	return EXIT_USAGE;
 }
@@ -93,10 +96,12 @@ static void say_no_verb(const char *name)
 	near_begin(&near, name);
 	for (int i = 0; i < VERB_COUNT; i++)
 		near_offer(&near, verbs[i]->name);
+	fprintf(stderr, "smtptrail: no verb '");
+	escape_terminal(text_of(name), stderr);
 	if (near.name)
-		fprintf(stderr, "smtptrail: no verb '%s'; perhaps '%s'?\n", name, near.name);
+		fprintf(stderr, "'; perhaps '%s'?\n", near.name);
 	else
-		fprintf(stderr, "smtptrail: no verb '%s'; smtptrail --help lists them\n", name);
+		fprintf(stderr, "'; smtptrail --help lists them\n");
 }
 
 static void print_help(FILE *out)

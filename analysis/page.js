@@ -29,6 +29,8 @@
 		return made;
 	}
 	const button = (words, onclick, attributes) => element("button", { type: "button", onclick, ...attributes }, words);
+	/* Pictures over the whole page are drawn as wide as it is when it opens, so that their words can be read on a telephone. */
+	const pageWidth = Math.min(1120, Math.max(300, document.documentElement.clientWidth - 66));
 	const label = (x, y, text, anchor) => shape("text", { x, y, "text-anchor": anchor || "start" }, text);
 
 	/* A bar that filters: by click, and by Enter or the space bar. */
@@ -356,7 +358,7 @@
 
 	panel("Time", "wide", ["slots"], () => {
 		if (!data.slots.length) return [note("Nothing was found.")];
-		const width = 1120, height = 80, count = Math.max(1, data.slots.length), step = width / count, most = Math.max(1, ...totals);
+		const width = pageWidth, height = 80, count = Math.max(1, data.slots.length), step = width / count, most = Math.max(1, ...totals);
 		const svg = shape("svg", { viewBox: `0 0 ${width} ${height + 16}`, class: "brush", tabindex: 0, role: "slider", "aria-valuemin": 0, "aria-valuemax": count - 1,
 			"aria-label": "time: drag, or arrow keys; with shift longer; escape: all", "aria-valuenow": filter.slots ? filter.slots[0] : 0,
 			"aria-valuetext": filter.slots ? slotName(filter.slots[0]) + " to " + slotName(filter.slots[1]) : "all" });
@@ -393,7 +395,7 @@
 	});
 
 	panel("Outcomes by " + data.slot, "wide", ["slots", "fate"], () => {
-		const slots = data.slots.map((_, i) => i).filter(inSlots), width = 1120, height = 190, step = width / Math.max(1, slots.length);
+		const slots = data.slots.map((_, i) => i).filter(inSlots), width = pageWidth, height = 190, step = width / Math.max(1, slots.length);
 		const counted = slot => perSlot[slot].map((count, fate) => filter.fate === null || filter.fate === data.fates[fate] ? count : 0);
 		const most = Math.max(1, ...slots.map(slot => counted(slot).reduce((a, b) => a + b, 0))), all = sums(data.outcomes, 1, 2, data.fates.length), sum = all.reduce((a, b) => a + b, 0);
 		const bars = slots.map((slot, i) => {

@@ -289,6 +289,16 @@ class Tester:
         self.equal("what a screen reader comes upon has a name", nameless, [])
         self.equal("one heading of the first level", self.run("return document.querySelectorAll('h1').length"), 1)
 
+    def test_narrow(self):
+        self.browser.devtools("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=1, mobile=False)
+        self.browser.open(self.page)
+        small = self.run("return Math.min(...[...document.querySelectorAll('.panels svg text')].map(each => each.getBoundingClientRect().height))")
+        self.check("on a telephone the words of pictures can be read", small > 8, small)
+        self.check("on a telephone the page is no wider than its window", self.run("return document.documentElement.scrollWidth <= innerWidth"))
+        self.picture("narrow")
+        self.browser.devtools("Emulation.clearDeviceMetricsOverride")
+        self.browser.open(self.page)
+
     def test_times(self):
         self.run("for (const each of document.querySelectorAll('details')) each.open = false;")
         brush = "document.querySelector('.brush').dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight'%s}))"
@@ -346,7 +356,7 @@ def main():
         with Browser(folder) as browser:
             tester = Tester(directory, browser, page)
             for test in (tester.test_opens, tester.test_brush, tester.test_bars, tester.test_tables, tester.test_transactions, tester.test_copy,
-                         tester.test_colours, tester.test_keys, tester.test_speech, tester.test_times):
+                         tester.test_colours, tester.test_keys, tester.test_speech, tester.test_narrow, tester.test_times):
                 test()
             tester.test_hostile(hostile)
         test_without_scripts(tester, directory)

@@ -14,6 +14,9 @@ TEST(a_reply_is_explained_from_the_particular_to_the_general)
 		{ "550 5.1.1 <joe@lab.test>: Recipient address rejected: User unknown", "reason=userunknown status=5.1.1 code=550" },
 		{ "451 4.7.1 Greylisting in action, please come back later", "reason=greylisting status=4.7.1 code=451" },
 		{ "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.dnsbl.example", "reason=blocked status=5.7.1 code=554" },
+		{ "504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname", "story=helo_refused status=5.5.2 code=504" },
+		{ "450 4.7.1 <a.lab.test>: Helo command rejected: Host not found", "story=helo_refused status=4.7.1 code=450" },
+		{ "Cannot start TLS: handshake failure", "reason=failedstarttls" },
 		{ "250 2.0.0 Ok: queued as 4F2", "status=2.0.0 code=250" },
 		{ "greylisting", "reason=greylisting" },
 		{ "spf_unaligned", "why=spf_unaligned" },
@@ -34,6 +37,18 @@ TEST(a_reply_is_explained_from_the_particular_to_the_general)
 			(void)snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s=%.*s", j ? " " : "",
 				       explanation.findings[j].what, TEXT_ARGS(explanation.findings[j].value));
 		CHECK_SAYING(strcmp(got, cases[i].wanted) == 0, "'%s' gives '%s', wanted '%s'", cases[i].text, got, cases[i].wanted);
+	}
+}
+
+TEST(a_code_that_no_list_has_is_still_explained)
+{
+	static const char *const codes[] = { "5.9.9", "4.99.1", "2.42.0", "559", "499", "299" };
+
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+		struct explanation explanation;
+
+		CHECK_SAYING(explain_text(&explanation, text_of(codes[i])) && explanation.findings[0].meaning && explanation.findings[0].next, "%s",
+			     codes[i]);
 	}
 }
 
@@ -64,6 +79,7 @@ int main(int argc, char **argv)
 {
 	static const struct unit_test tests[] = {
 		UNIT_TEST(a_reply_is_explained_from_the_particular_to_the_general),
+		UNIT_TEST(a_code_that_no_list_has_is_still_explained),
 		UNIT_TEST(every_class_fate_and_subject_has_its_advice),
 		{ NULL, NULL },
 	};
