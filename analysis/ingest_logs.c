@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "analysis/follow.h"
 #include "analysis/ingest_places.h"
@@ -28,6 +31,10 @@ struct feed {
 	bool is_open, is_live, is_dry, has_failed;
 	uint64_t retry_us;
 	char *path;			/* that is open */
+	uint64_t head;			/* its first digest */
+	uint64_t opened;		/* how many were before it */
+	const struct feed *waits_for;	/* that reads what begins as the path does, the file of this number */
+	uint64_t waits_for_opened;
 	uint16_t source;
 	uint64_t *tried;		/* inodes of rotated files that were opened */
 	size_t tried_count;
@@ -45,6 +52,8 @@ struct ingest_logs {
 	struct ingest_logs_options options;
 	struct store *store;
 	struct ingest_places places;
+	char **paths;
+	size_t path_count;
 	struct feed *first, *lent;
 	struct ingest_logs_counts counts;
 };
@@ -104,6 +113,9 @@ void ingest_logs_free(struct ingest_logs *logs)
 		free_feed(feed);
 	}
 	ingest_places_done(&logs->places);
+	while (logs->path_count)
+		free(logs->paths[--logs->path_count]);
+	free(logs->paths);
 	free(logs);
 }
 
@@ -120,12 +132,67 @@ static struct feed *add_feed(struct ingest_logs *logs)
 	return *link = feed;
 }
 
-int ingest_logs_add_files(struct ingest_logs *logs, char **paths, size_t path_count)
+/* Whoever asks the store stands elsewhere. */
+static char *absolute_path(const char *path)
+{
+	char *directory, *absolute = NULL;
+
+	if (*path == '/')
+		return strdup(path);
+	directory = getcwd(NULL, 0);
+	if (directory && asprintf(&absolute, "%s%s%s", directory, strcmp(directory, "/") == 0 ? "" : "/", path) < 0)
+		absolute = NULL;
+	free(directory);
+	return absolute ? absolute : strdup(path);
+}
+
+static int copy_paths(struct ingest_logs *logs, char *const *named, size_t count)
+{
+	logs->paths = calloc(count + 1, sizeof *logs->paths);
+	if (!logs->paths)
+		return -ENOMEM;
+	for (; logs->path_count < count; logs->path_count++)
+		if (!(logs->paths[logs->path_count] = absolute_path(named[logs->path_count])))
+			return -ENOMEM;
+	return 0;
+}
+
+static bool is_in(char *const *paths, size_t count, const char *path)
+{
+	struct stat info, other;
+
+	if (stat(path, &info) != 0)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (stat(paths[i], &other) == 0 && other.st_dev == info.st_dev && other.st_ino == info.st_ino)
+			return true;
+	return false;
+}
+
+/* Who follows a file by two names would read twice what comes. */
+static void drop_links(struct ingest_logs *logs)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < logs->path_count; i++)
+		if (is_in(logs->paths, kept, logs->paths[i]))
+			free(logs->paths[i]);
+		else
+			logs->paths[kept++] = logs->paths[i];
+	logs->path_count = kept;
+}
+
+int ingest_logs_add_files(struct ingest_logs *logs, char *const *named, size_t path_count)
 {
 	struct feed *feed = NULL;
+	char **paths;
 
+	if (copy_paths(logs, named, path_count) != 0)
+		return -ENOMEM;
+	paths = logs->paths;
 	input_file_sort(paths, path_count);
-	for (size_t i = 0; i < path_count; i++) {
+	drop_links(logs);
+	for (size_t i = 0; i < logs->path_count; i++) {
 		if (!feed || !input_file_same_set(paths[i - 1], paths[i])) {
 			feed = add_feed(logs);
 			if (!feed)
@@ -275,16 +342,45 @@ static void try_again(const struct ingest_logs *logs, struct feed *feed)
 	feed->retry_us = clock_steady_us() + RETRY_US;
 }
 
+static bool is_waiting(const struct feed *feed)
+{
+	const struct feed *other = feed->waits_for;
+
+	return other && other->is_open && !other->is_dry && other->opened == feed->waits_for_opened;
+}
+
+/* A copy of what is being read waits until that comes to its end, so that what both have comes once. */
+static bool must_wait(const struct ingest_logs *logs, struct feed *feed)
+{
+	feed->waits_for = NULL;
+	for (const struct feed *other = logs->first; other && feed->head && !feed->waits_for; other = other->next)
+		if (other != feed && other->is_open && !other->is_dry && other->head == feed->head &&
+		    log_place_is_alike(other->path, feed->path)) {
+			feed->waits_for = other;
+			feed->waits_for_opened = other->opened;
+		}
+	return feed->waits_for;
+}
+
+static bool take_next_path(struct ingest_logs *logs, struct feed *feed)
+{
+	free(feed->path);
+	feed->path = next_path(logs, feed);
+	feed->head = feed->path ? log_place_head(feed->path) : 0;
+	feed->opened++;
+	return feed->path;
+}
+
 static bool open_next(struct ingest_logs *logs, struct feed *feed)
 {
 	struct problem problem = { "" };
 
 	while (!feed->is_open) {
-		if (feed->retry_us > clock_steady_us())
+		if (is_waiting(feed) || feed->retry_us > clock_steady_us())
 			return false;
-		free(feed->path);
-		feed->path = next_path(logs, feed);
-		if (!feed->path)
+		if (!feed->waits_for && !take_next_path(logs, feed))
+			return false;
+		if (must_wait(logs, feed))
 			return false;
 		say_lost(logs, feed);
 		if (open_path(feed, &problem) == 0) {
@@ -373,7 +469,7 @@ static bool advance(struct ingest_logs *logs, struct feed *feed)
 	return false;
 }
 
-bool ingest_logs_next(struct ingest_logs *logs, struct ingest_line *ret_line)
+static struct feed *find_earliest(struct ingest_logs *logs)
 {
 	struct feed *earliest = NULL;
 
@@ -383,6 +479,24 @@ bool ingest_logs_next(struct ingest_logs *logs, struct ingest_line *ret_line)
 		if (!earliest || feed->time_us < earliest->time_us)
 			earliest = feed;
 	}
+	return earliest;
+}
+
+/* What it waited for came to its end behind it. */
+static bool one_waits_no_longer(const struct ingest_logs *logs)
+{
+	for (const struct feed *feed = logs->first; feed; feed = feed->next)
+		if (feed->waits_for && !is_waiting(feed))
+			return true;
+	return false;
+}
+
+bool ingest_logs_next(struct ingest_logs *logs, struct ingest_line *ret_line)
+{
+	struct feed *earliest = find_earliest(logs);
+
+	while (!earliest && one_waits_no_longer(logs))
+		earliest = find_earliest(logs);
 	logs->lent = earliest;
 	if (!earliest)
 		return false;

@@ -2,11 +2,13 @@
  * ingest_logs.h - log files, and systemd's journal, as lines in the order of their times, with positions in the store.
  *
  * A file is known again by what it begins with, whatever it is called and however it is compressed by now; of a log that
- * was rotated since, what is left of the rotated files comes first. So reading the same once more gives nothing.
+ * was rotated since, what is left of the rotated files comes first. So reading the same once more gives nothing, nor does a
+ * copy that is read beside it.
  *
  * Threads: one owner at a time.
  * Memory:  a line lives until the next call; a position for each file that was ever read, until the store forgets it.
- * Limits:  regular files, whose first lines differ or that differ where they were last read to; not standard input.
+ * Limits:  regular files, whose first lines differ or that differ where they were last read to; not standard input. Of a
+ *          copy that ends before what was read no one knows that it is one: it is read.
  * Errors:  what cannot be read is said once, and the others are read; with follows it is tried again.
  */
 #ifndef SMTPTRAIL_INGEST_LOGS_H
@@ -29,8 +31,8 @@ struct ingest_logs;
 int ingest_logs_new(struct ingest_logs **ret_logs, const struct ingest_logs_options *options, struct store *store,
 		    struct problem *problem);
 void ingest_logs_free(struct ingest_logs *logs);
-/* The paths are sorted, and borrowed. 0 or -ENOMEM. */
-int ingest_logs_add_files(struct ingest_logs *logs, char **paths, size_t path_count);
+/* Once; relative paths are made absolute. 0 or -ENOMEM. */
+int ingest_logs_add_files(struct ingest_logs *logs, char *const *paths, size_t path_count);
 /* directory NULL: this machine's. */
 int ingest_logs_add_journal(struct ingest_logs *logs, const char *directory, struct problem *problem);
 

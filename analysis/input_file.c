@@ -275,7 +275,8 @@ int input_file_line(struct input_file *input, struct text *ret_line, bool *ret_i
 			return lend(input, INPUT_FILE_LINE_MAX, INPUT_FILE_LINE_MAX, true, ret_line, ret_is_cut);
 		if (newline)
 			return lend(input, length, length + 1, false, ret_line, ret_is_cut);
-		if (input->has_ended && have)
+		/* Of damaged data the last line is not whole. */
+		if (input->has_ended && have && !input->error)
 			return lend(input, have, have, false, ret_line, ret_is_cut);
 		if (input->has_ended)
 			return input->error;
@@ -386,6 +387,14 @@ static int compare_paths(const void *a, const void *b)
 		return first_date ? -1 : 1;
 	order = (first_number > second_number) - (first_number < second_number);
 	return first_date ? order : -order;
+}
+
+size_t input_file_stem(const char *path)
+{
+	uint64_t number;
+	bool is_date;
+
+	return stem_length(path, &number, &is_date);
 }
 
 bool input_file_same_set(const char *path, const char *other)

@@ -58,5 +58,7 @@ uint64_t input_file_bytes(const struct input_file *input);
 void input_file_sort(char **paths, size_t count);
 /* Whether both are of one such set. */
 bool input_file_same_set(const char *path, const char *other);
+/* Length of what the names of such a set have in common: "mail.log" of "mail.log.2.gz". */
+size_t input_file_stem(const char *path);
 
 #endif

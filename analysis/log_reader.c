@@ -12,7 +12,8 @@
 #include "analysis/own_lines.h"
 
 /* So much of a line tells it apart: a time, a host, a process. */
-enum { PLACE_DIGEST_MAX = 512 };
+/* Files with one and the same heading differ within so many lines. */
+enum { PLACE_DIGEST_MAX = 512, PLACE_ALIKE_LINES = 100 };
 
 struct log_reader {
 	struct log_options options;
@@ -143,6 +144,19 @@ uint64_t log_place_head(const char *path)
 	struct log_place found;
 
 	return find_place(path, 1, &found) ? found.head : 0;
+}
+
+/* A file that has fewer lines counts with all of them. */
+static bool begins_as(const char *path, const char *other)
+{
+	struct log_place begin;
+
+	return (find_place(path, PLACE_ALIKE_LINES, &begin) || find_place(path, begin.lines, &begin)) && log_place_is_of(&begin, other);
+}
+
+bool log_place_is_alike(const char *path, const char *other)
+{
+	return begins_as(path, other) || begins_as(other, path);
 }
 
 /* Frames of a file begin. A year that was given is that of the first line of a rotated set: its later files go on. */

@@ -67,6 +67,8 @@ struct log_place log_reader_place(const struct log_reader *reader);
 bool log_place_is_of(const struct log_place *place, const char *path);
 /* The first digest alone; 0: the file has no whole line yet, or cannot be read. */
 uint64_t log_place_head(const char *path);
+/* Whether two files begin alike, and not in their headings alone: the one is the other, or what that was before or is by now. */
+bool log_place_is_alike(const char *path, const char *other);
 
 /* Bytes of log that were read, of all files. */
 uint64_t log_reader_bytes(const struct log_reader *reader);

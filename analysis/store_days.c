@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 static const uint64_t day_us = 86400000000;
@@ -110,4 +111,18 @@ int store_days_list(const char *directory, store_day **ret_days, size_t *ret_cou
 	*ret_days = days;
 	*ret_count = count;
 	return 0;
+}
+
+void store_days_drop_empty(const char *directory, store_day *days, size_t *count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *count; i++) {
+		char path[STORE_PATH_SIZE];
+		struct stat info;
+
+		if (!store_day_path(directory, days[i], path) || stat(path, &info) != 0 || info.st_size > 0)
+			days[kept++] = days[i];
+	}
+	*count = kept;
 }

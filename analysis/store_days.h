@@ -30,4 +30,7 @@ bool store_path(const char *directory, const char *name, char ret_path[STORE_PAT
 /* The days that the directory has a file of, the newest first; to free. 0 or -errno. */
 int store_days_list(const char *directory, store_day **ret_days, size_t *ret_count, struct problem *problem);
 
+/* Drops those whose file has no byte: made, but the disk was full, or a kill came, before anything was in it. */
+void store_days_drop_empty(const char *directory, store_day *days, size_t *count);
+
 #endif

@@ -88,6 +88,7 @@ int store_read_open(struct store_read **ret_read, const char *directory, struct 
 		store_read_close(read);
 		return error;
 	}
+	store_days_drop_empty(directory, read->days, &read->day_count);
 	reverse(read->days, read->day_count);
 	*ret_read = read;
 	return 0;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "analysis/follow.h"
 #include "analysis/input_file.h"
 
 /* Texts that tell of whom a line speaks; shorter ones stand in any line. */
@@ -131,6 +132,8 @@ static void set_bytes(struct reading *reading, struct raw_piece *piece, struct t
 	if (bytes.length)
 		memcpy(piece->bytes, bytes.start, bytes.length);
 	piece->length = bytes.length;
+	free(piece->missing);
+	piece->missing = NULL;
 }
 
 __attribute__((format(printf, 3, 4)))
@@ -160,6 +163,8 @@ static bool names_the_story(const struct reading *reading, struct text line)
 
 static void take_line(struct reading *reading, struct raw_piece *piece, struct text line)
 {
+	if (piece->bytes)
+		return;
 	if (names_the_story(reading, line))
 		set_bytes(reading, piece, line);
 	else
@@ -202,17 +207,54 @@ static void read_lines(struct reading *reading, struct input_file *file, struct 
 	}
 }
 
-static void read_file(struct reading *reading, const char *path, struct raw_piece *pieces, size_t count)
+static int read_file(struct reading *reading, const char *path, struct raw_piece *pieces, size_t count, struct problem *problem)
 {
 	struct input_file *file;
-	struct problem problem = { "" };
+	int error = input_file_open(&file, path, problem);
 
-	if (strcmp(path, "-") == 0)
-		(void)lseek(STDIN_FILENO, 0, SEEK_SET);
-	if (input_file_open(&file, path, &problem) == 0) {
-		read_lines(reading, file, pieces, count);
-		input_file_close(file);
+	if (error)
+		return error;
+	read_lines(reading, file, pieces, count);
+	input_file_close(file);
+	return 0;
+}
+
+static bool has_all(const struct raw_piece *pieces, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!pieces[i].bytes)
+			return false;
+	return true;
+}
+
+/* A line keeps its number in the file that was rotated away, whatever that is called by now. */
+static void read_rotated(struct reading *reading, const char *path, struct raw_piece *pieces, size_t count)
+{
+	char *stem = strndup(path, input_file_stem(path));
+	struct problem ignored;
+	glob_t rotated;
+
+	if (!stem) {
+		reading->lacks_memory = true;
+		return;
 	}
+	follow_list_rotated(stem, &rotated);
+	free(stem);
+	for (size_t i = rotated.gl_pathc; i-- > 0 && !has_all(pieces, count);)
+		(void)read_file(reading, rotated.gl_pathv[i], pieces, count, &ignored);
+	globfree(&rotated);
+}
+
+static void read_log(struct reading *reading, const char *path, struct raw_piece *pieces, size_t count)
+{
+	struct problem problem = { "" };
+	bool is_stdin = strcmp(path, "-") == 0;
+
+	if (is_stdin)
+		(void)lseek(STDIN_FILENO, 0, SEEK_SET);
+	(void)read_file(reading, path, pieces, count, &problem);
+	if (!is_stdin)
+		read_rotated(reading, path, pieces, count);
 	for (size_t i = 0; i < count; i++)
 		set_missing(reading, &pieces[i], "%s",
 			    problem.text[0] ? problem.text : "the file is shorter by now");
@@ -303,7 +345,7 @@ static void read_source(struct reading *reading, const struct redis_options *red
 	case SOURCE_FILE:
 		path = strndup(name.start, name.length);
 		if (path)
-			read_file(reading, path, pieces, count);
+			read_log(reading, path, pieces, count);
 		reading->lacks_memory = reading->lacks_memory || !path;
 		free(path);
 		return;

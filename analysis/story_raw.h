@@ -2,7 +2,7 @@
  * story_raw.h - the lines and records that a story rests on, as they stand in their files and streams now.
  *
  * A log may have been rotated since it was read, and a stream trimmed: a line that names nothing of the story is another
- * one, and what is no longer there is said.
+ * one, and is looked for in the rotated files; what is no longer there is said.
  *
  * Threads: one owner at a time.
  * Memory:  each line or record once, until story_raw_free.

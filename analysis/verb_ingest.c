@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "analysis/ingest.h"
@@ -284,6 +285,8 @@ static int run_ingest(int argc, char **argv)
 	char **named = options.logs;
 	int status = EXIT_USAGE;
 
+	/* The store is its group's to read, whatever the shell says. */
+	(void)umask(027);
 	if (!options.logs || format_prepare() != 0)
 		fprintf(stderr, "smtptrail ingest: %s\n", strerror(ENOMEM));
 	else

@@ -127,6 +127,8 @@ static int collect(const struct options *options, struct table *days_table, stru
 	int64_t open = 0;
 	int error = store_days_list(directory, &days, &count, problem);
 
+	if (!error)
+		store_days_drop_empty(directory, days, &count);
 	for (size_t i = 0; i < count && !error; i++)
 		if (store_day_path(directory, days[i], path))
 			error = add_day(days_table, path, days[i], problem);
@@ -282,6 +284,8 @@ static int forget_days(const struct options *options, const struct store_forget 
 	size_t count = 0;
 	int error = store_days_list(options->config.store, &days, &count, problem);
 
+	if (!error)
+		store_days_drop_empty(options->config.store, days, &count);
 	for (size_t i = 0; i < count && !error; i++)
 		if (store_day_path(options->config.store, days[i], path))
 			error = store_forget_day(path, what, &counts->store, problem);

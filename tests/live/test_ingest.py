@@ -172,6 +172,9 @@ class Ingest(unittest.TestCase):
         with open(self.log, "w", encoding="utf-8") as file:
             file.writelines("2026-11-02T00:00:00.000000Z mx.example.org postfix/qmgr[8]: %010X: removed\n" % number for number in range(90, 120))
         story, = self.ask("trace", "%010X" % 1, "--raw")["stories"]
+        self.assertEqual({piece["source"] for piece in story["raw"] if "text" in piece}, {self.log})
+        os.unlink(self.log + ".1")
+        story, = self.ask("trace", "%010X" % 1, "--raw")["stories"]
         self.assertEqual({piece["source"]: piece["missing"].split(":")[0] for piece in story["raw"]},
                          {STREAM_KEY: "the stream no longer has it", self.log: "another line stands there by now"})
 
