@@ -55,12 +55,21 @@ int ask_number(const struct ask *ask, const char *option, const char *value, siz
 	return 0;
 }
 
+/* The last of two would win, without a word. */
+static int set_output(struct ask *ask, const struct output *output)
+{
+	if (ask->output != &output_text && ask->output != output)
+		return verb_usage_error(ask->verb, "--%s and --%s: an answer has one form", ask->output->name, output->name);
+	ask->output = output;
+	return 0;
+}
+
 int ask_option(struct ask *ask, int option, const char *value)
 {
 	switch (option) {
-	case OPTION_JSON: ask->output = &output_json; return 0;
-	case OPTION_CSV: ask->output = &output_csv; return 0;
-	case OPTION_HTML: ask->html = value; ask->output = &output_html; return 0;
+	case OPTION_JSON: return set_output(ask, &output_json);
+	case OPTION_CSV: return set_output(ask, &output_csv);
+	case OPTION_HTML: ask->html = value; return set_output(ask, &output_html);
 	case OPTION_CONFIG: ask->config_file = value; return 0;
 	case OPTION_STORE: ask->store = value; return 0;
 	case OPTION_SINCE: ask->since = value; return 0;

@@ -48,51 +48,103 @@ static uint64_t now_ms(void)
 	return clock_steady_us() / 1000;
 }
 
-/* Reads to the end, or to the deadline. What does not fit is read and thrown away, so that the writer can end. */
-static int read_all(int fd, char *output, size_t size)
+/* What a program writes, and its pipe's two ends. */
+struct written {
+	char *text;
+	size_t size, length;
+	int ends[2];
+};
+
+static int open_written(struct written *written, char *text, size_t size)
+{
+	*written = (struct written){ .text = text, .size = size };
+	*text = '\0';
+	return pipe2(written->ends, O_CLOEXEC) == 0 ? 0 : -errno;
+}
+
+static void close_end(struct written *written, int end)
+{
+	if (written->ends[end] >= 0)
+		(void)close(written->ends[end]);
+	written->ends[end] = -1;
+}
+
+/* What does not fit is read and thrown away, so that the writer can end. */
+static void read_some(struct written *written)
+{
+	char rest[4096];
+	bool fits = written->length + 1 < written->size;
+	ssize_t got = fits ? read(written->ends[0], written->text + written->length, written->size - written->length - 1)
+			   : read(written->ends[0], rest, sizeof rest);
+
+	if (got < 0 && errno == EINTR)
+		return;
+	if (got <= 0)
+		close_end(written, 0);
+	else if (fits)
+		written->length += (size_t)got;
+	written->text[written->length] = '\0';
+}
+
+/* Reads both to the end, or to the deadline. */
+static int read_all(struct written *output, struct written *complaint)
 {
 	uint64_t deadline = now_ms() + DOCTOR_WAIT_MS;
-	size_t length = 0;
-	char rest[4096];
 
-	for (;;) {
-		struct pollfd ready = { .fd = fd, .events = POLLIN };
+	while (output->ends[0] >= 0 || complaint->ends[0] >= 0) {
+		struct pollfd ready[] = {
+			{ .fd = output->ends[0], .events = POLLIN }, { .fd = complaint->ends[0], .events = POLLIN },
+		};
 		uint64_t now = now_ms();
-		ssize_t got;
+		int count = now < deadline ? poll(ready, 2, (int)(deadline - now)) : 0;
 
-		if (now >= deadline || poll(&ready, 1, (int)(deadline - now)) == 0)
+		if (count == 0)
 			return -ETIME;
-		got = length + 1 < size ? read(fd, output + length, size - length - 1) : read(fd, rest, sizeof rest);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		if (length + 1 < size)
-			length += (size_t)got;
-		output[length] = '\0';
+		if (count > 0 && ready[0].revents)
+			read_some(output);
+		if (count > 0 && ready[1].revents)
+			read_some(complaint);
 	}
 	return 0;
 }
 
-int doctor_run(const char *const *words, char *ret_output, size_t size)
+/* What it ended with is its last line. */
+static void keep_last_line(char *text)
+{
+	size_t length = strlen(text);
+	char *line;
+
+	while (length && text[length - 1] == '\n')
+		text[--length] = '\0';
+	line = strrchr(text, '\n');
+	if (line)
+		memmove(text, line + 1, strlen(line));
+}
+
+int doctor_run(const char *const *words, char *ret_output, size_t size, char ret_complaint[DOCTOR_COMPLAINT_SIZE])
 {
 	posix_spawn_file_actions_t actions;
-	int ends[2], status = 0, error;
+	struct written output, complaint;
+	int status = 0, error = open_written(&output, ret_output, size);
 	pid_t pid;
 
-	ret_output[0] = '\0';
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return -errno;
+	ret_complaint[0] = '\0';
+	if (error)
+		return error;
+	error = open_written(&complaint, ret_complaint, DOCTOR_COMPLAINT_SIZE);
+	if (error)
+		goto close_output;
 	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-	(void)posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	(void)posix_spawn_file_actions_adddup2(&actions, output.ends[1], STDOUT_FILENO);
+	(void)posix_spawn_file_actions_adddup2(&actions, complaint.ends[1], STDERR_FILENO);
 	(void)posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	/* posix_spawnp changes none of the words. */
 	error = -posix_spawnp(&pid, words[0], &actions, NULL, (char *const *)(uintptr_t)words, environ);
 	(void)posix_spawn_file_actions_destroy(&actions);
-	(void)close(ends[1]);
+	close_end(&output, 1);
+	close_end(&complaint, 1);
 	if (!error) {
-		error = read_all(ends[0], ret_output, size);
+		error = read_all(&output, &complaint);
 		if (error)
 			(void)kill(pid, SIGKILL);
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -100,7 +152,11 @@ int doctor_run(const char *const *words, char *ret_output, size_t size)
 		if (!error && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
 			error = -EIO;
 	}
-	(void)close(ends[0]);
+	keep_last_line(ret_complaint);
+	close_end(&complaint, 0);
+close_output:
+	close_end(&output, 1);
+	close_end(&output, 0);
 	return error;
 }
 
@@ -109,15 +165,15 @@ int doctor_run(const char *const *words, char *ret_output, size_t size)
 void doctor_check_programs(struct doctor *doctor)
 {
 	static const char *const words[] = { "smtptrail-milter", "--version", NULL };
-	char output[200];
-	int error = doctor_run(words, output, sizeof output);
+	char output[200], complaint[DOCTOR_COMPLAINT_SIZE];
+	int error = doctor_run(words, output, sizeof output, complaint);
 
 	output[strcspn(output, "\n")] = '\0';
 	if (error == -ENOENT)
 		doctor_say(doctor, DOCTOR_OK, "programs", "", "smtptrail %s; no smtptrail-milter in PATH on this machine", PACKAGE_VERSION);
 	else if (error)
 		doctor_say(doctor, DOCTOR_WARNING, "programs", "run it by hand and see what it says", "smtptrail-milter --version: %s",
-			   strerror(-error));
+			   complaint[0] ? complaint : strerror(-error));
 	else if (strstr(output, PACKAGE_VERSION))
 		doctor_say(doctor, DOCTOR_OK, "programs", "", "both are of version %s", PACKAGE_VERSION);
 	else

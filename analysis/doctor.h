@@ -49,8 +49,10 @@ const char *doctor_milter_socket(const struct doctor *doctor);
 /* Whether an MTA's setting names that socket, in whatever way it writes it. */
 bool doctor_names_socket(const char *setting, const char *socket);
 
-/* Runs a program and keeps the first size bytes of what it writes to standard output; ret_output is terminated. 0; -ENOENT:
- * there is no such program; -ETIME; -EIO: it ended with a failure. */
-int doctor_run(const char *const *words, char *ret_output, size_t size);
+/* Runs a program and keeps the first size bytes of what it writes to standard output, and the last line of what it says on
+ * standard error (of the first so many bytes); both are terminated. 0; -ENOENT: there is no such program; -ETIME; -EIO: it
+ * ended with a failure. */
+enum { DOCTOR_COMPLAINT_SIZE = 500 };
+int doctor_run(const char *const *words, char *ret_output, size_t size, char ret_complaint[DOCTOR_COMPLAINT_SIZE]);
 
 #endif

@@ -32,7 +32,7 @@ static unsigned split(char *output, char *values[SETTINGS])
 	return count;
 }
 
-static int ask_postconf(const char *directory, char *output, char *values[SETTINGS])
+static int ask_postconf(const char *directory, char *output, char *values[SETTINGS], char complaint[DOCTOR_COMPLAINT_SIZE])
 {
 	const char *words[SETTINGS + 5];
 	unsigned count = 0;
@@ -47,7 +47,7 @@ static int ask_postconf(const char *directory, char *output, char *values[SETTIN
 	for (unsigned i = 0; i < SETTINGS; i++)
 		words[count++] = names[i];
 	words[count] = NULL;
-	error = doctor_run(words, output, OUTPUT_MAX);
+	error = doctor_run(words, output, OUTPUT_MAX, complaint);
 	if (error)
 		return error;
 	return split(output, values) == SETTINGS ? 0 : -EBADMSG;
@@ -92,15 +92,16 @@ static void check_milters(struct doctor *doctor, char *values[SETTINGS])
 
 void doctor_check_mta(struct doctor *doctor)
 {
-	char output[OUTPUT_MAX], *values[SETTINGS] = { NULL };
-	int error = ask_postconf(doctor->postfix_config, output, values);
+	char output[OUTPUT_MAX], *values[SETTINGS] = { NULL }, complaint[DOCTOR_COMPLAINT_SIZE];
+	int error = ask_postconf(doctor->postfix_config, output, values, complaint);
 
 	if (error == -ENOENT) {
 		doctor_say(doctor, DOCTOR_OK, "postfix", "", "there is no postconf on this machine: no Postfix here");
 		return;
 	}
 	if (error) {
-		doctor_say(doctor, DOCTOR_WARNING, "postfix", "run postconf by hand", "postconf gave no answer: %s", strerror(-error));
+		doctor_say(doctor, DOCTOR_WARNING, "postfix", "run postconf by hand", "postconf gave no answer: %s",
+			   complaint[0] ? complaint : strerror(-error));
 		return;
 	}
 	check_milters(doctor, values);

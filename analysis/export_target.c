@@ -27,6 +27,9 @@ struct export_target {
 	char *server, *port; /* of syslog */
 	char host[HOST_MAX]; /* our own */
 	int connection;	     /* -1: none */
+	bool is_lost;	     /* and that was told */
+	export_target_tell *tell;
+	const void *context; /* of tell */
 	char *window;	     /* of syslog: messages that the server's system may not have taken yet */
 	size_t window_length, window_size;
 };
@@ -85,6 +88,28 @@ static int make_connection(struct export_target *target, struct problem *problem
 	}
 	target->connection = fd;
 	return 0;
+}
+
+static void tell_lost(struct export_target *target, const char *why)
+{
+	struct problem words = { "" };
+
+	if (!target->tell || target->is_lost)
+		return;
+	target->is_lost = true;
+	problem_set(&words, "%s; it is tried again until it takes what is left", why);
+	target->tell(target->context, words.text);
+}
+
+static void tell_back(struct export_target *target)
+{
+	struct problem words = { "" };
+
+	if (!target->is_lost)
+		return;
+	target->is_lost = false;
+	problem_set(&words, "'%s' is back", target->to);
+	target->tell(target->context, words.text);
 }
 
 static void drop_connection(struct export_target *target)
@@ -165,6 +190,12 @@ bool export_target_is_syslog(const struct export_target *target)
 	return target->server;
 }
 
+void export_target_tell_by(struct export_target *target, export_target_tell *tell, const void *context)
+{
+	target->tell = tell;
+	target->context = context;
+}
+
 FILE *export_target_file(struct export_target *target)
 {
 	return target->file;
@@ -227,6 +258,10 @@ static int send_window(struct export_target *target, size_t from, struct problem
 	int error = 0;
 
 	if (is_closed(target)) {
+		struct problem why = { "" };
+
+		problem_set(&why, "'%s' has closed the connection", target->to);
+		tell_lost(target, why.text);
 		drop_connection(target);
 		from = 0;
 		error = make_connection(target, problem);
@@ -236,8 +271,11 @@ static int send_window(struct export_target *target, size_t from, struct problem
 		if (error)
 			problem_set(problem, "cannot send to '%s': %s", target->to, strerror(-error));
 	}
-	if (error)
+	if (error) {
+		tell_lost(target, problem->text);
 		drop_connection(target);
+	} else
+		tell_back(target);
 	return error;
 }
 
@@ -269,6 +307,7 @@ static int await_taken(struct export_target *target, const volatile int *stopped
 		(void)poll(NULL, 0, LOOK_MS);
 	}
 	problem_set(problem, "'%s' went away before it had taken all", target->to);
+	tell_lost(target, problem->text);
 	drop_connection(target);
 	return -EPIPE;
 }

@@ -34,6 +34,10 @@ struct export_target;
 int export_target_open(struct export_target **ret_target, const char *to, struct problem *problem);
 void export_target_close(struct export_target *target);
 bool export_target_is_syslog(const struct export_target *target);
+/* Of a connection that is made again: words when it is lost, and when it is back; lent for the call. Before anything is sent; without
+ * it nobody is told. */
+typedef void export_target_tell(const void *context, const char *words);
+void export_target_tell_by(struct export_target *target, export_target_tell *tell, const void *context);
 
 /* Where to write; what stands there counts from export_target_send on. */
 FILE *export_target_file(struct export_target *target);

@@ -13,6 +13,7 @@ enum { FIELD_NAME_MAX = 40 };
 
 struct parser {
 	const char *text, *at;
+	size_t column;	/* of what is wrong; 0: it is at that place */
 	struct query *query;
 	uint64_t now_us;
 	const struct query_saved *saved;
@@ -27,6 +28,11 @@ static struct query_node *parse_or(struct parser *parser);
 
 #define FAIL(parser, ...) fail((parser), -EINVAL, __VA_ARGS__)
 
+static size_t column_of(const struct parser *parser)
+{
+	return (size_t)(parser->at - parser->text) + 1;
+}
+
 __attribute__((format(printf, 3, 4)))
 static void *fail(struct parser *parser, int error, const char *format, ...)
 {
@@ -39,7 +45,7 @@ static void *fail(struct parser *parser, int error, const char *format, ...)
 	(void)vsnprintf(words, sizeof words, format, arguments);
 	va_end(arguments);
 	parser->error = error;
-	problem_set(parser->problem, "query, column %zu: %s", (size_t)(parser->at - parser->text) + 1, words);
+	problem_set(parser->problem, "query, column %zu: %s", parser->column ? parser->column : column_of(parser), words);
 	return NULL;
 }
 
@@ -278,8 +284,10 @@ static bool read_regex(struct parser *parser, struct query_term *term)
 			words[0] = '\0';
 		return FAIL(parser, "regular expression, at %zu: %s", offset, (const char *)words);
 	}
+	if (!set_text(parser, term, source) || !check_word(parser, term))
+		return false;
 	parser->at = at;
-	return set_text(parser, term, source) && check_word(parser, term);
+	return true;
 }
 
 static bool is_number_field(const struct query_field *field)
@@ -292,6 +300,12 @@ static bool is_like_network(const char *text)
 	const char *slash = strchr(text, '/');
 
 	return slash && slash != text && slash[1] && slash[1 + strspn(slash + 1, "0123456789")] == '\0';
+}
+
+/* "<" begins a Message-ID and the null sender too. */
+static bool is_like_bound(const char *text)
+{
+	return *text == '>' || (*text == '<' && !strpbrk(text, ">*?"));
 }
 
 static bool read_text_value(struct parser *parser, struct query_term *term, struct value *value)
@@ -310,6 +324,9 @@ static bool read_text_value(struct parser *parser, struct query_term *term, stru
 	/* No name has a slash that digits follow to its end. */
 	if (term->field.type == FACT_IP && !value->is_quoted && is_like_network(plain))
 		return FAIL(parser, "'%s' of '%s' is no network: 192.0.2.0/24, 2001:db8::/32", plain, term->field.name);
+	if (!value->is_quoted && is_like_bound(plain))
+		return FAIL(parser, "'%s' of '%s': > >= < <= are of numbers, sizes, durations and times; here a whole value, * and ? in it for "
+			    "others, or /regex/; in quotes it is meant as it stands", plain, term->field.name);
 	/* The null sender, as it is written in SMTP. */
 	if (term->field.type == FACT_ADDRESS && strcmp(plain, "<>") == 0)
 		value->pattern[0] = '\0';
@@ -332,8 +349,12 @@ static bool read_number_value(struct parser *parser, struct query_term *term, co
 		return true;
 	}
 	term->test = TEST_RANGE;
-	if (is_span ? query_read_span(term, plain, parser->now_us) : query_read_range(term, plain, parser->now_us))
+	if (is_span ? query_read_span(term, plain, parser->now_us) : query_read_range(term, plain, parser->now_us)) {
+		/* "<0" is such a range too, and meant. */
+		if (term->low > term->high && strstr(plain, ".."))
+			return FAIL(parser, "'%s' of '%s' is nothing: low..high has the lower one first", plain, term->field.name);
 		return true;
+	}
 	return FAIL(parser, "'%s' of '%s' is not %s%s", plain, term->field.name, query_number_forms(&term->field),
 		    is_span ? "" : "; > >= < <= in front, or low..high");
 }
@@ -344,13 +365,18 @@ static bool read_test(struct parser *parser, struct query_term *term)
 	struct value *value;
 	bool is_read;
 
+	term->column = column_of(parser);
 	if (*parser->at == '/' && !is_number_field(&term->field))
 		return read_regex(parser, term);
 	value = malloc(sizeof *value);
 	if (!value)
 		return fail(parser, -ENOMEM, "%s", strerror(ENOMEM));
-	is_read = read_value(parser, value) && (is_number_field(&term->field) ? read_number_value(parser, term, value)
-									      : read_text_value(parser, term, value));
+	is_read = read_value(parser, value);
+	/* What is wrong with it is told of its beginning. */
+	parser->column = term->column;
+	if (is_read)
+		is_read = is_number_field(&term->field) ? read_number_value(parser, term, value) : read_text_value(parser, term, value);
+	parser->column = 0;
 	free(value);
 	return is_read;
 }
@@ -367,11 +393,14 @@ static bool read_free_word(struct parser *parser, struct query_term *term)
 	value = malloc(sizeof *value);
 	if (!value)
 		return fail(parser, -ENOMEM, "%s", strerror(ENOMEM));
+	size_t column = column_of(parser);
 	bool is_read = read_value(parser, value);
 
 	if (is_read) {
+		parser->column = column;
 		plain_of(value, plain, sizeof plain);
 		is_read = *plain ? set_text(parser, term, plain) : (FAIL(parser, "an empty word finds everything"), false);
+		parser->column = 0;
 	}
 	free(value);
 	return is_read;
@@ -589,6 +618,7 @@ static void take_kinds(struct parser *parser, struct query_node *node, bool is_f
 	take_kinds(parser, node->right, is_for_all && node->kind == NODE_AND);
 	if (node->kind != NODE_TERM || node->term->field.special != QUERY_IS)
 		return;
+	parser->column = node->term->column;
 	kind = node->term->test == TEST_PATTERN ? kind_by_name(node->term->text) : QUERY_KIND_ANY;
 	if (kind == QUERY_KIND_ANY)
 		(void)FAIL(parser, "'is' is recipient, message, session, attempt, check, login or line");

@@ -76,8 +76,8 @@ int query_parse_words(struct query **ret_query, char *const *words, size_t count
 		      struct problem *problem);
 void query_free(struct query *query);
 
-/* Tells of each value that is none of the words that its field is known to have: of those that a slip may have made (is_near); or
- * of the others, which another program's log may have, and of what is the whole of a value where a piece may be meant: for when
+/* Tells of each value that is none of the words that its field is known to have: of those that a slip may have made, and of what
+ * only lines have where the query is of none (is_near); or of the others, which another program's log may have, and of what is the whole of a value where a piece may be meant: for when
  * nothing was found. words is lent for the call. */
 typedef void query_doubt(const void *context, const char *words);
 void query_doubts(const struct query *query, bool is_near, query_doubt *tell, const void *context);

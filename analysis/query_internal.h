@@ -57,6 +57,7 @@ struct query_term {
 	pcre2_code *regex;
 	struct network network;
 	uint64_t low, high;
+	size_t column;		/* of its value, in the query or the saved query where it stands; 0: of a word without a field */
 };
 
 enum query_node_kind { NODE_ALL, NODE_AND, NODE_OR, NODE_NOT, NODE_TERM };

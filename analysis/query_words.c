@@ -208,15 +208,26 @@ static bool say_whole(const struct query_term *term, struct problem *problem)
 	return true;
 }
 
-static void doubt(const struct query_node *node, bool is_near, query_doubt *tell, const void *context)
+/* Of lines of a log alone, and nothing else has them. */
+static bool say_line(const struct query_term *term, enum query_kind kind, struct problem *problem)
+{
+	if (kind == QUERY_KIND_LINE || (term->field.special != QUERY_SHAPE && term->field.special != QUERY_UNDERSTOOD))
+		return false;
+	problem_set(problem, "'%s' is of lines of a log, which smtptrail search finds with is:line beside it; nothing else has it", term->field.name);
+	return true;
+}
+
+static void doubt(const struct query_node *node, enum query_kind kind, bool is_near, query_doubt *tell, const void *context)
 {
 	struct problem problem = { "" };
 	const struct query_words *words;
 
 	if (!node)
 		return;
-	doubt(node->left, is_near, tell, context);
-	doubt(node->right, is_near, tell, context);
+	doubt(node->left, kind, is_near, tell, context);
+	doubt(node->right, kind, is_near, tell, context);
+	if (is_near && node->kind == NODE_TERM && say_line(node->term, kind, &problem))
+		tell(context, problem.text);
 	words = node->kind == NODE_TERM ? doubtful(node->term) : NULL;
 	if (words && say(words, node->term, is_near, &problem))
 		tell(context, problem.text);
@@ -226,7 +237,7 @@ static void doubt(const struct query_node *node, bool is_near, query_doubt *tell
 
 void query_doubts(const struct query *query, bool is_near, query_doubt *tell, const void *context)
 {
-	doubt(query->root, is_near, tell, context);
+	doubt(query->root, query->kind, is_near, tell, context);
 }
 
 const char *query_words_row(unsigned row, char ret_words[QUERY_WORDS_SIZE])

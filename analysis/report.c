@@ -71,7 +71,8 @@ static bool is_plain(struct text value)
 	for (size_t i = 0; i < value.length; i++)
 		if (value.start[i] <= ' ' || value.start[i] > '~' || strchr("\"\\*?()/", value.start[i]))
 			return false;
-	return value.length;
+	/* "<" and ">" would be bounds. */
+	return value.length && *value.start != '>' && (*value.start != '<' || memchr(value.start, '>', value.length));
 }
 
 /* A query as it is made, term by term. */

@@ -11,6 +11,7 @@
 #include "analysis/key_set.h"
 #include "analysis/stop.h"
 #include "analysis/store_follow.h"
+#include "common/escape.h"
 
 extern const struct verb verb_export;
 
@@ -232,6 +233,14 @@ static int run(struct exporting *exporting)
 	return status;
 }
 
+static void say(const void *context, const char *words)
+{
+	(void)context;
+	fputs("smtptrail export: ", stderr);
+	escape_terminal(text_of(words), stderr);
+	(void)fputc('\n', stderr);
+}
+
 static int export_all(const struct options *options)
 {
 	struct exporting exporting = { .options = options };
@@ -244,6 +253,8 @@ static int export_all(const struct options *options)
 		return verb_usage_error(&verb_export, "%s", exporting.problem.text);
 	if (export_target_open(&exporting.target, options->to, &exporting.problem) != 0)
 		return ask_problem(&options->ask, -EIO, &exporting.problem);
+	if (options->follows)
+		export_target_tell_by(exporting.target, say, NULL);
 	stop_on_signals(false);
 	if (export_target_is_syslog(exporting.target) && options->form != &export_ndjson)
 		status = verb_usage_error(&verb_export, "to a syslog server goes ndjson alone");

@@ -123,6 +123,8 @@ def main():
         expect(rows, "error", "redis", "cannot reach")
         rows, _ = ask(lab, config, "--log", lab.path("no.log"))
         expect(rows, "warning", "log", "no.log")
+        rows, _ = ask(lab, config, "--postfix-config", lab.path("no-postfix"))
+        expect(rows, "warning", "postfix", "open %s: No such file or directory" % lab.path("no-postfix", "main.cf"))
         lab.postfix_program("postconf", "-e", "smtpd_milters=", "non_smtpd_milters=", "enable_long_queue_ids=no",
                             "smtpd_client_port_logging=no")
         rows, status = ask(lab, write_config(lab))
