@@ -311,10 +311,27 @@ static int open_path(struct feed *feed, struct problem *problem)
 	return error == -ENOTSUP ? log_reader_open(feed->reader, feed->path, problem) : error;
 }
 
-/* The place that the store has of a file which begins so. */
+static bool is_held(const struct ingest_logs *logs, const struct ingest_place *place)
+{
+	for (const struct feed *feed = logs->first; feed; feed = feed->next)
+		if (feed->is_open && feed->place == place)
+			return true;
+	return false;
+}
+
+/* The place that the store has of a file which begins so. One that grows beside another goes its own way from there. */
 static void begin_file(struct ingest_logs *logs, struct feed *feed)
 {
-	feed->place = ingest_places_find(&logs->places, feed->path);
+	struct ingest_place *held, *own;
+
+	feed->place = NULL;
+	held = ingest_places_find(&logs->places, feed->path);
+	own = held && is_held(logs, held) ? ingest_places_add(&logs->places, feed->head, feed->path) : NULL;
+	if (own) {
+		own->place = held->place;
+		own->has_changed = true;
+	}
+	feed->place = own ? own : held;
 	feed->leave = feed->place ? feed->place->place.events : 0;
 }
 
