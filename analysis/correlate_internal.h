@@ -500,10 +500,10 @@ static inline void session_set_ended(struct open_session *session, bool has_ende
 
 /* Its end is known by the dialogue: the next of that name is another. */
 void transcript_over(struct clue *clue, struct open_session *session);
-/* Before it is shown: what follows from all that is known. */
 /* What both a stamp and a record tell is shown with the finer time; lines are found by that of the stamp, which comes back. */
 void session_tell_finer(struct open_session *session);
 void session_tell_stamp(struct open_session *session);
+/* Before it is shown: what follows from all that is known. */
 void session_settle(struct correlate *correlate, struct open_session *session);
 /* Something of it is not known. */
 void session_miss(struct correlate *correlate, struct open_session *session, const char *what);

@@ -374,6 +374,7 @@ static struct recipient *get_recipients(struct text *state, uint64_t count)
 
 	for (uint64_t i = 0; all && i < count; i++) {
 		(void)state_get(state, &all[i], sizeof all[i]);
+		all[i].tries = NULL;
 		all[i].next = i + 1 < count ? &all[i + 1] : NULL;
 		get_facts(state, &all[i].facts);
 	}
@@ -394,7 +395,10 @@ static void wake_message(struct correlate *correlate, struct woken *woken)
 	struct message message;
 	struct open_message *open;
 
+	/* Whatever stands in the file, there are no pointers in it. */
 	(void)state_get(&more, &message, sizeof message);
+	message.session = NULL;
+	message.next_in_session = NULL;
 	get_facts(&more, &message.facts);
 	message.recipients = get_recipients(&more, state_get_number(&more));
 	message.checks = get_checks(&more);

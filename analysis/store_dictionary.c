@@ -488,8 +488,9 @@ static int note_move(struct store_dictionaries *dictionaries, struct statement *
 	return statement_run(note);
 }
 
-/* moved: what does not stand where it is looked for now, and where it does. The old ones stay, since what stands behind them must
- * leave no gap. They are read first: new ones come beside. */
+/* Into temp.moved: each text whose number is not where store_dictionary_first looks for it, and the number that it gets. The
+ * old number stays taken, since those behind it are found only where there is no gap. All texts are read before the first
+ * new number is given. */
 static int note_moves(struct database *database, struct problem *problem)
 {
 	struct store_dictionaries *dictionaries = NULL;

@@ -2,7 +2,8 @@
  * store_dictionary.h - texts of one database that come again and again, each once, by a small number.
  *
  * Words are few and are counted. Of addresses there are so many that a second tree, from text to number, would cost more
- * than what it stores: an address has its digest for a number, or the next one that is free. The same holds for addresses of the net.
+ * than what it stores: an address has its digest for a number, or the next one that is free. The same holds for addresses
+ * of the net.
  *
  * Threads: one owner at a time, that of the database.
  * Memory:  texts that were met last, some ten thousand; where all are expected, some 40 MB of them. A text that is lent lives

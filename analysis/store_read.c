@@ -298,10 +298,9 @@ static int show_message(struct scanning *scanning, struct store_rows *rows, tran
 	int found = get_message(rows, key, scanning->scan->with_attempts, scanning->pool, &message,
 				scanning->problem);
 
-	if (found > 0)
-		found = find_session(scanning, &message);
-	else
+	if (found <= 0)
 		return found;
+	found = find_session(scanning, &message);
 	if (found < 0)
 		return found;
 	scanning->scan->message(scanning->scan->context, &message, message.session);

@@ -107,9 +107,14 @@ void store_rests_add(struct store_rests *rests, const struct correlate_rest *res
 	}
 	*pending = (struct pending){ .next = rests->first, .key = rest->key, .length = rest->state.length };
 	memcpy(pending->bytes, rest->state.start, rest->state.length);
-	for (unsigned i = 0; i < CORRELATE_REST_NAMES; i++)
-		if (rest->names[i] && open_table_add(&rests->by_name, rest->names[i], pending) == 0)
+	for (unsigned i = 0; i < CORRELATE_REST_NAMES; i++) {
+		if (!rest->names[i])
+			continue;
+		if (open_table_add(&rests->by_name, rest->names[i], pending) == 0)
 			pending->names[i] = rest->names[i];
+		else
+			rests->is_out_of_memory = true;
+	}
 	rests->first = pending;
 	rests->bytes += rest->state.length;
 	if (transaction_key_time(rest->key) > rests->newest_us)
