@@ -106,6 +106,19 @@ static void put_links(const struct telling *telling, const struct story_moment *
 		put_link(telling, " -> goes on as ", moment->recipient->next_key);
 }
 
+/* Whether anything stands behind its word; else there are no blanks either. */
+static bool says_more(const struct story_moment *moment, const struct facts *facts, const enum fact *fact)
+{
+	struct fact_value value;
+
+	if (moment->event == STORY_ATTEMPT)
+		return true;
+	for (; *fact != FACT_COUNT; fact++)
+		if (facts_find(facts, *fact, &value))
+			return true;
+	return false;
+}
+
 static void put_moment(struct telling *telling, const struct story_moment *moment)
 {
 	FILE *out = telling->show->out;
@@ -117,7 +130,7 @@ static void put_moment(struct telling *telling, const struct story_moment *momen
 	put_padded(moment->message ? story_message_name(moment->message, scratch) : TEXT_NONE,
 		   telling->name_width, out);
 	(void)fputs("  ", out);
-	put_padded(story_moment_word(moment), WORD_WIDTH, out);
+	put_padded(story_moment_word(moment), says_more(moment, facts, fact) ? WORD_WIDTH : 0, out);
 	if (moment->event == STORY_ATTEMPT)
 		show_fact(&moment->recipient->facts, FACT_RECIPIENT_TO, out);
 	for (; *fact != FACT_COUNT; fact++)
