@@ -53,52 +53,38 @@ static bool read_time(const char *text, uint64_t now_us, uint64_t *ret_us)
 	return true;
 }
 
+/* How the numbers of a field are written. */
+static const struct number_form {
+	const struct unit *units;	/* NULL: a time */
+	const char *words;
+} plain_form = { no_units, "a number" }, forms[] = {
+	[FACT_SIZE] = { size_units, "a size: 500, 10k, 1.5M, 2G" },
+	[FACT_DURATION] = { duration_units, "a duration: 500ms, 2s, 5m, 2h, 3d" },
+	[FACT_TIME] = { NULL, "a time: " WHEN_FORMS },
+};
+
+static const struct number_form *form_of(const struct query_field *field)
+{
+	const size_t type = field->type;
+
+	return type < sizeof forms / sizeof forms[0] && forms[type].words ? &forms[type] : &plain_form;
+}
+
 static bool read_number(const struct query_field *field, const char *text, uint64_t now_us, uint64_t *ret_number)
 {
+	const struct number_form *form = form_of(field);
 	char *end;
 
 	if (field->special == QUERY_KEY) {
 		*ret_number = strtoull(text, &end, 16);
 		return *text && *text != '-' && !*end;
 	}
-	switch (field->type) {
-	case FACT_SIZE:
-		return read_units(text, size_units, ret_number);
-	case FACT_DURATION:
-		return read_units(text, duration_units, ret_number);
-	case FACT_TIME:
-		return read_time(text, now_us, ret_number);
-	case FACT_NUMBER:
-	case FACT_TEXT:
-	case FACT_ADDRESS:
-	case FACT_WORD:
-	case FACT_IP:
-	case FACT_LIST:
-		break;
-	}
-	return read_units(text, no_units, ret_number);
+	return form->units ? read_units(text, form->units, ret_number) : read_time(text, now_us, ret_number);
 }
 
 const char *query_number_forms(const struct query_field *field)
 {
-	if (field->special == QUERY_KEY)
-		return "a key, as search shows it";
-	switch (field->type) {
-	case FACT_SIZE:
-		return "a size: 500, 10k, 1.5M, 2G";
-	case FACT_DURATION:
-		return "a duration: 500ms, 2s, 5m, 2h, 3d";
-	case FACT_TIME:
-		return "a time: " WHEN_FORMS;
-	case FACT_NUMBER:
-	case FACT_TEXT:
-	case FACT_ADDRESS:
-	case FACT_WORD:
-	case FACT_IP:
-	case FACT_LIST:
-		break;
-	}
-	return "a number";
+	return field->special == QUERY_KEY ? "a key, as search shows it" : form_of(field)->words;
 }
 
 bool query_read_range(struct query_term *term, const char *text, uint64_t now_us)
