@@ -57,8 +57,8 @@ const struct conf_option config_options[] = {
 	{ "hosts", CONF_PAIRS, "", 0, HOSTS_MAX, NULL, "Hosts",
 	  "Under which names one host is known: NAME = HOST, or NAME = HOST/INSTANCE. NAME is what a log, the MTA"
 	  " (myhostname) or a milter (host) calls it; HOST/SYSLOG_NAME for the lines of one instance alone, as in"
-	  " mx1/postfix-out = \"mx1.example.org/out\". A short name is tied to the one full name that begins with it without a"
-	  " row.", false, AT(hosts), hosts_check },
+	  " mx1/postfix-out = \"mx1.example.org/out\". Of a NAME that stands there twice the last row counts, and a HOST is not"
+	  " looked up again. A short name is tied to the one full name that begins with it without a row.", false, AT(hosts), hosts_check },
 
 	{ "store", CONF_PATH, "/var/lib/smtptrail/store", 1, 0, NULL, "Store",
 	  "Directory that smtptrail ingest keeps transactions in, and that questions are answered from.", false, AT(store), NULL },
