@@ -338,7 +338,7 @@ static void begin_file(struct ingest_logs *logs, struct feed *feed)
 static void say_unreadable(struct ingest_logs *logs, struct feed *feed, const char *words)
 {
 	if (!feed->has_failed)
-		notice(logs, "%s; %s", words, logs->options.follows && is_last(feed) ? "it is tried again" : "the others are read");
+		notice(logs, "%s; %s", words, logs->options.follows && is_last(feed) ? "it is tried again" : "it is left out");
 	logs->counts.unreadable += !feed->has_failed;
 	feed->has_failed = true;
 }

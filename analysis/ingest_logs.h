@@ -9,7 +9,7 @@
  * Memory:  a line lives until the next call; a position for each file that was ever read, until the store forgets it.
  * Limits:  regular files, whose first lines differ or that differ where they were last read to; not standard input. Of a
  *          copy that ends before what was read no one knows that it is one: it is read.
- * Errors:  what cannot be read is said once, and the others are read; with follows it is tried again.
+ * Errors:  what cannot be read is said once, and left out; with follows it is tried again.
  */
 #ifndef SMTPTRAIL_INGEST_LOGS_H
 #define SMTPTRAIL_INGEST_LOGS_H
