@@ -1,7 +1,7 @@
 """cases.py - a live test that has cases: functions, run one after the other, each told with its time.
 
-The test's arguments are names of cases; without any, all are run. A case whose server is missing is skipped with a
-word; where that is so of each, the test is skipped (77).
+The test's arguments are names of cases; without any, all are run. Where the server of a case is missing, the others are
+run, and the test is told as skipped (77) with the reasons: what did not run must not be taken for what passed.
 """
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def case(function):
 
 def run_cases(call=lambda function: function()):
     """Gives the test's exit status. call: how a case is run; by itself where nothing is said."""
-    counts = {"ok": 0, "skipped": 0, "FAILED": 0}
+    counts, reasons = {"ok": 0, "skipped": 0, "FAILED": 0}, []
     for function in CASES:
         if len(sys.argv) > 1 and function.__name__ not in sys.argv[1:]:
             continue
@@ -29,6 +29,7 @@ def run_cases(call=lambda function: function()):
             call(function)
         except Missing as error:
             word, reason = "skipped", ": %s" % error
+            reasons.append("%s: %s" % (function.__name__, error))
         except (LabError, OSError, subprocess.SubprocessError) as error:
             word, reason = "FAILED", ": %s" % error
             traceback.print_exc(file=sys.stdout)
@@ -36,4 +37,6 @@ def run_cases(call=lambda function: function()):
         print("%-7s %s (%.1f s)%s" % (word, function.__name__, time.monotonic() - begin, reason), flush=True)
     if counts["FAILED"] or not any(counts.values()):
         return 1
-    return 0 if counts["ok"] else SKIPPED
+    if reasons:
+        print("skipped: %d of %d cases; %s" % (len(reasons), sum(counts.values()), "; ".join(reasons)))
+    return SKIPPED if reasons else 0
