@@ -12,7 +12,6 @@ verdict of each message. Medians over the rounds, 95 % intervals, Markdown. No r
 
 Environment: as lab.py.
 """
-import argparse
 import os
 import shutil
 import socket
@@ -27,7 +26,7 @@ from dkim_cases import Key, sign  # noqa: E402
 from dns_lab import Nsd, find_program, txt  # noqa: E402
 from lab import Lab, LabError, Missing, run_test, wait_until, write  # noqa: E402
 from paced import BLOCK, PACE, QUICK_BLOCK, PacedMail, added, bench_paced  # noqa: E402
-from pairs import cpu_seconds, print_head, print_row, ratio_cell, value_in, with_interval  # noqa: E402
+from pairs import cpu_seconds, print_head, print_row, ratio_cell, read_arguments, value_in, with_interval  # noqa: E402
 
 MESSAGES = {10: 600, 1: 250}		# of one run, by sessions at a time; the queue of jobs holds 1,000
 ROUNDS, QUICK_ROUNDS = 15, 1
@@ -253,12 +252,7 @@ def bench_dead_dns(spool, arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--rounds", type=int)
-    parser.add_argument("--sessions", type=lambda text: [int(word) for word in text.split(",")], default=list(MESSAGES))
-    arguments = parser.parse_args()
-    arguments.rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
+    arguments = read_arguments(__doc__, ROUNDS, QUICK_ROUNDS, MESSAGES)
     arguments.block = QUICK_BLOCK if arguments.quick else BLOCK
     disk = tempfile.gettempdir()
     tempfile.tempdir = "/dev/shm"			# the lab with Postfix' queue

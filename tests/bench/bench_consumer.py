@@ -10,7 +10,6 @@ misses fails it.
 
 Environment: as lab.py.
 """
-import argparse
 import os
 import statistics
 import subprocess
@@ -21,7 +20,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from bench_mail import Bench, wait_shipped  # noqa: E402
 from lab import STREAM_KEY, Lab, LabError, run_test  # noqa: E402
-from pairs import cpu_seconds, print_head, print_row  # noqa: E402
+from pairs import cpu_seconds, print_head, print_row, read_arguments  # noqa: E402
 
 MESSAGES, QUICK_MESSAGES = 30000, 3000
 ROUNDS, QUICK_ROUNDS = 9, 1
@@ -54,11 +53,7 @@ def fill(lab, messages, node_bytes=None):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--rounds", type=int)
-    arguments = parser.parse_args()
-    rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
+    arguments = read_arguments(__doc__, ROUNDS, QUICK_ROUNDS)
     with Lab() as lab:
         _, advised = fill(lab, QUICK_MESSAGES, NODE_BYTES)
     with Lab() as lab:
@@ -72,7 +67,7 @@ def main():
         watch = ["watch", "--redis", address, "--prefix", STREAM_KEY.split("{")[1].split(":")[0], "--from-id", "0", "--count",
                  str(records)]
         figures = {"watch": [], "watch --json": [], "ingest --redis": []}
-        for number in range(rounds):
+        for number in range(arguments.rounds):
             figures["watch"].append(take(lab, watch, redis))
             figures["watch --json"].append(take(lab, [*watch, "--json"], redis))
             with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as folder:
@@ -81,7 +76,7 @@ def main():
                     file.write('redis_address = "%s"\nconsumer_group = "bench%d"\n' % (address, number))
                 figures["ingest --redis"].append(take(lab, ["ingest", "--config", configuration, "--redis", "--store",
                                                             os.path.join(folder, "store")], redis))
-        print("medians of %d rounds\n" % rounds)
+        print("medians of %d rounds\n" % arguments.rounds)
         print_head(("reader", "records/s", "CPU us a record", "Redis' CPU us a record"))
         for name, taken in figures.items():
             wall, own, theirs = (statistics.median(each[place] for each in taken) for place in range(3))

@@ -10,7 +10,6 @@ fails on a time; a record, a line or a mail that is not in the store, or that is
 
 Environment: as lab.py.
 """
-import argparse
 import contextlib
 import json
 import os
@@ -24,7 +23,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from bench_mail import start_milters  # noqa: E402
 from bench_postfix import MESSAGE_BYTES, Bench, wait_end  # noqa: E402
 from lab import STREAM_KEY, Lab, LabError, run_test, wait_until, write  # noqa: E402
-from pairs import cpu_seconds, print_head, print_row  # noqa: E402
+from pairs import cpu_seconds, print_head, print_row, read_arguments  # noqa: E402
 
 MESSAGES, QUICK_MESSAGES, SESSIONS = 5000, 500, 10
 ROUNDS, QUICK_ROUNDS = 5, 1
@@ -102,19 +101,15 @@ def follow_mail(lab, bench, number, messages):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--rounds", type=int)
-    arguments = parser.parse_args()
-    rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
+    arguments = read_arguments(__doc__, ROUNDS, QUICK_ROUNDS)
     messages = QUICK_MESSAGES if arguments.quick else MESSAGES
     with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as spool, Lab() as lab:
         os.chmod(start_milters(lab, spool_directory=spool, stream_max_length=0), 0o666)
         bench = Bench(lab, {"milter": ("milter", lab.milter_socket)})
-        taken = [follow_mail(lab, bench, number, messages) for number in range(rounds)]
+        taken = [follow_mail(lab, bench, number, messages) for number in range(arguments.rounds)]
     cpu, records, lines, rate = (statistics.median(column) for column in zip(*taken))
     print("\nsmtptrail ingest --follow while mail of %d bytes comes, %d a round, medians of %d rounds; goal: %d records/s with their"
-          " lines on less than %.2f of a core" % (MESSAGE_BYTES, messages, rounds, GOAL_RECORDS, GOAL_CORE))
+          " lines on less than %.2f of a core" % (MESSAGE_BYTES, messages, arguments.rounds, GOAL_RECORDS, GOAL_CORE))
     print_head(("records a mail", "lines a mail", "records/s that came", "CPU us a record with its lines",
                 "of a core at %d records/s" % GOAL_RECORDS))
     print_row("%.1f" % records, "%.1f" % lines, "%.0f" % rate, cpu, cpu * GOAL_RECORDS / 1e6)

@@ -14,7 +14,6 @@ Medians over the rounds, 95 % intervals, Markdown. No run fails on a time.
 
 Environment: as lab.py.
 """
-import argparse
 import os
 import shutil
 import sys
@@ -28,7 +27,7 @@ from bench_postfix import sum_of_family  # noqa: E402
 from dkim_cases import Key, sign  # noqa: E402
 from dns_lab import Nsd, find_program, txt  # noqa: E402
 from lab import Lab, LabError, Missing, run_test, wait_until, write  # noqa: E402
-from pairs import median_of, print_head, print_row, ratio_cell  # noqa: E402
+from pairs import median_of, print_head, print_row, ratio_cell, read_arguments  # noqa: E402
 
 ROUNDS, QUICK_ROUNDS = 15, 1
 LARGE, QUICK_SIZES = 100_000, ("4 kB",)
@@ -228,11 +227,7 @@ def bench_all(spool, arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--rounds", type=int)
-    arguments = parser.parse_args()
-    arguments.rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
+    arguments = read_arguments(__doc__, ROUNDS, QUICK_ROUNDS)
     disk = tempfile.gettempdir()
     tempfile.tempdir = "/dev/shm"			# the lab with Postfix' queue
     with tempfile.TemporaryDirectory(prefix="smtptrail-bench-", dir=disk) as spool:

@@ -12,7 +12,6 @@ Medians over the rounds, 95 % intervals, Markdown. No run fails on a time.
 
 Environment: as lab.py.
 """
-import argparse
 import os
 import select
 import subprocess
@@ -24,7 +23,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import lab as live  # noqa: E402
 from bench_mail import start_milters, wait_shipped  # noqa: E402
 from lab import Lab, run_test, wait_until  # noqa: E402
-from pairs import cpu_seconds, median_of, print_head, print_row, ratio_cell, with_interval  # noqa: E402
+from pairs import cpu_seconds, median_of, print_head, print_row, ratio_cell, read_arguments, with_interval  # noqa: E402
 
 MESSAGES = {10: 1500, 1: 500}		# of one run, by sessions at a time
 ROUNDS, QUICK_ROUNDS = 15, 1
@@ -164,12 +163,7 @@ def bench_sessions(bench, sessions, arguments, names=NAMES, messages_of=MESSAGES
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--rounds", type=int)
-    parser.add_argument("--sessions", type=lambda text: [int(word) for word in text.split(",")], default=list(MESSAGES))
-    arguments = parser.parse_args()
-    arguments.rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
+    arguments = read_arguments(__doc__, ROUNDS, QUICK_ROUNDS, MESSAGES)
     disk = tempfile.gettempdir()
     tempfile.tempdir = "/dev/shm"			# the lab with Postfix' queue
     with tempfile.TemporaryDirectory(prefix="smtptrail-bench-", dir=disk) as spool, Lab() as lab:

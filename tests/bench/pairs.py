@@ -1,4 +1,5 @@
 """pairs.py - what the benches share: runs in pairs, their medians and intervals, Markdown tables."""
+import argparse
 import os
 import random
 import statistics
@@ -7,6 +8,18 @@ import sys
 import time
 
 DRAWS = 4000
+
+
+def read_arguments(usage, rounds, quick_rounds, sessions=()):
+    """--quick, --rounds and, where there are any to choose of, --sessions; rounds is set in any case."""
+    parser = argparse.ArgumentParser(usage=usage)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rounds", type=int)
+    if sessions:
+        parser.add_argument("--sessions", type=lambda text: [int(word) for word in text.split(",")], default=list(sessions))
+    arguments = parser.parse_args()
+    arguments.rounds = arguments.rounds or (quick_rounds if arguments.quick else rounds)
+    return arguments
 
 
 def median_of(pairs, name, key):

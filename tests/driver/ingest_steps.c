@@ -14,6 +14,7 @@
 #include "analysis/log_reader.h"
 #include "analysis/stamp.h"
 #include "analysis/store_join.h"
+#include "tests/driver/host_pairs.h"
 
 enum { FILES_MAX = 16 };
 
@@ -154,17 +155,6 @@ static void play(struct process *process, char **steps, size_t count)
 	commit(process);
 }
 
-/* "a=b,c=d" as the configuration would have it. */
-static void add_hosts(struct conf_list *pairs, char *words)
-{
-	for (char *word = strtok(words, "=,"); word; word = strtok(NULL, "=,")) {
-		pairs->items = reallocarray(pairs->items, pairs->count + 1, sizeof *pairs->items);
-		if (!pairs->items)
-			abort();
-		pairs->items[pairs->count++] = word;
-	}
-}
-
 static char **read_steps(size_t *ret_count)
 {
 	char **steps = NULL, word[16];
@@ -192,7 +182,7 @@ int main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", words, NULL)) != -1) {
 		if (option != 'h')
 			return 2;
-		add_hosts(&pairs, optarg);
+		host_pairs_add(&pairs, optarg);
 	}
 	if (argc - optind < 2 || argc - optind - 1 > FILES_MAX || format_prepare() != 0)
 		return 2;

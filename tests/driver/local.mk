@@ -11,12 +11,12 @@ EXTRA_DIST += tests/driver/README.md
 
 # Logs and records, and the transactions that come of them.
 check_PROGRAMS += tests/driver/transactions
-tests_driver_transactions_SOURCES = tests/driver/transactions.c
+tests_driver_transactions_SOURCES = tests/driver/transactions.c tests/driver/host_pairs.h
 tests_driver_transactions_LDADD = libanalysis.a $(COMMON_LIBS) $(ANALYSIS_LIBS)
 
 # The same into a store, in an order that is given: what comes late, in pieces, and is killed.
 check_PROGRAMS += tests/driver/ingest_steps
-tests_driver_ingest_steps_SOURCES = tests/driver/ingest_steps.c
+tests_driver_ingest_steps_SOURCES = tests/driver/ingest_steps.c tests/driver/host_pairs.h
 tests_driver_ingest_steps_LDADD = libanalysis.a $(COMMON_LIBS) $(ANALYSIS_LIBS)
 TESTS += tests/check_late
 EXTRA_DIST += tests/check_late

@@ -13,6 +13,7 @@
 #include "analysis/correlate_files.h"
 #include "common/escape.h"
 #include "common/record.h"
+#include "tests/driver/host_pairs.h"
 
 static struct source_table *sources;
 
@@ -140,17 +141,6 @@ static void print_counts(const struct correlate_counts *counts)
 		printf("evicted=%" PRIu64 "\n", counts->evicted);
 }
 
-/* "a=b,c=d" as the configuration would have it. */
-static void add_hosts(struct conf_list *pairs, char *words)
-{
-	for (char *word = strtok(words, "=,"); word; word = strtok(NULL, "=,")) {
-		pairs->items = reallocarray(pairs->items, pairs->count + 1, sizeof *pairs->items);
-		if (!pairs->items)
-			abort();
-		pairs->items[pairs->count++] = word;
-	}
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option words[] = {
@@ -172,7 +162,7 @@ int main(int argc, char **argv)
 	stamp_set_zone("UTC");
 	while ((option = getopt_long(argc, argv, "", words, NULL)) != -1) {
 		if (option == 'h')
-			add_hosts(&pairs, optarg);
+			host_pairs_add(&pairs, optarg);
 		else if (option == 'm')
 			options.memory_bytes = strtoull(optarg, NULL, 10);
 		else if (option == 'c')
