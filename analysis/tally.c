@@ -38,6 +38,7 @@ struct tally {
 	size_t limit;			/* of keys */
 	uint64_t others;
 	struct waiting *waiting;	/* what has not been added yet; NULL: the tally is small */
+	uint32_t known[TALLY_KNOWN_MAX];	/* rows of tally_add_known: their number + 1; 0: not found yet */
 };
 
 /*
@@ -522,6 +523,21 @@ size_t tally_add_now(struct tally *tally, const struct text *parts, const uint64
 {
 	add_waiting(tally);
 	return add(tally, parts, hash_of(parts, tally->info->parts), numbers);
+}
+
+void tally_add_known(struct tally *tally, unsigned number, const char *key, const uint64_t *numbers)
+{
+	size_t row = tally->known[number];
+
+	if (!row) {
+		row = tally_add_now(tally, &(struct text){ key, strlen(key) }, numbers);
+		/* Beyond the limit it is the row of others. */
+		if (row != SIZE_MAX && !tally->others)
+			tally->known[number] = (uint32_t)row + 1;
+		return;
+	}
+	for (unsigned i = 0; i < tally->info->numbers; i++)
+		add_number(tally, row - 1, i, numbers[i]);
 }
 
 /* Whoever reads has all that was added. */
