@@ -61,15 +61,8 @@ void fact_choose(struct correlate *correlate)
 
 void fact_rest_on(struct clue *clue, struct facts *facts, enum join_key key)
 {
-	struct correlate *correlate = clue->correlate;
-
-	if (correlate->keeps_evidence) {
-		clue->evidence.key = (uint8_t)key;
-		facts_rest_on(facts, correlate->pool, &clue->evidence);
-	} else if (!facts->used) {
-		/* Facts have to rest on something. */
-		facts_rest_on(facts, correlate->pool, &(struct evidence){ .source = 0 });
-	}
+	clue->evidence.key = (uint8_t)key;
+	facts_rest_on(facts, clue->correlate->pool, &clue->evidence);
 }
 
 uint64_t fact_number(struct text text)

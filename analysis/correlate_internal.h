@@ -439,7 +439,10 @@ static inline bool fact_begin(struct clue *clue, struct facts *facts, enum join_
 	}
 	if (!clue->correlate->keeps_facts)
 		return false;
-	fact_rest_on(clue, facts, key);
+	if (clue->correlate->keeps_evidence)
+		fact_rest_on(clue, facts, key);
+	else
+		facts->is_bare = true;
 	return true;
 }
 
