@@ -53,10 +53,10 @@ static struct link_parent parent_of(const struct correlate *correlate, const str
 	};
 	struct text id = TEXT_NONE;
 
-	if (correlate->keeps_facts) {
+	if (fact_is_kept(correlate, FACT_MESSAGE_ORIGIN))
 		parent.origin = (uint8_t)origin_of(&message->message);
+	if (fact_is_kept(correlate, FACT_MESSAGE_PARENT_QUEUE_ID))
 		id = facts_text(&message->message.facts, FACT_MESSAGE_QUEUE_ID);
-	}
 
 	/* The log told of it only when the proxy had it whole. */
 	if (message->is_proxied && message->message.session)

@@ -105,7 +105,7 @@ static void found(struct clue *clue, struct open_session *session, struct text w
 {
 	char lower[24];
 
-	if (!session || !what.length || what.length > sizeof lower ||
+	if (!session || !what.length || what.length > sizeof lower || !fact_is_kept(clue->correlate, FACT_SESSION_SCREEN) ||
 	    facts_text(&session->session.facts, FACT_SESSION_SCREEN).start || !fact_begin(clue, &session->session.facts, JOIN_CLIENT_PORT))
 		return;
 	for (size_t i = 0; i < what.length; i++)
@@ -185,7 +185,7 @@ void correlate_dnsbl_hit(struct clue *clue)
 {
 	uint64_t client;
 
-	if (!clue->correlate->keeps_facts || !fact_is_kept(clue->correlate, FACT_SESSION_BLOCKLISTS))
+	if (!fact_is_kept(clue->correlate, FACT_SESSION_BLOCKLISTS))
 		return;
 	client = client_hash(clue->correlate, clue_text(clue, NAME_CLIENT_ADDR));
 	if (!client)

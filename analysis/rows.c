@@ -57,7 +57,7 @@ struct message_row {
 
 /* What a message's rows ask for themselves, whatever else is asked for. */
 static const enum fact asked_for[] = {
-	FACT_MESSAGE_QUEUE_ID, FACT_MESSAGE_STATE, FACT_MESSAGE_ORIGIN, FACT_MESSAGE_SIZE, FACT_SESSION_AUTH_AUTHEN,
+	FACT_MESSAGE_QUEUE_ID, FACT_MESSAGE_STATE, FACT_MESSAGE_SIZE,
 };
 
 static bool asks_for(const struct rows *rows, enum fact fact)
@@ -71,8 +71,10 @@ static void begin_message(struct rows *rows, struct message_row *made, const str
 
 	*row = (struct report_row){
 		.session = session, .message = message, .time_us = message->start_us, .is_accepted = message_is_accepted(message),
-		.origin = origin_of(message, session), .size = facts_number(&message->facts, FACT_MESSAGE_SIZE, 0),
+		.size = facts_number(&message->facts, FACT_MESSAGE_SIZE, 0),
 	};
+	if (asks_for(rows, FACT_MESSAGE_ORIGIN))
+		row->origin = origin_of(message, session);
 	if (!asks_for(rows, FACT_MESSAGE_FROM))
 		return;
 	row->from = facts_text(&message->facts, FACT_MESSAGE_FROM);
@@ -277,6 +279,8 @@ const struct fact_set *rows_facts(const struct rows *rows, struct fact_set *set)
 		fact_set_add(set, asked_for[i]);
 	if (fact_set_has(set, FACT_RECIPIENT_TO))
 		fact_set_add(set, FACT_RECIPIENT_ORIG_TO);
+	if (fact_set_has(set, FACT_MESSAGE_ORIGIN))
+		fact_set_add(set, FACT_SESSION_AUTH_AUTHEN);
 	return set;
 }
 
