@@ -1,4 +1,5 @@
 /* test_tally.c - counting by keys. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
