@@ -267,33 +267,8 @@ int main(int argc, char **argv)
 		UNIT_TEST(numbers_may_become_large_at_any_time_and_no_other_row_changes),
 		UNIT_TEST(beyond_the_limit_nothing_is_lost_but_its_name),
 		UNIT_TEST(whoever_reads_has_all_that_was_added_before),
-		UNIT_TEST(a_key_with_a_number_is_the_same_as_without)
-{
-	struct tally *tally = tally_new(&one);
-	char name[16];
-
-	for (unsigned round = 0; round < 3; round++) {
-		tally_add_known(tally, 1, "ab", (uint64_t[]){ UINT32_MAX });
-		tally_add_one(tally, TEXT_LITERAL("c"), (uint64_t[]){ 2 });
-		tally_add_known(tally, TALLY_KNOWN_MAX - 1, "c", (uint64_t[]){ 1 });
-		tally_add_one(tally, TEXT_LITERAL("ab"), (uint64_t[]){ 1 });
-	}
-	CHECK_NUMBER(tally_count(tally), 2);
-	CHECK_NUMBER(tally_number(tally, 0, 0), 3 * (UINT64_C(1) << 32));
-	CHECK_NUMBER(tally_number(tally, 1, 0), 9);
-	for (unsigned i = 2; i < TALLY_KEYS_MAX; i++) {
-		(void)snprintf(name, sizeof name, "%u", i);
-		tally_add_one(tally, text_of(name), (uint64_t[]){ 1 });
-	}
-	for (unsigned i = 0; i < 2; i++)
-		tally_add_known(tally, 2, "beyond the limit", (uint64_t[]){ 1 });
-	CHECK_NUMBER(tally_others(tally), 2);
-	CHECK_NUMBER(tally_count(tally), TALLY_KEYS_MAX + 1);
-	CHECK_NUMBER(tally_number(tally, TALLY_KEYS_MAX, 0), 2);
-	tally_free(tally);
-}
-
-TEST(a_long_key_is_cut_and_any_byte_may_be_in_it),
+		UNIT_TEST(a_key_with_a_number_is_the_same_as_without),
+		UNIT_TEST(a_long_key_is_cut_and_any_byte_may_be_in_it),
 		UNIT_TEST(a_step_holds_the_duration_and_percentiles_are_of_steps),
 		UNIT_TEST(a_distribution_counts_steps_and_another_tallys_are_added),
 		UNIT_TEST(of_more_distributions_than_are_kept_the_others_are_one),
