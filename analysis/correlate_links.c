@@ -471,7 +471,7 @@ static struct open_message *find_front(const struct correlate *correlate, const 
 	struct open_message *front = NULL;
 	struct open_session *session;
 
-	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->clients, behind->front_hash, &at));)
+	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->ports, behind->front_hash, &at));)
 		for (struct message *each = session->session.messages; each; each = each->next_in_session) {
 			if (!is_front(correlate, (struct open_message *)each, behind))
 				continue;
