@@ -83,9 +83,11 @@ static inline uint64_t text_lower_word(uint64_t word)
 	return word | capital >> 2;
 }
 
-/* The first place of wanted, which is not empty, in any letter case (ASCII); NULL: there is none. */
+/* The first place of wanted in any letter case (ASCII), that of an empty one being the start; NULL: there is none. */
 static inline const char *text_find_nocase(struct text text, struct text wanted)
 {
+	if (wanted.length == 0)
+		return text.start;
 	for (size_t i = 0; i + wanted.length <= text.length; i++)
 		if (strncasecmp(text.start + i, wanted.start, wanted.length) == 0)
 			return text.start + i;
@@ -107,16 +109,17 @@ static inline bool text_starts(struct text text, const char *prefix)
 {
 	size_t length = strlen(prefix);
 
-	return text.length >= length && memcmp(text.start, prefix, length) == 0;
+	return text.length >= length && (length == 0 || memcmp(text.start, prefix, length) == 0);
 }
 
 static inline bool text_starts_nocase(struct text text, const char *prefix)
 {
 	size_t length = strlen(prefix);
 
-	return text.length >= length && strncasecmp(text.start, prefix, length) == 0;
+	return text.length >= length && (length == 0 || strncasecmp(text.start, prefix, length) == 0);
 }
 
+/* An empty one is in every text but an absent one. */
 static inline bool text_has(struct text text, const char *wanted)
 {
 	return text.start && memmem(text.start, text.length, wanted, strlen(wanted));

@@ -1,7 +1,7 @@
 # tests/local.mk - make check: no network, no root, no server; seconds.
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; top_builddir='$(top_builddir)'; export srcdir top_builddir;
 
-UNIT_TESTS = tests/unit/test_record
+UNIT_TESTS = tests/unit/test_record tests/unit/test_text
 UNIT_TESTS += tests/unit/test_address tests/unit/test_mime tests/unit/test_message tests/unit/test_session
 UNIT_TESTS += tests/unit/test_escape tests/unit/test_person
 UNIT_TESTS += tests/unit/test_journal
@@ -13,6 +13,8 @@ EXTRA_DIST += tests/README.md tests/tsan.supp tests/check_layers tests/check_rea
 UNIT_LIBS = $(COMMON_LIBS)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
 tests_unit_test_record_LDADD = $(UNIT_LIBS)
+tests_unit_test_text_SOURCES = tests/unit/test_text.c tests/unit/unit.h
+tests_unit_test_text_LDADD = $(UNIT_LIBS)
 
 DAEMON_LIBS = libdaemon.a $(AUTH_LIBS) $(COMMON_LIBS)
 tests_unit_test_address_SOURCES = tests/unit/test_address.c tests/unit/unit.h
