@@ -1,5 +1,5 @@
 /*
- * text.h - borrowed text: where it starts and how long it is.
+ * text.h - borrowed text: where it starts and how long it is; kinds of bytes.
  *
  * Bytes from outside have a length and no terminator. A struct text never owns
  * what it points to; whoever lends it says until when it is valid.
@@ -94,6 +94,28 @@ static inline const char *text_find_nocase(struct text text, struct text wanted)
 	return NULL;
 }
 
+/* Of ASCII, whatever the locale is. */
+static inline bool byte_is_digit(char byte)
+{
+	return byte >= '0' && byte <= '9';
+}
+
+static inline bool byte_is_alnum(char byte)
+{
+	return byte_is_digit(byte) || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
+}
+
+static inline char byte_lower(char byte)
+{
+	return byte >= 'A' && byte <= 'Z' ? (char)(byte + 'a' - 'A') : byte;
+}
+
+/* The line ends of a folded header field are among them. */
+static inline bool byte_is_blank(char byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
 static inline bool text_is(struct text text, const char *string)
 {
 	return text_equal(text, text_of(string));
@@ -103,6 +125,22 @@ static inline bool text_is(struct text text, const char *string)
 static inline struct text text_behind(struct text text, size_t count)
 {
 	return (struct text){ text.start + count, text.length - count };
+}
+
+/* Without the blanks around it. */
+static inline struct text text_trim(struct text text)
+{
+	while (text.length && byte_is_blank(text.start[0]))
+		text = text_behind(text, 1);
+	while (text.length && byte_is_blank(text.start[text.length - 1]))
+		text.length--;
+	return text;
+}
+
+/* Nothing, or blanks alone. */
+static inline bool text_is_blank(struct text text)
+{
+	return text_trim(text).length == 0;
 }
 
 static inline bool text_starts(struct text text, const char *prefix)

@@ -84,6 +84,46 @@ TEST(eight_bytes_have_their_capitals_lowered_and_nothing_else_changed)
 		}
 }
 
+TEST(blanks_around_a_text_are_taken_off)
+{
+	const struct { struct text text; const char *trimmed; } rows[] = {
+		{ TEXT_LITERAL(" \t\r\n a b \t\r\n"), "a b" },
+		{ TEXT_LITERAL("a"), "a" },
+		{ TEXT_LITERAL(" \v "), "\v" },
+		{ TEXT_LITERAL(" \xa0 "), "\xa0" },
+		{ TEXT_LITERAL("\r\n "), "" },
+		{ TEXT_LITERAL(""), "" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct text trimmed = text_trim(rows[i].text);
+
+		CHECK_TEXT(trimmed, rows[i].trimmed);
+		CHECK(trimmed.start);
+		CHECK_NUMBER(text_is_blank(rows[i].text), !rows[i].trimmed[0]);
+	}
+	CHECK(!text_trim(TEXT_NONE).start);
+	CHECK(text_is_blank(TEXT_NONE));
+}
+
+TEST(kinds_of_bytes_are_those_of_ascii)
+{
+	unsigned digits = 0, alnums = 0, blanks = 0, lowered = 0;
+
+	for (int byte = -128; byte < 128; byte++) {
+		digits += byte_is_digit((char)byte);
+		alnums += byte_is_alnum((char)byte);
+		blanks += byte_is_blank((char)byte);
+		lowered += byte_lower((char)byte) != byte;
+		CHECK(byte_lower((char)byte) == byte || byte_lower((char)byte) == byte + 32);
+	}
+	CHECK_NUMBER(digits, 10);
+	CHECK_NUMBER(alnums, 62);
+	CHECK_NUMBER(blanks, 4);
+	CHECK_NUMBER(lowered, 26);
+	CHECK(byte_is_alnum('0') && byte_is_alnum('9') && byte_is_alnum('A') && byte_is_alnum('Z') && byte_is_alnum('a') && byte_is_alnum('z'));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct unit_test tests[] = {
@@ -91,6 +131,8 @@ int main(int argc, char **argv)
 		UNIT_TEST(a_text_has_what_stands_anywhere_in_it),
 		UNIT_TEST(a_single_other_byte_makes_two_texts_differ),
 		UNIT_TEST(eight_bytes_have_their_capitals_lowered_and_nothing_else_changed),
+		UNIT_TEST(blanks_around_a_text_are_taken_off),
+		UNIT_TEST(kinds_of_bytes_are_those_of_ascii),
 		{ NULL, NULL },
 	};
 
