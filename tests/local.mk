@@ -27,7 +27,7 @@ tests_unit_test_person_SOURCES = tests/unit/test_person.c tests/unit/unit.h
 tests_unit_test_person_LDADD = $(UNIT_LIBS)
 tests_unit_test_journal_SOURCES = tests/unit/test_journal.c tests/unit/journal_rooms.h tests/unit/unit.h
 tests_unit_test_journal_LDADD = $(UNIT_LIBS)
-tests_unit_test_redis_link_SOURCES = tests/unit/test_redis_link.c tests/unit/unit.h
+tests_unit_test_redis_link_SOURCES = tests/unit/test_redis_link.c tests/unit/pause.h tests/unit/unit.h
 tests_unit_test_redis_link_LDADD = $(UNIT_LIBS)
 
 # make check-live: against real servers that the tests start for themselves. A test whose server is
@@ -56,7 +56,7 @@ check-live: $(check_PROGRAMS) $(bin_PROGRAMS) $(sbin_PROGRAMS)
 		$$(for script in $(LIVE_TEST_FILES_ALONE); do echo $(srcdir)/$$script; done)
 
 tests_live_test_stream_SOURCES = tests/live/test_stream.c tests/live/redis_server.c \
-	tests/live/redis_server.h tests/unit/unit.h
+	tests/live/redis_server.h tests/unit/pause.h tests/unit/unit.h
 tests_live_test_stream_LDADD = $(UNIT_LIBS)
 
 UNIT_TESTS += tests/unit/test_conf tests/unit/test_config
