@@ -1,5 +1,5 @@
 /* address.c - a small reader of RFC 5322 address lists. */
-#include "common/address.h"
+#include "address.h"
 
 enum token {
 	TOKEN_END,
