@@ -525,7 +525,7 @@ static struct open_message *join_messages(struct clue *clue, struct open_message
 	merge_messages(clue->correlate, record, log);
 	/* What a program of this machine gave to the queue has no session of its own in the log. */
 	if (!process)
-		milter->is_local = true;
+		milter->is_local = milter->item.is_changed = true;
 	else if (process != milter)
 		merge_sessions(clue->correlate, milter, process);
 	return record;
