@@ -93,14 +93,6 @@ void csv_record_drop(struct csv_record *record)
 	record->is_open = false;
 }
 
-static bool is_blank(struct text line)
-{
-	for (size_t i = 0; i < line.length; i++)
-		if (line.start[i] != ' ' && line.start[i] != '\t')
-			return false;
-	return true;
-}
-
 enum csv_result csv_record_line(struct csv_record *record, struct text line)
 {
 	bool goes_on = record->is_open;
@@ -113,7 +105,7 @@ enum csv_result csv_record_line(struct csv_record *record, struct text line)
 	    csv_parse(&record->parser, "\n", 1, take_field, end_record, record) != 1)
 		record->is_bad = true;
 	record->lines++;
-	record->is_open = !record->has_ended && (goes_on || !is_blank(line));
+	record->is_open = !record->has_ended && (goes_on || !text_is_blank(line));
 	record->line = line;
 	if (goes_on || record->is_open)
 		add_text(record, line);

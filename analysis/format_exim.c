@@ -57,11 +57,6 @@ static struct text take_word(struct text *text)
 	return word;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* From behind a quotation mark to the one that closes it; the text's end where it was cut. */
 static size_t quoted_length(struct text text)
 {
@@ -184,7 +179,7 @@ static void add_duration(const char *name, const char *raw_name, struct text val
 {
 	size_t i = 0;
 
-	while (i < value.length && (is_digit(value.start[i]) || value.start[i] == '.'))
+	while (i < value.length && (byte_is_digit(value.start[i]) || value.start[i] == '.'))
 		i++;
 	if (i && i + 1 == value.length && value.start[i] == 's')
 		event_add(event, name, before(value, value.start + i));
@@ -270,7 +265,7 @@ static bool take_mark(struct text *text, enum context context, const struct role
 	struct text rest = skip_blanks(*text), mark = { rest.start, 0 };
 
 	while (mark.length < rest.length && mark.length < 5 &&
-	       ((rest.start[mark.length] | 0x20) >= 'a' ? (rest.start[mark.length] | 0x20) <= 'z' : is_digit(rest.start[mark.length])))
+	       ((rest.start[mark.length] | 0x20) >= 'a' ? (rest.start[mark.length] | 0x20) <= 'z' : byte_is_digit(rest.start[mark.length])))
 		mark.length++;
 	if (!mark.length)
 		return false;
@@ -645,7 +640,7 @@ static bool is_id(struct text text, size_t length, size_t first, size_t second)
 		char c = text.start[i];
 		bool is_dash = i == first || i == second;
 
-		if (is_dash ? c != '-' : !is_digit(c) && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
+		if (is_dash ? c != '-' : !byte_is_digit(c) && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
 			return false;
 	}
 	return true;
@@ -664,7 +659,7 @@ static bool read_body(struct text text, struct event *event)
 {
 	size_t length;
 
-	if (text_starts(text, "[") && text.length > 2 && is_digit(text.start[1])) {
+	if (text_starts(text, "[") && text.length > 2 && byte_is_digit(text.start[1])) {
 		const char *close = memchr(text.start, ']', text.length < 16 ? text.length : 16);
 
 		if (close && close + 1 < text.start + text.length && close[1] == ' ') {
@@ -693,7 +688,7 @@ static size_t read_stamp(struct stamp_reader *stamps, struct text text, int64_t 
 	static const char with_zone[] = "%Y-%m-%d %H:%M:%S%f %z";
 	size_t length;
 
-	if (text.length <= STAMP_LENGTH || !is_digit(text.start[0]) || text.start[4] != '-' || text.start[10] != ' ')
+	if (text.length <= STAMP_LENGTH || !byte_is_digit(text.start[0]) || text.start[4] != '-' || text.start[10] != ' ')
 		return 0;
 	length = stamp_by_pattern(stamps, text, with_zone, ret_us);
 	if (!length)

@@ -25,11 +25,6 @@ static struct text skip_blanks(struct text text)
 	return text;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* ---- the day of a file ---- */
 
 static bool set_day(struct moment *day, int number)
@@ -47,7 +42,7 @@ static bool day_of_name(struct text path, struct moment *day)
 	if (slash)
 		path = text_behind(path, (size_t)(slash + 1 - path.start));
 	for (size_t i = 0; i < path.length; i++) {
-		if (is_digit(path.start[i])) {
+		if (byte_is_digit(path.start[i])) {
 			number = (number % 10000000) * 10 + (path.start[i] - '0');
 			digits++;
 		} else if (path.start[i] != '-' && path.start[i] != '_') {
@@ -78,7 +73,7 @@ static size_t read_clock(struct icewarp_file *file, struct own_lines *own, struc
 	struct moment moment;
 
 	for (size_t i = 0; i < 8; i++)
-		if (text.length < 8 || (i == 2 || i == 5 ? text.start[i] != ':' : !is_digit(text.start[i])))
+		if (text.length < 8 || (i == 2 || i == 5 ? text.start[i] != ':' : !byte_is_digit(text.start[i])))
 			return 0;
 	if (text.length > 8 && text.start[8] != ' ')
 		return 0;
@@ -102,7 +97,7 @@ static size_t read_clock(struct icewarp_file *file, struct own_lines *own, struc
 static bool is_hex(struct text text)
 {
 	for (size_t i = 0; i < text.length; i++)
-		if (!is_digit(text.start[i]) && !((text.start[i] | 0x20) >= 'a' && (text.start[i] | 0x20) <= 'f'))
+		if (!byte_is_digit(text.start[i]) && !((text.start[i] | 0x20) >= 'a' && (text.start[i] | 0x20) <= 'f'))
 			return false;
 	return text.length >= 2;
 }

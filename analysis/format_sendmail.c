@@ -49,14 +49,9 @@ static const char *find_last(struct text text, const char *words)
 	return found;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool is_alnum(char c)
 {
-	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+	return byte_is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
 /* "6ARG0aBe002009: ", or "6ARG0aBe002009[2]: " where a line goes on: the number of a process is its end. 0: there is none. */
@@ -69,7 +64,7 @@ static size_t id_length(struct text text)
 	if (length < ID_MIN || length == text.length || (text.start[length] != ':' && text.start[length] != '['))
 		return 0;
 	for (size_t i = length - ID_DIGITS; i < length; i++)
-		if (!is_digit(text.start[i]))
+		if (!byte_is_digit(text.start[i]))
 			return 0;
 	return length;
 }

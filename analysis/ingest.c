@@ -182,23 +182,33 @@ static int open_redis(struct ingest *ingest, struct problem *problem)
 	return error;
 }
 
-static int open_queues(struct ingest *ingest, struct problem *problem)
+static int open_queue(struct ingest *ingest, unsigned number, struct problem *problem)
 {
 	const struct ingest_options *options = &ingest->options;
+	const struct ingest_queue_option *option = &options->queues[number];
+	const char *host = option->host ? option->host : ingest->host_names[number];
+
+	if (!option->host)
+		input_queue_name(option->path, ingest->host_names[number]);
+	for (unsigned i = 0; i < number; i++)
+		if (strcasecmp(ingest->queues[i].host, host) == 0) {
+			problem_set(problem, "two queues are of '%s': name the host of each, HOST/SYSLOG_NAME", host);
+			return -EINVAL;
+		}
+	ingest->queues[number] = (struct ingest_queue){
+		.path = option->path, .host = host,
+		.correlate = ingest->correlate, .sources = ingest->sources, .store = ingest->store,
+		.notice = options->notice, .context = options->context,
+	};
+	return ingest_queue_load(&ingest->queues[number], problem);
+}
+
+static int open_queues(struct ingest *ingest, struct problem *problem)
+{
 	int error = 0;
 
-	for (unsigned i = 0; !error && i < options->queue_count; i++) {
-		const struct ingest_queue_option *option = &options->queues[i];
-
-		if (!option->host)
-			input_queue_name(option->path, ingest->host_names[i]);
-		ingest->queues[i] = (struct ingest_queue){
-			.path = option->path, .host = option->host ? option->host : ingest->host_names[i],
-			.correlate = ingest->correlate, .sources = ingest->sources, .store = ingest->store,
-			.notice = options->notice, .context = options->context,
-		};
-		error = ingest_queue_load(&ingest->queues[i], problem);
-	}
+	for (unsigned i = 0; !error && i < ingest->options.queue_count; i++)
+		error = open_queue(ingest, i, problem);
 	return error;
 }
 

@@ -5,7 +5,7 @@
  * position moved, by the commit that has it: a kill at any moment loses nothing and doubles nothing.
  *
  * Threads: one owner at a time.
- * Memory:  that of the join, and two commits' (INGEST_PENDING_MAX).
+ * Memory:  that of the join, and two commits' (INGEST_PENDING_MAX). What the options name lives until ingest_close.
  * Errors:  what fails in the store ends the run; inputs that fail are said, and the others go on.
  */
 #ifndef SMTPTRAIL_INGEST_H
@@ -19,23 +19,22 @@
 #include "analysis/input_redis.h"
 #include "analysis/store.h"
 
-enum { INGEST_PENDING_MAX = 16 * 1024 * 1024 };
+enum { INGEST_PENDING_MAX = 16 * 1024 * 1024, INGEST_QUEUES_MAX = 16 };
 
-enum { INGEST_QUEUES_MAX = 16 };
-
+/* No two are of the same host: what one of them lacks would have left the other. */
 struct ingest_queue_option {
-	const char *path;		/* of a file; of a directory: postqueue -j is run with that configuration; NULL: with the usual one */
-	const char *host;		/* NULL: as postconf says */
+	const char *path;		/* as input_queue_open has it */
+	const char *host;		/* NULL: as input_queue_name says */
 };
 
 struct ingest_options {
 	const struct config *config;
 	struct log_options log;
-	char **logs;			/* sorted by ingest_open */
+	char *const *logs;
 	size_t log_count;
 	bool reads_redis, reads_journal, follows;
-	struct ingest_queue_option queues[INGEST_QUEUES_MAX];
-	unsigned queue_count;
+	const struct ingest_queue_option *queues;
+	unsigned queue_count;		/* up to INGEST_QUEUES_MAX */
 	const char *journal_directory;	/* NULL: this machine's */
 	const volatile sig_atomic_t *stopping;
 	void (*notice)(void *context, const char *sentence);	/* may quote outside bytes */

@@ -157,29 +157,35 @@ static int copy_paths(struct ingest_logs *logs, char *const *named, size_t count
 	return 0;
 }
 
-static bool is_in(char *const *paths, size_t count, const char *path)
+static bool is_in(const struct stat *files, size_t count, const struct stat *file)
 {
-	struct stat info, other;
-
-	if (stat(path, &info) != 0)
-		return false;
 	for (size_t i = 0; i < count; i++)
-		if (stat(paths[i], &other) == 0 && other.st_dev == info.st_dev && other.st_ino == info.st_ino)
+		if (files[i].st_dev == file->st_dev && files[i].st_ino == file->st_ino)
 			return true;
 	return false;
 }
 
 /* Who follows a file by two names would read twice what comes. */
-static void drop_links(struct ingest_logs *logs)
+static int drop_links(struct ingest_logs *logs)
 {
-	size_t kept = 0;
+	struct stat *files = calloc(logs->path_count + 1, sizeof *files);
+	size_t kept = 0, known = 0;
 
-	for (size_t i = 0; i < logs->path_count; i++)
-		if (is_in(logs->paths, kept, logs->paths[i]))
+	if (!files)
+		return -ENOMEM;
+	for (size_t i = 0; i < logs->path_count; i++) {
+		bool is_there = stat(logs->paths[i], &files[known]) == 0;
+
+		if (is_there && is_in(files, known, &files[known])) {
 			free(logs->paths[i]);
-		else
+		} else {
 			logs->paths[kept++] = logs->paths[i];
+			known += is_there;
+		}
+	}
+	free(files);
 	logs->path_count = kept;
+	return 0;
 }
 
 int ingest_logs_add_files(struct ingest_logs *logs, char *const *named, size_t path_count)
@@ -191,7 +197,8 @@ int ingest_logs_add_files(struct ingest_logs *logs, char *const *named, size_t p
 		return -ENOMEM;
 	paths = logs->paths;
 	input_file_sort(paths, path_count);
-	drop_links(logs);
+	if (drop_links(logs) != 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < logs->path_count; i++) {
 		if (!feed || !input_file_same_set(paths[i - 1], paths[i])) {
 			feed = add_feed(logs);

@@ -15,8 +15,6 @@
 static const char program[] = "postqueue -j";
 /* Services and cron have a shorter path than root. */
 #define WITH_PATH "PATH=\"$PATH:/usr/sbin:/usr/local/sbin\" exec "
-static const char command[] = WITH_PATH "postqueue %s%s -j";
-static const char names_command[] = WITH_PATH "postconf %s%s -xh maillog_file myhostname syslog_name 2>/dev/null";
 
 struct input_queue {
 	FILE *file;
@@ -45,18 +43,15 @@ static bool is_directory(const char *path)
 	return path && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* With the configuration in the directory; NULL: with the usual one. */
-__attribute__((format(printf, 1, 0)))
-static FILE *run(const char *format, const char *directory)
+/* A command of Postfix with the configuration in the directory; NULL: with the usual one. */
+static FILE *run(const char *command, const char *directory, const char *arguments)
 {
 	char *word = directory ? shell_word_new(text_of(directory)) : NULL, *words = NULL;
 	FILE *file = NULL;
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	if ((!directory || word) && asprintf(&words, format, directory ? "-c " : "", directory ? word : "") >= 0)
+	if ((!directory || word) &&
+	    asprintf(&words, WITH_PATH "%s %s%s %s", command, directory ? "-c " : "", directory ? word : "", arguments) >= 0)
 		file = popen(words, "re");
-#pragma GCC diagnostic pop
 	free(words);
 	free(word);
 	return file;
@@ -71,7 +66,7 @@ int input_queue_open(struct input_queue **ret_queue, const char *path, struct pr
 		return -ENOMEM;
 	queue->is_program = !path || is_directory(path);
 	queue->seen_us = clock_now_us();
-	queue->file = queue->is_program ? run(command, path) : fopen(path, "re");
+	queue->file = queue->is_program ? run("postqueue", path, "-j") : fopen(path, "re");
 	if (!queue->file) {
 		error = -errno;
 		problem_set(problem, "cannot read the queue from '%s': %s", path ? path : program, strerror(-error));
@@ -95,7 +90,7 @@ static bool read_word(FILE *file, char ret_word[INPUT_QUEUE_NAME_SIZE])
 void input_queue_name(const char *path, char ret_name[INPUT_QUEUE_NAME_SIZE])
 {
 	char log[INPUT_QUEUE_NAME_SIZE], host[INPUT_QUEUE_NAME_SIZE] = "", syslog_name[INPUT_QUEUE_NAME_SIZE] = "";
-	FILE *file = run(names_command, is_directory(path) ? path : NULL);
+	FILE *file = run("postconf", is_directory(path) ? path : NULL, "-xh maillog_file myhostname syslog_name 2>/dev/null");
 	/* A log that Postfix writes itself has its own name for the host; one of syslog or the journal has the machine's. */
 	bool has_log = file && read_word(file, log), has_names = file && read_word(file, host) && read_word(file, syslog_name);
 

@@ -34,10 +34,11 @@ struct queue_entry {
 
 struct input_queue;
 
-/* What postqueue -j printed into a file; a directory: it is run with that configuration; NULL: with the usual one. 0 or -errno with the problem in words. */
+/* What postqueue -j printed into the file of that path. A directory: it is run with the configuration there; NULL: with the usual
+ * one. 0 or -errno with the problem in words. */
 int input_queue_open(struct input_queue **ret_queue, const char *path, struct problem *problem);
-/* Whose queue it is that postqueue -j tells of, as the log calls it: HOST/SYSLOG_NAME. Postfix says so itself (postconf); where it does
- * not, it is the host that we are on. */
+/* Whose queue it is that postqueue -j tells of, as the log calls it: HOST/SYSLOG_NAME. Postfix says so itself (postconf, with the
+ * configuration in the path if that is a directory); where it does not, it is the host that we are on. */
 void input_queue_name(const char *path, char ret_name[INPUT_QUEUE_NAME_SIZE]);
 /* 0; -EIO: postqueue failed, and the list may not be whole. */
 int input_queue_close(struct input_queue *queue);

@@ -14,14 +14,9 @@ static void skip_blanks(struct place *place)
 		place->at++;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static int hex_of(char c)
 {
-	if (is_digit(c))
+	if (byte_is_digit(c))
 		return c - '0';
 	c = (char)(c | 0x20);
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -114,7 +109,7 @@ static bool take_string(struct place *place, struct text *ret, bool *ret_has_esc
 
 static const char *skip_digits(const char *at, const char *end)
 {
-	while (at < end && is_digit(*at))
+	while (at < end && byte_is_digit(*at))
 		at++;
 	return at;
 }

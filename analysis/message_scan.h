@@ -84,15 +84,15 @@ SCAN_INLINE bool scan_is_end(char c, enum scan_type type)
 	case SCAN_COMMA:
 		return c == ',';
 	case SCAN_NUMBER:
-		return !scan_is_digit(c);
+		return !byte_is_digit(c);
 	case SCAN_COUNT:
-		return !scan_is_digit(c) && c != '/';
+		return !byte_is_digit(c) && c != '/';
 	case SCAN_DECIMAL:
-		return !scan_is_digit(c) && c != '.' && c != '-';
+		return !byte_is_digit(c) && c != '.' && c != '-';
 	case SCAN_IPV4:
-		return !scan_is_digit(c) && c != '.';
+		return !byte_is_digit(c) && c != '.';
 	case SCAN_ALNUM:
-		return !scan_is_alnum(c);
+		return !byte_is_alnum(c);
 	}
 	return true;
 }

@@ -77,14 +77,6 @@ enum csv_result own_read_record(struct own_lines *own, struct text line, struct 
 	return result;
 }
 
-static bool is_blank(struct text line)
-{
-	for (size_t i = 0; i < line.length; i++)
-		if (line.start[i] != ' ' && line.start[i] != '\t')
-			return false;
-	return true;
-}
-
 /* Keeps what stands behind the prefix; false: the line has another. */
 static bool keep_behind(struct text line, const char *prefix, char *word)
 {
@@ -205,7 +197,7 @@ enum own_result own_lines_read(struct own_lines *own, struct text line, struct e
 		if (result != OWN_NOT_MINE && (result != OWN_UNKNOWN || !is_of_another(own, line)))
 			return result;
 	}
-	if (is_blank(line) || is_preface(own, line))
+	if (text_is_blank(line) || is_preface(own, line))
 		return OWN_NOTHING;
 	if (!own_lines_claim(own, line))
 		return OWN_NOT_MINE;

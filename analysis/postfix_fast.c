@@ -32,7 +32,7 @@ static inline bool read_client(struct scan *scan)
 	if (!KEEP(scan, HOST, CLIENT_NAME) || !TAKE(scan, "[") || !KEEP(scan, IP, CLIENT_ADDR) || !TAKE(scan, "]"))
 		return false;
 	/* A colon behind it may be the port's or the pattern's. */
-	if (scan->end - scan->at >= 2 && scan->at[0] == ':' && scan_is_digit(scan->at[1])) {
+	if (scan->end - scan->at >= 2 && scan->at[0] == ':' && byte_is_digit(scan->at[1])) {
 		scan->at++;
 		return KEEP(scan, NUMBER, CLIENT_PORT);
 	}
@@ -239,7 +239,7 @@ static bool read_tls(struct scan *scan)
 		if (!KEEP(scan, TOKEN, SERVER_SIGNATURE))
 			return false;
 		/* "ECDSA (P-256) server-digest SHA256": no number, and so all of it is details. */
-		if (scan->end - scan->at > 3 && scan->at[1] == '(' && !scan_is_digit(scan->at[2])) {
+		if (scan->end - scan->at > 3 && scan->at[1] == '(' && !byte_is_digit(scan->at[2])) {
 			scan->at++;
 			return scan_keep_to(scan, EVENT_NAME(TLS_DETAILS), scan->end) && IS_KIND(scan, TLS);
 		}

@@ -118,27 +118,22 @@ static struct query_node *new_node(struct parser *parser, enum query_node_kind k
 
 /* ---- words ---- */
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static bool is_empty(const char *text)
 {
-	while (is_blank(*text))
+	while (byte_is_blank(*text))
 		text++;
 	return !*text;
 }
 
 static void skip_blanks(struct parser *parser)
 {
-	while (is_blank(*parser->at))
+	while (byte_is_blank(*parser->at))
 		parser->at++;
 }
 
 static bool ends_word(char c)
 {
-	return !c || is_blank(c) || c == ')';
+	return !c || byte_is_blank(c) || c == ')';
 }
 
 /* A word of capitals that stands alone. */

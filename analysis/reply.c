@@ -52,18 +52,13 @@ static const struct {
 	{ 556, "Domain takes no mail" },
 };
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* Up to three digits, as RFC 3463 has it; gives how many. */
 static size_t read_part(struct text text, size_t at, int *ret_number)
 {
 	size_t count = 0;
 	int number = 0;
 
-	while (count < 4 && at + count < text.length && is_digit(text.start[at + count]))
+	while (count < 4 && at + count < text.length && byte_is_digit(text.start[at + count]))
 		number = number * 10 + (text.start[at + count++] - '0');
 	*ret_number = number;
 	return count > 3 ? 0 : count;
@@ -130,7 +125,7 @@ struct reply reply_read(struct text text)
 
 	if (!text.start)
 		return reply;
-	if (text.length >= 3 && text.start[0] >= '2' && text.start[0] <= '5' && is_digit(text.start[1]) && is_digit(text.start[2]) &&
+	if (text.length >= 3 && text.start[0] >= '2' && text.start[0] <= '5' && byte_is_digit(text.start[1]) && byte_is_digit(text.start[2]) &&
 	    (text.length == 3 || text.start[3] == ' ' || text.start[3] == '-')) {
 		reply.code = (text.start[0] - '0') * 100 + (text.start[1] - '0') * 10 + (text.start[2] - '0');
 		reply.code_text = (struct text){ text.start, 3 };

@@ -13,17 +13,9 @@
 #include <emmintrin.h>
 #endif
 
+#include "common/text.h"
+
 enum { SCAN_VECTOR = 16 };
-
-static inline bool scan_is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static inline bool scan_is_alnum(char c)
-{
-	return scan_is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
 
 #ifdef __SSE2__
 /* A bit for each of 16 bytes: those that are one of four. */
@@ -106,7 +98,7 @@ static inline const char *scan_alnum_end(const char *at, const char *end)
 			return at + __builtin_ctz(others);
 	}
 #endif
-	while (at < end && scan_is_alnum(*at))
+	while (at < end && byte_is_alnum(*at))
 		at++;
 	return at;
 }

@@ -37,26 +37,16 @@ void shapes_free(struct shapes *shapes)
 	free(shapes);
 }
 
-static bool is_alnum(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* "mx.example.com", "joe@example.com": words, with a letter somewhere, that dots or an @ tie. 0: it is none. */
 static size_t name_length(const char *start, size_t length)
 {
 	size_t i = 0, ties = 0, letters = 0;
 
-	for (; i < length && (is_alnum(start[i]) || (i && memchr(".@-_", start[i], 4))); i++) {
-		ties += (start[i] == '.' || start[i] == '@') && i + 1 < length && is_alnum(start[i + 1]);
-		letters += is_alnum(start[i]) && !is_digit(start[i]);
+	for (; i < length && (byte_is_alnum(start[i]) || (i && memchr(".@-_", start[i], 4))); i++) {
+		ties += (start[i] == '.' || start[i] == '@') && i + 1 < length && byte_is_alnum(start[i + 1]);
+		letters += byte_is_alnum(start[i]) && !byte_is_digit(start[i]);
 	}
-	while (i && !is_alnum(start[i - 1]))
+	while (i && !byte_is_alnum(start[i - 1]))
 		i--;
 	return ties && letters ? i : 0;
 }
@@ -69,8 +59,8 @@ static size_t mask_word(const char *start, size_t length, char *mask, size_t roo
 	size_t count;
 
 	for (size_t i = 0; i < length; i++) {
-		has_digit = has_digit || is_digit(start[i]);
-		has_letter = has_letter || !is_digit(start[i]);
+		has_digit = has_digit || byte_is_digit(start[i]);
+		has_letter = has_letter || !byte_is_digit(start[i]);
 	}
 	name = !has_digit ? start : has_letter ? "ID" : "N";
 	count = !has_digit ? length : strlen(name);
@@ -92,7 +82,7 @@ size_t shape_mask(struct text text, char *mask, size_t size)
 			i += name;
 			continue;
 		}
-		while (i + word < text.length && is_alnum(text.start[i + word]))
+		while (i + word < text.length && byte_is_alnum(text.start[i + word]))
 			word++;
 		if (word) {
 			length += mask_word(text.start + i, word, mask + length, size - length);

@@ -1,14 +1,9 @@
 /* smtp_line.c - commands and replies of SMTP. */
 #include "analysis/smtp_line.h"
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 bool smtp_line_is_reply(struct text line)
 {
-	return line.length >= 3 && line.start[0] >= '2' && line.start[0] <= '5' && is_digit(line.start[1]) && is_digit(line.start[2]) &&
+	return line.length >= 3 && line.start[0] >= '2' && line.start[0] <= '5' && byte_is_digit(line.start[1]) && byte_is_digit(line.start[2]) &&
 	       (line.length == 3 || line.start[3] == ' ' || line.start[3] == '-');
 }
 

@@ -148,14 +148,14 @@ static int run_configured(const struct options *options, struct config *config)
 	struct ingest_options ingest = {
 		.config = config, .log = options->log, .logs = options->logs, .log_count = options->log_count,
 		.reads_redis = options->reads_redis, .reads_journal = options->reads_journal, .follows = options->follows,
-		.journal_directory = options->journal_directory, .queue_count = options->queue_count, .stopping = &stop_asked, .notice = say,
+		.journal_directory = options->journal_directory, .queues = options->queues, .queue_count = options->queue_count,
+		.stopping = &stop_asked, .notice = say,
 		.progress = run.shows_progress ? show_progress : NULL, .context = &run,
 	};
 	struct problem problem = { "" };
 	struct ingest_counts counts;
 	int error;
 
-	memcpy(ingest.queues, options->queues, sizeof ingest.queues);
 	stop_on_signals(true);
 	error = ingest_open(&run.ingest, &ingest, &problem);
 	if (error) {
@@ -276,6 +276,8 @@ static int read_options(struct options *options, int argc, char **argv)
 			status = verb_usage_error(&verb_ingest, "standard input is no log of which it can be known how far it was read");
 		options->logs[options->log_count++] = argv[i];
 	}
+	if (!status && options->next_queue_host)
+		status = verb_usage_error(&verb_ingest, "--queue-host %s is of no --queue", options->next_queue_host);
 	return status;
 }
 

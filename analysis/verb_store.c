@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "analysis/config.h"
@@ -17,6 +16,7 @@
 #include "analysis/store_schema.h"
 #include "analysis/verb.h"
 #include "analysis/when.h"
+#include "common/clock.h"
 #include "common/escape.h"
 #include "common/journal.h"
 #include "common/journal_mask.h"
@@ -36,11 +36,6 @@ struct options {
 	struct text logins[LOGINS_MAX];
 	unsigned login_count;
 };
-
-static uint64_t now_us(void)
-{
-	return (uint64_t)time(NULL) * 1000000;
-}
 
 static int fail(int error, const struct problem *problem)
 {
@@ -256,7 +251,7 @@ static int run_prune(struct options *options)
 
 	if (error)
 		return fail(error, &problem);
-	error = store_prune(store, &retention, now_us(), &days, &problem);
+	error = store_prune(store, &retention, clock_now_us(), &days, &problem);
 	store_close(store);
 	source_table_free(sources);
 	if (error)
@@ -412,7 +407,7 @@ static int run_forget(struct options *options)
 	if (!person_is_address(what.person.address))
 		return verb_usage_error(&verb_store, "forget wants the address of a person, with its @");
 	if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
-		random = now_us();
+		random = clock_now_us();
 	(void)snprintf(pseudonym, sizeof pseudonym, "forgotten-%016" PRIx64 "@forgotten.invalid", random);
 	if (person_find(&what.person, text_of(pseudonym)).start)
 		return verb_usage_error(&verb_store, "'%s' is like the pseudonym", options->address);
@@ -450,7 +445,7 @@ static int read_option(struct options *options, int option, const char *value)
 	case OPTION_ERASE: options->erases = true; return 0;
 	case OPTION_REDIS: options->in_redis = true; return 0;
 	case OPTION_KEEP:
-		if (when_parse(value, now_us(), &when) != 0 || !when.is_ago || !when.us)
+		if (when_parse(value, clock_now_us(), &when) != 0 || !when.is_ago || !when.us)
 			return verb_usage_error(&verb_store, "--keep wants a duration as 30d, got '%s'", value);
 		options->keep_us = when.us;
 		options->has_keep = true;

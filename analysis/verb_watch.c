@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "analysis/config.h"
@@ -19,6 +18,7 @@
 #include "analysis/watch_filter.h"
 #include "analysis/watch_query.h"
 #include "analysis/when.h"
+#include "common/clock.h"
 #include "common/escape.h"
 #include "common/stream.h"
 
@@ -233,7 +233,7 @@ static int read_query(const struct watch_options *options, struct config *config
 
 	if (!options->word_count)
 		return 0;
-	error = query_parse_words(ret_query, options->words, options->word_count, (uint64_t)time(NULL) * 1000000, &saved, &problem);
+	error = query_parse_words(ret_query, options->words, options->word_count, clock_now_us(), &saved, &problem);
 	if (!error)
 		error = query_check_span(*ret_query, &problem);
 	if (!error)
@@ -274,7 +274,7 @@ static int run_configured(const struct watch_options *options, const struct conf
 	watch.filter = filter;
 	watch.query = query;
 	watch.on_terminal = isatty(STDOUT_FILENO);
-	time_format((uint64_t)time(NULL) * 1000000, today);
+	time_format(clock_now_us(), today);
 	today[10] = '\0';
 	show_init(&watch.show, wants_colour(options, config, watch.on_terminal), today);
 	watch.show.session_columns = SHOW_SESSION_USUAL;
@@ -307,7 +307,7 @@ static int read_since(struct watch_options *options, const char *text)
 {
 	struct when when;
 
-	if (when_parse(text, (uint64_t)time(NULL) * 1000000, &when))
+	if (when_parse(text, clock_now_us(), &when))
 		return verb_usage_error(&verb_watch, "--since: '%s' is no time; wanted as " WHEN_FORMS, text);
 	options->start = when.is_ago ? INPUT_FROM_AGO : INPUT_FROM_TIME;
 	options->start_us = when.us;

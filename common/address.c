@@ -1,5 +1,5 @@
 /* address.c - a small reader of RFC 5322 address lists. */
-#include "common/address.h"
+#include "address.h"
 
 enum token {
 	TOKEN_END,
@@ -16,11 +16,6 @@ struct reader {
 	struct text text;	/* of TOKEN_WORD */
 	bool in_group;
 };
-
-static bool is_blank(char byte)
-{
-	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
-}
 
 /* The bytes up to and with the closing one, which a backslash can hide; 0: it never closes. */
 static size_t enclosed_length(struct text text, char close)
@@ -59,7 +54,7 @@ static void drop(struct text *text, size_t bytes)
 static bool skip_blanks(struct text *text)
 {
 	while (text->length) {
-		if (is_blank(text->start[0])) {
+		if (byte_is_blank(text->start[0])) {
 			drop(text, 1);
 		} else if (text->start[0] == '(') {
 			size_t length = comment_length(*text);
@@ -106,7 +101,7 @@ static enum token next_token(struct reader *reader)
 	else if (reader->token == TOKEN_LITERAL)
 		length = enclosed_length(*rest, ']');
 	else if (reader->token == TOKEN_WORD)
-		while (length < rest->length && !is_blank(rest->start[length]) &&
+		while (length < rest->length && !byte_is_blank(rest->start[length]) &&
 		       special_token(rest->start[length]) == TOKEN_WORD)
 			length++;
 	if (length == 0)
@@ -142,11 +137,8 @@ static bool domain_append(struct domain *domain, struct text word)
 {
 	if (word.length > sizeof domain->bytes - domain->length)
 		return false;
-	for (size_t i = 0; i < word.length; i++) {
-		char byte = word.start[i];
-
-		domain->bytes[domain->length++] = byte >= 'A' && byte <= 'Z' ? (char)(byte + 32) : byte;
-	}
+	for (size_t i = 0; i < word.length; i++)
+		domain->bytes[domain->length++] = byte_lower(word.start[i]);
 	return true;
 }
 

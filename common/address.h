@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#include "common/text.h"
+#include "text.h"
 
 #define ADDRESS_DOMAIN_MAX 253
 

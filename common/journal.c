@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "clock.h"
 #include "crc32c.h"
 #include "journal_internal.h"
 #include "record.h"

@@ -182,7 +182,6 @@ static inline uint64_t journal_payload_time(struct text payload)
 	return time_us;
 }
 
-
 /* Under the lock. */
 void journal_gap_note(struct journal *journal, enum gap_reason reason, uint64_t count, uint64_t from_us,
 		      uint64_t to_us);

@@ -16,7 +16,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "clock.h"
 #include "journal_internal.h"
 
 /* Beside errors: the file of the front is not there, or shorter than it was. */

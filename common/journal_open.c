@@ -23,7 +23,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "clock.h"
 #include "journal_internal.h"
 
 /* Directories: made, checked, locked. */

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "clock.h"
 #include "journal_internal.h"
 
 enum { FAILURES_MAX = 3 };		/* of reading a file, before its rest is given up */

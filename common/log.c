@@ -13,9 +13,9 @@
 #include <sys/uio.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "escape.h"
 #include "record.h"
 
@@ -60,7 +60,6 @@ static bool is_journal(int descriptor)
 static void write_stderr(enum log_level level, const char *text)
 {
 	char head[TIME_TEXT_SIZE + PROGRAM_SIZE + 32];
-	struct timespec now;
 	int length;
 
 	if (stderr_is_journal) {
@@ -68,8 +67,7 @@ static void write_stderr(enum log_level level, const char *text)
 	} else {
 		char time[TIME_TEXT_SIZE];
 
-		(void)clock_gettime(CLOCK_REALTIME, &now);
-		time_format((uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000, time);
+		time_format(clock_now_us(), time);
 		length = snprintf(head, sizeof head, "%s %s[%d]: %s: ", time, program_name, (int)getpid(),
 				  levels[level].name);
 	}
@@ -115,10 +113,7 @@ static void write_repeated(const struct line *line)
 
 static uint64_t now_seconds(void)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec + 1;	/* never 0 */
+	return clock_steady_us() / 1000000 + 1;	/* never 0 */
 }
 
 /* The place of this line, or the one to give to it. */

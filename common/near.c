@@ -1,5 +1,5 @@
 /* near.c - slips between two words, and the name that has the fewest. */
-#include "common/near.h"
+#include "near.h"
 
 #include <ctype.h>
 #include <limits.h>

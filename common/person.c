@@ -5,19 +5,9 @@
 
 #include "record.h"
 
-static bool is_alphanumeric(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 static bool is_among(char c, struct text bytes)
 {
 	return bytes.length && memchr(bytes.start, c, bytes.length);
-}
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
 }
 
 /* What a tag may have; a dot and the signs of a local part, but nothing that texts put around an address. */
@@ -50,7 +40,7 @@ static size_t local_before(struct text text, size_t end, struct text local)
 	for (size_t i = local.length; i > 0; i--) {
 		char c = local.start[i - 1];
 
-		if (at >= 1 && lower(text.start[at - 1]) == lower(c))
+		if (at >= 1 && byte_lower(text.start[at - 1]) == byte_lower(c))
 			at--;
 		else if (at >= 3 && (c == '+' || c == '=') && strncasecmp(text.start + at - 3, c == '+' ? "+2B" : "+3D", 3) == 0)
 			at -= 3;
@@ -65,7 +55,7 @@ static bool begins_at(struct text text, size_t at, bool is_verp)
 {
 	char before = at ? text.start[at - 1] : ' ';
 
-	return !is_alphanumeric(before) && (is_verp || !is_among(before, TEXT_LITERAL("._+-")));
+	return !byte_is_alnum(before) && (is_verp || !is_among(before, TEXT_LITERAL("._+-")));
 }
 
 static bool ends_at(struct text text, size_t at)
@@ -73,8 +63,8 @@ static bool ends_at(struct text text, size_t at)
 	char after = at < text.length ? text.start[at] : ' ';
 
 	if (after == '.')
-		return at + 1 >= text.length || !is_alphanumeric(text.start[at + 1]);
-	return !is_alphanumeric(after) && after != '-' && after != '_';
+		return at + 1 >= text.length || !byte_is_alnum(text.start[at + 1]);
+	return !byte_is_alnum(after) && after != '-' && after != '_';
 }
 
 /* Where the person's local part begins, with its tag, of which the separator is at end. */
@@ -142,8 +132,8 @@ bool person_has_word(const struct person *person, struct text text)
 		while (name.length && (at = text_find_nocase(rest, name)) != NULL) {
 			size_t begin = (size_t)(at - text.start), end = begin + name.length;
 
-			if ((begin == 0 || !is_alphanumeric(text.start[begin - 1])) &&
-			    (end == text.length || !is_alphanumeric(text.start[end])))
+			if ((begin == 0 || !byte_is_alnum(text.start[begin - 1])) &&
+			    (end == text.length || !byte_is_alnum(text.start[end])))
 				return true;
 			rest = (struct text){ at + 1, text.length - begin - 1 };
 		}

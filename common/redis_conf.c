@@ -1,5 +1,5 @@
 /* redis_conf.c - from the configuration's words to those of a link. */
-#include "common/redis_conf.h"
+#include "redis_conf.h"
 
 struct redis_options redis_conf_options(const struct redis_conf *conf)
 {

@@ -9,8 +9,8 @@
 
 #include <stddef.h>
 
-#include "common/conf.h"
-#include "common/redis_link.h"
+#include "conf.h"
+#include "redis_link.h"
 
 /* A part of a struct config. */
 struct redis_conf {

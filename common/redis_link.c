@@ -20,7 +20,7 @@
 
 #include <hiredis/hiredis.h>
 
-#include "common/clock.h"
+#include "clock.h"
 #include "redis_route.h"
 #include "redis_tls.h"
 

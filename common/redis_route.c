@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/clock.h"
+#include "clock.h"
 #include "redis_slot.h"
 
 enum {

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "clock.h"
 #include "escape.h"
 #include "record.h"
 #include "text.h"

@@ -9,7 +9,7 @@
 
 #include <openssl/evp.h>
 
-#include "common/clock.h"
+#include "clock.h"
 #include "record.h"
 
 #define COUNTER_MASK ((UINT64_C(1) << JOURNAL_COUNTER_BITS) - 1)

@@ -1,5 +1,5 @@
 /*
- * text.h - borrowed text: where it starts and how long it is.
+ * text.h - borrowed text: where it starts and how long it is; kinds of bytes.
  *
  * Bytes from outside have a length and no terminator. A struct text never owns
  * what it points to; whoever lends it says until when it is valid.
@@ -83,13 +83,37 @@ static inline uint64_t text_lower_word(uint64_t word)
 	return word | capital >> 2;
 }
 
-/* The first place of wanted, which is not empty, in any letter case (ASCII); NULL: there is none. */
+/* The first place of wanted in any letter case (ASCII), that of an empty one being the start; NULL: there is none. */
 static inline const char *text_find_nocase(struct text text, struct text wanted)
 {
+	if (wanted.length == 0)
+		return text.start;
 	for (size_t i = 0; i + wanted.length <= text.length; i++)
 		if (strncasecmp(text.start + i, wanted.start, wanted.length) == 0)
 			return text.start + i;
 	return NULL;
+}
+
+/* Of ASCII, whatever the locale is. */
+static inline bool byte_is_digit(char byte)
+{
+	return byte >= '0' && byte <= '9';
+}
+
+static inline bool byte_is_alnum(char byte)
+{
+	return byte_is_digit(byte) || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
+}
+
+static inline char byte_lower(char byte)
+{
+	return byte >= 'A' && byte <= 'Z' ? (char)(byte + 'a' - 'A') : byte;
+}
+
+/* The line ends of a folded header field are among them. */
+static inline bool byte_is_blank(char byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
 static inline bool text_is(struct text text, const char *string)
@@ -103,20 +127,37 @@ static inline struct text text_behind(struct text text, size_t count)
 	return (struct text){ text.start + count, text.length - count };
 }
 
+/* Without the blanks around it. */
+static inline struct text text_trim(struct text text)
+{
+	while (text.length && byte_is_blank(text.start[0]))
+		text = text_behind(text, 1);
+	while (text.length && byte_is_blank(text.start[text.length - 1]))
+		text.length--;
+	return text;
+}
+
+/* Nothing, or blanks alone. */
+static inline bool text_is_blank(struct text text)
+{
+	return text_trim(text).length == 0;
+}
+
 static inline bool text_starts(struct text text, const char *prefix)
 {
 	size_t length = strlen(prefix);
 
-	return text.length >= length && memcmp(text.start, prefix, length) == 0;
+	return text.length >= length && (length == 0 || memcmp(text.start, prefix, length) == 0);
 }
 
 static inline bool text_starts_nocase(struct text text, const char *prefix)
 {
 	size_t length = strlen(prefix);
 
-	return text.length >= length && strncasecmp(text.start, prefix, length) == 0;
+	return text.length >= length && (length == 0 || strncasecmp(text.start, prefix, length) == 0);
 }
 
+/* An empty one is in every text but an absent one. */
 static inline bool text_has(struct text text, const char *wanted)
 {
 	return text.start && memmem(text.start, text.length, wanted, strlen(wanted));

@@ -8,7 +8,6 @@
 
 #include "auth_job.h"
 #include "common/behind.h"
-#include "common/clock.h"
 
 enum { HELO_MAX = 512, FROM_MAX = 512 };
 

@@ -1,5 +1,5 @@
 /* config.c - the table of options of smtptrail-milter, and its snapshots. */
-#include "milter/config.h"
+#include "config.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "common/clock.h"
 #include "common/journal.h"
 #include "common/stream.h"
-#include "milter/socket.h"
+#include "socket.h"
 
 #define KIB UINT64_C(1024)
 #define MIB (1024 * KIB)

@@ -16,7 +16,7 @@
 #include "common/conf.h"
 #include "common/problem.h"
 #include "common/redis_conf.h"
-#include "milter/network.h"
+#include "network.h"
 
 #define CONFIG_KEY_MIN 16
 #define CONFIG_KEY_MAX 1024

@@ -1,5 +1,5 @@
 /* keeper.c - two threads that serve the journal. */
-#include "milter/keeper.h"
+#include "keeper.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -92,22 +92,6 @@ void message_free(struct message *message)
 	free(message);
 }
 
-static bool is_blank(char byte)
-{
-	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
-}
-
-static struct text without_blanks(struct text value)
-{
-	while (value.length && is_blank(value.start[0])) {
-		value.start++;
-		value.length--;
-	}
-	while (value.length && is_blank(value.start[value.length - 1]))
-		value.length--;
-	return value;
-}
-
 /* Copies the value without the line ends of its folds; how long it is then. */
 static size_t unfold(struct text value, char *buffer, size_t size, bool *ret_cut)
 {
@@ -224,7 +208,7 @@ static void record_value(struct message *message, struct text name, struct text 
 	if (choice == CHOICE_NONE || (!is_other && !named_headers[index].is_list && values->first) ||
 	    (is_other && name.length > OTHER_NAME_MAX))
 		return;
-	add_value(message, values, is_other ? name : TEXT_NONE, without_blanks(value), choice == CHOICE_HASH);
+	add_value(message, values, is_other ? name : TEXT_NONE, text_trim(value), choice == CHOICE_HASH);
 }
 
 enum { LANES = 16 };

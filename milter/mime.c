@@ -40,7 +40,7 @@ static void set_type(struct mime_entity *entity, struct text type)
 
 		if (!is_token_byte(byte))
 			return;
-		entity->type[i] = byte >= 'A' && byte <= 'Z' ? (char)(byte + 32) : byte;
+		entity->type[i] = byte_lower(byte);
 	}
 	entity->type_length = type.length;
 }

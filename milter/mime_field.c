@@ -18,11 +18,6 @@ static void put(struct output *output, char byte)
 		output->cut = true;
 }
 
-static bool is_blank(char byte)
-{
-	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
-}
-
 static void drop(struct text *text, size_t bytes)
 {
 	text->start += bytes;
@@ -46,7 +41,7 @@ static void skip_comment(struct text *text)
 
 static void skip_blanks(struct text *text)
 {
-	while (text->length && (is_blank(text->start[0]) || text->start[0] == '(')) {
+	while (text->length && (byte_is_blank(text->start[0]) || text->start[0] == '(')) {
 		if (text->start[0] == '(')
 			skip_comment(text);
 		else
@@ -56,7 +51,7 @@ static void skip_blanks(struct text *text)
 
 static struct text trim(struct text text)
 {
-	while (text.length && is_blank(text.start[text.length - 1]))
+	while (text.length && byte_is_blank(text.start[text.length - 1]))
 		text.length--;
 	return text;
 }
@@ -275,7 +270,7 @@ static bool decode_words(struct text text, struct output *output)
 		found = true;
 		struct text behind = text;
 
-		while (behind.length && is_blank(behind.start[0]))
+		while (behind.length && byte_is_blank(behind.start[0]))
 			drop(&behind, 1);
 		if (starts_word(behind))
 			text = behind;

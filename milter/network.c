@@ -1,5 +1,5 @@
 /* network.c - a network as ADDRESS or ADDRESS/PREFIX. */
-#include "milter/network.h"
+#include "network.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 # tests/local.mk - make check: no network, no root, no server; seconds.
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; top_builddir='$(top_builddir)'; export srcdir top_builddir;
 
-UNIT_TESTS = tests/unit/test_record
+UNIT_TESTS = tests/unit/test_record tests/unit/test_text
 UNIT_TESTS += tests/unit/test_address tests/unit/test_mime tests/unit/test_message tests/unit/test_session
 UNIT_TESTS += tests/unit/test_escape tests/unit/test_person
 UNIT_TESTS += tests/unit/test_journal
@@ -13,6 +13,8 @@ EXTRA_DIST += tests/README.md tests/tsan.supp tests/check_layers tests/check_rea
 UNIT_LIBS = $(COMMON_LIBS)
 tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
 tests_unit_test_record_LDADD = $(UNIT_LIBS)
+tests_unit_test_text_SOURCES = tests/unit/test_text.c tests/unit/unit.h
+tests_unit_test_text_LDADD = $(UNIT_LIBS)
 
 DAEMON_LIBS = libdaemon.a $(AUTH_LIBS) $(COMMON_LIBS)
 tests_unit_test_address_SOURCES = tests/unit/test_address.c tests/unit/unit.h
@@ -25,7 +27,7 @@ tests_unit_test_person_SOURCES = tests/unit/test_person.c tests/unit/unit.h
 tests_unit_test_person_LDADD = $(UNIT_LIBS)
 tests_unit_test_journal_SOURCES = tests/unit/test_journal.c tests/unit/journal_rooms.h tests/unit/unit.h
 tests_unit_test_journal_LDADD = $(UNIT_LIBS)
-tests_unit_test_redis_link_SOURCES = tests/unit/test_redis_link.c tests/unit/unit.h
+tests_unit_test_redis_link_SOURCES = tests/unit/test_redis_link.c tests/unit/pause.h tests/unit/unit.h
 tests_unit_test_redis_link_LDADD = $(UNIT_LIBS)
 
 # make check-live: against real servers that the tests start for themselves. A test whose server is
@@ -54,7 +56,7 @@ check-live: $(check_PROGRAMS) $(bin_PROGRAMS) $(sbin_PROGRAMS)
 		$$(for script in $(LIVE_TEST_FILES_ALONE); do echo $(srcdir)/$$script; done)
 
 tests_live_test_stream_SOURCES = tests/live/test_stream.c tests/live/redis_server.c \
-	tests/live/redis_server.h tests/unit/unit.h
+	tests/live/redis_server.h tests/unit/pause.h tests/unit/unit.h
 tests_live_test_stream_LDADD = $(UNIT_LIBS)
 
 UNIT_TESTS += tests/unit/test_conf tests/unit/test_config

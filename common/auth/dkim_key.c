@@ -19,11 +19,6 @@ static bool refuse(struct dkim_signature *signature, enum dkim_result result, co
 	return false;
 }
 
-static bool is_blank(char byte)
-{
-	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
-}
-
 /* The value of a tag, in place; absent where there is no such tag. */
 static struct text find(struct text record, const char *name)
 {
@@ -33,9 +28,9 @@ static struct text find(struct text record, const char *name)
 		const char *semicolon = memchr(at, ';', (size_t)(end - at)), *stop = semicolon ? semicolon : end;
 		const char *equals = memchr(at, '=', (size_t)(stop - at)), *last = equals;
 
-		while (at < stop && is_blank(*at))
+		while (at < stop && byte_is_blank(*at))
 			at++;
-		while (last && last > at && is_blank(last[-1]))
+		while (last && last > at && byte_is_blank(last[-1]))
 			last--;
 		if (equals && last > at && text_is((struct text){ at, (size_t)(last - at) }, name))
 			return (struct text){ equals + 1, (size_t)(stop - equals - 1) };
@@ -60,12 +55,8 @@ static const struct dns_item *pick(const struct dns_answer *answer, size_t *ret_
 
 static bool is_kind(struct text record, const struct dkim_signature *signature)
 {
-	struct text k = find(record, "k");
+	struct text k = text_trim(find(record, "k"));
 
-	while (k.length && is_blank(k.start[0]))
-		k.start++, k.length--;
-	while (k.length && is_blank(k.start[k.length - 1]))
-		k.length--;
 	if (strncmp(signature->algorithm, "rsa-", 4) == 0)
 		return !k.start || text_is(k, "rsa");
 	return text_is(k, "ed25519");
@@ -78,7 +69,7 @@ static size_t decode(struct text value, unsigned char ret_bytes[static DKIM_KEY_
 	size_t length = 0, padding;
 
 	for (size_t i = 0; i < value.length; i++)
-		if (!is_blank(value.start[i]) && value.start[i] != '=') {
+		if (!byte_is_blank(value.start[i]) && value.start[i] != '=') {
 			if (length == DKIM_KEY_SIZE)
 				return 0;
 			letters[length++] = (unsigned char)value.start[i];
@@ -147,12 +138,12 @@ static bool read_record(struct text record, struct dkim_signature *signature, ch
 	if (record.length > DKIM_KEY_SIZE)
 		return refuse(signature, DKIM_PERMERROR, "broken key", "its record is longer than 1024 bytes");
 	for (size_t i = 0; i < record.length; i++)
-		if (!is_blank(record.start[i]) && (record.start[i] < ' ' || record.start[i] > '~'))
+		if (!byte_is_blank(record.start[i]) && (record.start[i] < ' ' || record.start[i] > '~'))
 			return refuse(signature, DKIM_PERMERROR, "broken key", "its record has a byte that is not printable");
 	if (!is_kind(record, signature))
 		return refuse(signature, DKIM_PERMERROR, "wrong key", "k= is not the algorithm's of a=");
 	for (size_t i = 0; i < p.length; i++)
-		if (!is_blank(p.start[i])) {
+		if (!byte_is_blank(p.start[i])) {
 			if (strncmp(signature->algorithm, "rsa-", 4) == 0)
 				return read_rsa(record, p, signature, ret_record);
 			memcpy(ret_record, record.start, record.length);

@@ -23,20 +23,6 @@ struct tags {
 	struct tag tags[TAGS_MAX];
 };
 
-static bool is_blank(char byte)
-{
-	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
-}
-
-static struct text trim(struct text text)
-{
-	while (text.length && is_blank(text.start[0]))
-		text.start++, text.length--;
-	while (text.length && is_blank(text.start[text.length - 1]))
-		text.length--;
-	return text;
-}
-
 static bool is_tag_name(struct text name)
 {
 	for (size_t i = 0; i < name.length; i++) {
@@ -77,8 +63,8 @@ static bool add_tag(struct tags *tags, struct text spec, struct dkim_signature *
 
 	if (!equals)
 		return refuse(signature, DKIM_NEUTRAL, "syntax: a tag without a value");
-	tag.name = trim((struct text){ spec.start, (size_t)(equals - spec.start) });
-	tag.value = trim((struct text){ equals + 1, spec.length - (size_t)(equals + 1 - spec.start) });
+	tag.name = text_trim((struct text){ spec.start, (size_t)(equals - spec.start) });
+	tag.value = text_trim((struct text){ equals + 1, spec.length - (size_t)(equals + 1 - spec.start) });
 	if (!is_tag_name(tag.name))
 		return refuse(signature, DKIM_NEUTRAL, "syntax: a bad name of a tag");
 	if (tags->count == TAGS_MAX)
@@ -87,7 +73,7 @@ static bool add_tag(struct tags *tags, struct text spec, struct dkim_signature *
 		if (text_equal(tags->tags[i].name, tag.name))
 			return refuse(signature, DKIM_NEUTRAL, "syntax: tag %.*s= twice", TEXT_ARGS(tag.name));
 	/* libopendkim cuts the b= out before it hashes, but does not see it behind a blank. */
-	if (text_is(tag.name, "b") && is_blank(equals[-1]))
+	if (text_is(tag.name, "b") && byte_is_blank(equals[-1]))
 		return refuse(signature, DKIM_NEUTRAL, "a blank between b and =, which libopendkim cannot verify");
 	tags->tags[tags->count++] = tag;
 	return true;
@@ -99,12 +85,12 @@ static bool read_tags(struct text list, struct tags *ret_tags, struct dkim_signa
 
 	ret_tags->count = 0;
 	for (const char *at = list.start; at < end; at++)
-		if (!is_blank(*at) && (*at < ' ' || *at > '~'))
+		if (!byte_is_blank(*at) && (*at < ' ' || *at > '~'))
 			return refuse(signature, DKIM_NEUTRAL, "syntax: a byte that is not printable");
 	for (const char *at = list.start; at < end;) {
 		const char *semicolon = memchr(at, ';', (size_t)(end - at));
 		const char *stop = semicolon ? semicolon : end;
-		struct text spec = trim((struct text){ at, (size_t)(stop - at) });
+		struct text spec = text_trim((struct text){ at, (size_t)(stop - at) });
 
 		if (spec.length == 0 && semicolon)
 			return refuse(signature, DKIM_NEUTRAL, "syntax: an empty tag");
@@ -121,7 +107,7 @@ static bool copy(const struct text *value, char *ret_text, size_t size)
 	size_t length = 0;
 
 	for (size_t i = 0; value && i < value->length; i++) {
-		if (is_blank(value->start[i]))
+		if (byte_is_blank(value->start[i]))
 			continue;
 		if (length == size - 1) {
 			ret_text[length] = '\0';
@@ -210,7 +196,7 @@ static bool read_signed_headers(const struct tags *tags, struct dkim_signature *
 	for (const char *at = h->start, *end = h->start + h->length; at <= end;) {
 		const char *colon = at < end ? memchr(at, ':', (size_t)(end - at)) : NULL;
 		const char *stop = colon ? colon : end;
-		struct text name = trim((struct text){ at, (size_t)(stop - at) });
+		struct text name = text_trim((struct text){ at, (size_t)(stop - at) });
 
 		has_from = has_from || text_equal_nocase(name, TEXT_LITERAL("from"));
 		names += colon != NULL;
@@ -252,7 +238,7 @@ static bool read_query(const struct tags *tags, struct dkim_signature *signature
 		return true;
 	for (const char *at = q->start, *end = at + q->length; at < end;) {
 		const char *colon = memchr(at, ':', (size_t)(end - at)), *stop = colon ? colon : end;
-		struct text method = trim((struct text){ at, (size_t)(stop - at) });
+		struct text method = text_trim((struct text){ at, (size_t)(stop - at) });
 
 		if (text_equal_nocase(method, TEXT_LITERAL("dns/txt")) || text_equal_nocase(method, TEXT_LITERAL("dns")))
 			return true;
@@ -292,7 +278,7 @@ static bool has_base64(const struct text *value)
 				 (byte >= '0' && byte <= '9') || byte == '+' || byte == '/';
 
 		/* libopendkim passes over what is no base64, and over all that follows a padding. */
-		if (!is_letter && byte != '=' && !is_blank(byte))
+		if (!is_letter && byte != '=' && !byte_is_blank(byte))
 			return false;
 		if (is_letter && padding)
 			return false;

@@ -89,20 +89,6 @@ struct text dmarc_organization(const struct dmarc_suffixes *suffixes, const char
 	return text_of(found ? found : domain);
 }
 
-static bool is_blank(char byte)
-{
-	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
-}
-
-static struct text trim(struct text text)
-{
-	while (text.length > 0 && is_blank(text.start[0]))
-		text = (struct text){ text.start + 1, text.length - 1 };
-	while (text.length > 0 && is_blank(text.start[text.length - 1]))
-		text.length--;
-	return text;
-}
-
 /* The next "name = value" up to a semicolon. False after the last. */
 static bool next_tag(struct text *rest, struct text *ret_name, struct text *ret_value)
 {
@@ -113,8 +99,8 @@ static bool next_tag(struct text *rest, struct text *ret_name, struct text *ret_
 	const char *equal = memchr(rest->start, '=', length);
 	size_t name = equal ? (size_t)(equal - rest->start) : length;
 
-	*ret_name = trim((struct text){ rest->start, name });
-	*ret_value = equal ? trim((struct text){ equal + 1, length - name - 1 }) : TEXT_NONE;
+	*ret_name = text_trim((struct text){ rest->start, name });
+	*ret_value = equal ? text_trim((struct text){ equal + 1, length - name - 1 }) : TEXT_NONE;
 	length += end != NULL;
 	*rest = (struct text){ rest->start + length, rest->length - length };
 	return true;
@@ -175,7 +161,7 @@ static bool has_uri(struct text value)
 	while (value.length > 0) {
 		const char *comma = memchr(value.start, ',', value.length);
 		size_t length = comma ? (size_t)(comma - value.start) : value.length;
-		struct text uri = trim((struct text){ value.start, length });
+		struct text uri = text_trim((struct text){ value.start, length });
 		const char *colon = uri.length > 0 ? memchr(uri.start, ':', uri.length) : NULL;
 		size_t scheme = colon ? (size_t)(colon - uri.start) : 0, i = 0;
 

@@ -80,7 +80,7 @@ int domain_normalize(struct text name, char ret_name[static DOMAIN_SIZE])
 
 		if (byte <= ' ' || byte == 0x7f || strchr("@[]()<>,;:\\\"", byte))
 			return -EINVAL;
-		ret_name[i] = byte >= 'A' && byte <= 'Z' ? (char)(byte + 'a' - 'A') : byte;
+		ret_name[i] = byte_lower(byte);
 	}
 	ret_name[name.length] = '\0';
 	return 0;

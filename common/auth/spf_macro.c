@@ -19,21 +19,6 @@ struct piece {
 	struct text delimiters;		/* empty: the dot */
 };
 
-static char lower(char byte)
-{
-	return byte >= 'A' && byte <= 'Z' ? (char)(byte + 'a' - 'A') : byte;
-}
-
-static bool is_digit(char byte)
-{
-	return byte >= '0' && byte <= '9';
-}
-
-static bool is_alnum(char byte)
-{
-	return is_digit(byte) || (lower(byte) >= 'a' && lower(byte) <= 'z');
-}
-
 /* Reads what stands between "%{" and "}". */
 static const char *read_macro(struct text inside, struct piece *ret_piece)
 {
@@ -41,16 +26,16 @@ static const char *read_macro(struct text inside, struct piece *ret_piece)
 
 	if (inside.length == 0)
 		return "a macro letter is missing";
-	ret_piece->letter = lower(inside.start[0]);
+	ret_piece->letter = byte_lower(inside.start[0]);
 	ret_piece->is_escaped = inside.start[0] != ret_piece->letter;
 	if (!ret_piece->letter || !strchr("slodiphcrtv", ret_piece->letter))
 		return "unknown macro letter";
-	for (; i < inside.length && is_digit(inside.start[i]); i++, digits++)
+	for (; i < inside.length && byte_is_digit(inside.start[i]); i++, digits++)
 		if (ret_piece->keep < SPF_VALUE_MAX)
 			ret_piece->keep = ret_piece->keep * 10 + (size_t)(inside.start[i] - '0');
 	if (digits > 0 && ret_piece->keep == 0)
 		return "a macro keeps 0 parts";
-	if (i < inside.length && lower(inside.start[i]) == 'r') {
+	if (i < inside.length && byte_lower(inside.start[i]) == 'r') {
 		ret_piece->is_reversed = true;
 		i++;
 	}
@@ -115,12 +100,12 @@ static bool is_top_label(struct text label)
 {
 	bool has_other = false;
 
-	if (label.length == 0 || !is_alnum(label.start[0]) || !is_alnum(label.start[label.length - 1]))
+	if (label.length == 0 || !byte_is_alnum(label.start[0]) || !byte_is_alnum(label.start[label.length - 1]))
 		return false;
 	for (size_t i = 0; i < label.length; i++) {
-		if (!is_alnum(label.start[i]) && label.start[i] != '-')
+		if (!byte_is_alnum(label.start[i]) && label.start[i] != '-')
 			return false;
-		has_other = has_other || !is_digit(label.start[i]);
+		has_other = has_other || !byte_is_digit(label.start[i]);
 	}
 	return has_other;
 }
@@ -179,7 +164,7 @@ static void put_url(struct output *out, char byte)
 {
 	static const char digits[] = "0123456789ABCDEF";
 
-	if (is_alnum(byte) || byte == '-' || byte == '.' || byte == '_' || byte == '~') {
+	if (byte_is_alnum(byte) || byte == '-' || byte == '.' || byte == '_' || byte == '~') {
 		put(out, byte);
 		return;
 	}

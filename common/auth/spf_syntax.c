@@ -30,11 +30,6 @@ static bool is_alpha(char byte)
 	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
 }
 
-static bool is_digit(char byte)
-{
-	return byte >= '0' && byte <= '9';
-}
-
 bool spf_is_record(struct text txt)
 {
 	struct text version = { txt.start, 6 };
@@ -54,7 +49,7 @@ static int take_prefix(struct text *value, unsigned limit, unsigned *ret_prefix)
 	size_t i = value->length;
 	unsigned prefix = 0;
 
-	while (i > 0 && is_digit(value->start[i - 1]))
+	while (i > 0 && byte_is_digit(value->start[i - 1]))
 		i--;
 	if (i == 0 || value->start[i - 1] != '/')
 		return 0;
@@ -161,7 +156,7 @@ static size_t modifier_name(struct text term)
 
 	if (!is_alpha(term.start[0]))
 		return 0;
-	while (i < term.length && (is_alpha(term.start[i]) || is_digit(term.start[i]) ||
+	while (i < term.length && (is_alpha(term.start[i]) || byte_is_digit(term.start[i]) ||
 				   (term.start[i] != '\0' && strchr("-_.", term.start[i]))))
 		i++;
 	return i < term.length && term.start[i] == '=' ? i : 0;

@@ -22,6 +22,7 @@
 #include "sample_session.h"
 #include "tests/live/redis_server.h"
 #include "tests/unit/journal_rooms.h"
+#include "tests/unit/pause.h"
 
 #define PRODUCER "0123456789abcdef0123456789abcdef"
 enum { ROUND = 9 * 64 };		/* records made beforehand, sent again and again */
@@ -241,11 +242,6 @@ static void run_single(enum way way, const char *address, uint64_t records)
 	}
 	report(way, records, begin);
 	redis_link_free(link);
-}
-
-static void pause_ms(long ms)
-{
-	(void)nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
 }
 
 /* A journal, and the threads that serve it. */

@@ -8,7 +8,7 @@ EXTRA_DIST += tests/bench/write_figures.py tests/bench/bench_formats.py tests/be
 check_PROGRAMS += tests/bench/bench_shipper
 tests_bench_bench_shipper_SOURCES = tests/bench/bench_shipper.c tests/bench/sample_session.c \
 	tests/bench/sample_session.h tests/bench/figures.h tests/live/redis_server.c tests/live/redis_server.h \
-	tests/unit/journal_rooms.h tests/unit/unit.h
+	tests/unit/journal_rooms.h tests/unit/pause.h tests/unit/unit.h
 tests_bench_bench_shipper_LDADD = libdaemon.a $(UNIT_LIBS)
 check_PROGRAMS += tests/bench/bench_journal
 tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c tests/bench/figures.h tests/unit/journal_rooms.h tests/unit/unit.h

@@ -1,6 +1,6 @@
 # tests/fault/local.mk - the campaign: faults at random, and what became of each record. Built by make check, run by scripts/faults.
 check_PROGRAMS += tests/fault/producer
-tests_fault_producer_SOURCES = tests/fault/producer.c tests/fault/naive.c tests/fault/naive.h tests/fault/truth.h
+tests_fault_producer_SOURCES = tests/fault/producer.c tests/fault/naive.c tests/fault/naive.h tests/fault/truth.h tests/unit/pause.h
 tests_fault_producer_LDADD = libdaemon.a $(COMMON_LIBS)
 tests_fault_producer_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS)
 EXTRA_DIST += tests/fault/README.md tests/fault/campaign.py tests/fault/checker.py tests/fault/line.py \

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/record.h"
 #include "common/stream.h"
+#include "tests/unit/pause.h"
 
 #define COUNTER_MASK ((UINT64_C(1) << JOURNAL_COUNTER_BITS) - 1)
 enum { FIELDS_MAX = 40 };
@@ -27,11 +27,6 @@ struct naive {
 	char producer[JOURNAL_NAME_SIZE];
 	bool in_place;
 };
-
-static void pause_ms(long ms)
-{
-	(void)nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL);
-}
 
 static bool say(struct naive *naive, size_t count, const struct text *words)
 {

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/record.h"
 #include "milter/keeper.h"
@@ -67,14 +68,6 @@ static void pause_us(long us)
 	(void)nanosleep(&(struct timespec){ .tv_sec = us / SECOND_US, .tv_nsec = us % SECOND_US * 1000 }, NULL);
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * SECOND_US + (uint64_t)now.tv_nsec / 1000;
-}
-
 static void map_truth(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -107,7 +100,7 @@ static int append(struct appender *mine, uint64_t number)
 	char session[16];
 
 	(void)snprintf(session, sizeof session, "%u", mine->number);
-	record_init(&record, STAGE_CLOSE, now_us());
+	record_init(&record, STAGE_CLOSE, clock_now_us());
 	record_set_string(&record, FIELD_SESSION, session);
 	record_set_number(&record, FIELD_MESSAGES, number);
 	record_set_string(&record, FIELD_CAUSE, "ended");
@@ -224,7 +217,7 @@ static void run(void)
 	}
 	for (unsigned tick = 0; atomic_load(&truth->control) != TRUTH_END; tick++) {
 		if (tick % (GAP_INTERVAL_MS / TICK_MS) == 0)
-			recorder_write_gaps(&recorder, now_us());
+			recorder_write_gaps(&recorder, clock_now_us());
 		note_figures();
 		pause_us(TICK_MS * 1000);
 	}

@@ -12,16 +12,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tests/unit/pause.h"
 
 enum fault { FAULT_CUT, FAULT_REPLY_LOST, FAULT_LATE, FAULTS };
 enum { CHUNK = 16384, LATE_MAX_MS = 200, GATHER_MS = 5 };
-
-static void pause_ms(long ms)
-{
-	(void)nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
-}
 
 static struct sockaddr_un address_of(const char *path)
 {

@@ -13,7 +13,8 @@ EXTRA_DIST += tests/live/browser.py tests/live/cases.py tests/live/demo.py tests
 
 LIVE_TESTS += tests/live/test_shipper
 tests_live_test_shipper_SOURCES = tests/live/test_shipper.c tests/live/cutting_proxy.c tests/live/cutting_proxy.h \
-	tests/live/redis_server.c tests/live/redis_server.h tests/unit/journal_rooms.h tests/unit/unit.h
+	tests/live/redis_server.c tests/live/redis_server.h tests/unit/journal_rooms.h tests/unit/pause.h \
+	tests/unit/unit.h
 tests_live_test_shipper_LDADD = libdaemon.a $(UNIT_LIBS)
 LIVE_TESTS += tests/live/test_journal_full
 tests_live_test_journal_full_SOURCES = tests/live/test_journal_full.c tests/unit/journal_rooms.h tests/unit/unit.h

@@ -13,16 +13,12 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tests/unit/pause.h"
 
 /* Ports below those that the kernel lends to clients, and with room for a cluster's bus at the port + 10000. */
 enum { WORDS_MAX = 64, PARENT_MAX = 40, START_TRIES = 500, PORT_TRIES = 200, PORT_FIRST = 10000, PORTS = 22768 };
-
-static void pause_ms(long ms)
-{
-	(void)nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
-}
 
 static _Noreturn void give_up(const struct redis_server *server, const char *what)
 {

@@ -9,14 +9,15 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/record.h"
 #include "common/stream.h"
 #include "cutting_proxy.h"
 #include "redis_server.h"
 #include "tests/unit/journal_rooms.h"
+#include "tests/unit/pause.h"
 #include "tests/unit/unit.h"
 
 #define RECORDS_KEY "{trail:0}:records"
@@ -36,19 +37,6 @@ struct milter {
 
 static struct redis_server server;
 static struct milter milter;
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-static void pause_ms(long ms)
-{
-	(void)nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
-}
 
 static void note_fenced(void *context)
 {
@@ -148,7 +136,7 @@ static void append(uint64_t count)
 /* Appends for a time, about so many a second. */
 static void append_for(long ms, long per_ms)
 {
-	for (uint64_t until_us = now_us() + (uint64_t)ms * 1000; now_us() < until_us; pause_ms(1))
+	for (uint64_t until_us = clock_steady_us() + (uint64_t)ms * 1000; clock_steady_us() < until_us; pause_ms(1))
 		append((uint64_t)per_ms);
 }
 
@@ -285,12 +273,12 @@ TEST(records_arrive_once_and_in_order)
 
 static uint64_t arrival_us(void)
 {
-	uint64_t begin_us = now_us(), length = milter.appended;
+	uint64_t begin_us = clock_steady_us(), length = milter.appended;
 
 	append(1);
 	for (int i = 0; i < PATIENCE_MS && (uint64_t)redis_server_ask(&server, "XLEN " RECORDS_KEY).integer == length; i++)
 		pause_ms(1);
-	return now_us() - begin_us;
+	return clock_steady_us() - begin_us;
 }
 
 TEST(a_lone_record_is_in_redis_within_30_ms)
@@ -495,10 +483,10 @@ TEST(a_stop_does_not_wait_for_a_redis_that_is_not_there)
 	begin_at("unix:/nonexistent/redis.sock");
 	append(100);
 	CHECK(wait_for_state("waiting"));
-	uint64_t begin_us = now_us();
+	uint64_t begin_us = clock_steady_us();
 
 	stop_shipper(120 * SECOND_US);
-	CHECK(now_us() - begin_us < 60 * SECOND_US);
+	CHECK(clock_steady_us() - begin_us < 60 * SECOND_US);
 	start_shipper(server.unix_address);
 	check_each_once();
 	end();

@@ -14,6 +14,7 @@
 
 #include "common/record.h"
 #include "redis_server.h"
+#include "tests/unit/pause.h"
 #include "tests/unit/unit.h"
 
 #define PRODUCER "0123456789abcdef0123456789abcdef"
@@ -36,11 +37,6 @@ static struct redis_server server;
 static struct journal_batch batch;
 static struct record record;
 static char payloads[MANY][RECORD_SIZE_MAX];
-
-static void pause_ms(long ms)
-{
-	(void)nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
-}
 
 static void batch_begin(void)
 {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/redis_slot.h"
+#include "pause.h"
 #include "unit.h"
 
 #define TEN "0123456789"
@@ -170,11 +171,6 @@ struct false_server {
 	bool trickles;			/* says one byte again and again */
 	bool hangs_up;			/* says nothing more */
 };
-
-static void pause_ms(long ms)
-{
-	(void)nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
-}
 
 static void *answer_falsely(void *context)
 {
