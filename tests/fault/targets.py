@@ -127,10 +127,8 @@ class Failing:
         return self.lines.lines[node.port]
 
     def _reunite(self, _master):
-        try:
-            self.caught_up()
-        finally:
-            self.lines.let_go()
+        self.caught_up()
+        self.lines.let_go()
 
     def divide(self, inside, outside):
         """A network cut in two; producers reach both sides."""
@@ -206,12 +204,10 @@ class WithSentinels(Failing):
         old = self.set.master
         harm(old, self.set.replica)
         self.set.down_after(DOWN_AFTER_MS)
-        try:
-            wait_until("the replica is the master", lambda: self.set.named() not in (None, old.announced))
-        finally:
-            self.set.down_after(NEVER_MS)
-            if mend:
-                mend(old)
+        wait_until("the replica is the master", lambda: self.set.named() not in (None, old.announced))
+        self.set.down_after(NEVER_MS)
+        if mend:
+            mend(old)
         self._settle()
 
     def kill(self, _pause, _random):
@@ -235,10 +231,8 @@ class WithSentinels(Failing):
         self._replace(harm, self._reunite)
 
     def _reunite(self, old):
-        try:
-            wait_until("the producers left the old master", lambda: self._is_left(old))
-        finally:
-            Failing._reunite(self, old)
+        wait_until("the producers left the old master", lambda: self._is_left(old))
+        Failing._reunite(self, old)
 
     @staticmethod
     def _is_left(old):
@@ -300,12 +294,10 @@ class WithCluster(Failing):
 
         if harm:
             harm(master, replica)
-            self.set.let_fail_over(replica)
-        try:
-            wait_until("the replica is the master", is_master)
-        finally:
-            if mend:
-                mend(master)
+        self.set.let_fail_over(replica)		# where it is asked for too: votes come no sooner than twice the nodes' patience
+        wait_until("the replica is the master", is_master)
+        if mend:
+            mend(master)
         if master.process.poll() is not None:
             master.start()
         self.set.hold_still()
