@@ -26,6 +26,7 @@ struct open_item {
 	bool is_changed;		/* since correlate_show_changed */
 	bool was_shown;			/* by it */
 	bool is_woken;			/* it rested with the store: others there may name it */
+	bool rests;			/* it still does, as it was shown: till something is told of it */
 };
 
 /* A queue identifier: with its length the words are the text, up to 16 bytes. */
@@ -411,6 +412,8 @@ struct host *state_host(const struct correlate *correlate, uint64_t number);
 /* It is about to leave, and not settled yet. */
 void rest_session(struct correlate *correlate, struct open_session *session);
 void rest_message(struct correlate *correlate, struct open_message *message);
+/* Something was told of it: it does not rest any more, and is to be shown whole. */
+void rest_end(struct correlate *correlate, struct open_item *item);
 /* A record came of that producer. */
 void rest_note_clock(struct clue *clue);
 /* Whether something rests that a clue of that time may be of. */
@@ -505,6 +508,9 @@ void session_tell_finer(struct open_session *session);
 void session_tell_stamp(struct open_session *session);
 /* Before it is shown: what follows from all that is known. */
 void session_settle(struct correlate *correlate, struct open_session *session);
+/* Postscreen's and smtpd's lines of one connection were looked for, from either; several sessions fit it: true. */
+void session_match(struct open_session *session);
+bool session_doubt(struct open_session *session);
 /* Something of it is not known. */
 void session_miss(struct correlate *correlate, struct open_session *session, const char *what);
 

@@ -982,7 +982,7 @@ static bool has_rivals(const struct correlate *correlate, const struct open_sess
 			continue;
 		looked++;
 		if (count_fits(correlate, other, &back) == 0)
-			has_one = other->is_ambiguous = true;
+			has_one = session_doubt(other);
 	}
 	return has_one || looked == RIVALS_MAX;
 }
@@ -992,10 +992,10 @@ static void mark_ambiguous(struct correlate *correlate, struct open_session *ses
 {
 	struct open_session *other;
 
-	session->is_ambiguous = true;
+	(void)session_doubt(session);
 	for (size_t at = SIZE_MAX; (other = open_table_next(&correlate->clients, session->client, &at));)
 		if (is_fit(correlate, session, other, slack_us(correlate)))
-			other->is_ambiguous = true;
+			(void)session_doubt(other);
 }
 
 /* The session that alone fits this one, which alone fits it; NULL: there is none, or several are, and are marked. */
@@ -1006,7 +1006,8 @@ static struct open_session *find_fit(struct correlate *correlate, struct open_se
 	bool has_rival = has_rivals(correlate, session, other);
 
 	if (count == 0) {
-		session->is_ambiguous = session->is_ambiguous || has_rival;
+		if (has_rival)
+			(void)session_doubt(session);
 		return NULL;
 	}
 	has_rival = has_rivals(correlate, other, session) || has_rival;

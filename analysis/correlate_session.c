@@ -526,6 +526,19 @@ void session_miss(struct correlate *correlate, struct open_session *session, con
 		facts_add_item(&session->session.facts, correlate->pool, FACT_SESSION_INCOMPLETE, text_of(what));
 }
 
+void session_match(struct open_session *session)
+{
+	session->item.is_changed |= !session->was_matched;
+	session->was_matched = true;
+}
+
+bool session_doubt(struct open_session *session)
+{
+	session->item.is_changed |= !session->is_ambiguous;
+	session->is_ambiguous = true;
+	return true;
+}
+
 /* Records are missed where some are there, or where it is known that there should be. */
 static const char *missing_records(const struct correlate *correlate, const struct open_session *session)
 {
