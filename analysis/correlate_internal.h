@@ -114,7 +114,7 @@ struct open_session {
 	/* From here on plain values, which correlate_store.c keeps as they are. */
 	uint64_t process_hash;		/* 0: not known */
 	uint64_t milter_hash;
-	uint64_t client_hash, port_hash;	/* in the table of clients */
+	uint64_t client_hash, port_hash;	/* in the tables of clients and of ports */
 	uint64_t client;		/* hash of the client's address; 0: not known */
 	uint64_t passed_us;		/* when postscreen let it pass */
 	uint64_t connect_us;		/* when smtpd, or the milter, saw it come */
@@ -258,7 +258,8 @@ struct correlate {
 	struct open_table messages;	/* by host and queue identifier */
 	struct open_table processes;	/* of the log, by host and pid */
 	struct open_table milter;	/* sessions of the milter, by producer and name */
-	struct open_table clients;	/* sessions by the client's address */
+	struct open_table clients;	/* sessions by the client's address, */
+	struct open_table ports;	/* and by that and its port: many, where clients of postscreen wait */
 	struct open_table logins;	/* by the name of their session */
 	struct open_table ids;		/* messages by their Message-ID, */
 	bool finds_ids;			/* once two formats tell of messages */
@@ -268,7 +269,7 @@ struct correlate {
 	struct open_table waiting;	/* messages of records, by queue identifier, until the log has it */
 	bool has_records, has_verdicts;
 	struct known_client known_clients[KNOWN_CLIENTS];
-	bool finds_clients;		/* sessions are in that table: there are records, or postscreen lets clients pass */
+	bool finds_clients;		/* sessions are in those tables: there are records, or postscreen lets clients pass */
 	unsigned clock_count;		/* more than there are: not all are known */
 	struct record_clock clocks[RECORD_CLOCKS_MAX];
 	uint64_t rested_us;		/* nothing rests that was heard of later */
@@ -442,7 +443,10 @@ static inline bool fact_begin(struct clue *clue, struct facts *facts, enum join_
 	}
 	if (!clue->correlate->keeps_facts)
 		return false;
-	fact_rest_on(clue, facts, key);
+	if (clue->correlate->keeps_evidence)
+		fact_rest_on(clue, facts, key);
+	else
+		facts->is_bare = true;
 	return true;
 }
 

@@ -720,7 +720,7 @@ static struct open_session *find_by_port(struct clue *clue, uint64_t client, uin
 	struct open_session *session, *found = NULL;
 	bool is_shared = false;		/* none is chosen now: its messages will tell, or its end */
 
-	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->clients, hash_numbers(client, port, 0), &at));) {
+	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->ports, hash_numbers(client, port, 0), &at));) {
 		if (session->client != client || session->client_port != port || !comes_at(correlate, session, clue->time_us))
 			continue;
 		if (session->is_proven)
@@ -764,7 +764,7 @@ void join_passed(struct clue *clue, struct open_session *screen)
 		return;
 	if (rest_may_have(correlate, clue->time_us))
 		(void)rest_wake_port(correlate, screen->client, screen->client_port, clue->time_us);
-	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->clients, hash_numbers(screen->client, screen->client_port, 0), &at));) {
+	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->ports, hash_numbers(screen->client, screen->client_port, 0), &at));) {
 		if (session == screen || session->by_log || session->client != screen->client || session->client_port != screen->client_port ||
 		    !screen_may_go_on(screen, session->connect_us))
 			continue;
@@ -809,7 +809,7 @@ void session_enter_clients(struct correlate *correlate, struct open_session *ses
 	if (session->client && session->client_port && !session->port_hash) {
 		uint64_t hash = hash_numbers(session->client, session->client_port, 0);
 
-		if (open_table_add(&correlate->clients, hash, session) == 0)
+		if (open_table_add(&correlate->ports, hash, session) == 0)
 			session->port_hash = hash;
 	}
 }
@@ -830,7 +830,7 @@ void session_forget_client(struct correlate *correlate, struct open_session *ses
 	if (session->client_hash)
 		open_table_remove(&correlate->clients, session->client_hash, session);
 	if (session->port_hash)
-		open_table_remove(&correlate->clients, session->port_hash, session);
+		open_table_remove(&correlate->ports, session->port_hash, session);
 	session->client = session->client_hash = session->port_hash = 0;
 	session->client_port = 0;
 }

@@ -247,7 +247,8 @@ void message_put_origin(struct clue *clue, struct open_message *message, const s
 	struct facts *facts = &message->message.facts;
 	bool has_logged_in;
 
-	if (!clue->correlate->keeps_facts || message->message.parent_kind != PARENT_NONE || facts_text(facts, FACT_MESSAGE_ORIGIN).start || !fact_begin(clue, facts, key))
+	if (!fact_is_kept(clue->correlate, FACT_MESSAGE_ORIGIN) || message->message.parent_kind != PARENT_NONE ||
+	    facts_text(facts, FACT_MESSAGE_ORIGIN).start || !fact_begin(clue, facts, key))
 		return;
 	has_logged_in = facts_text(&session->session.facts, FACT_SESSION_AUTH_AUTHEN).start;
 	fact_put(clue, facts, FACT_MESSAGE_ORIGIN, has_logged_in ? TEXT_LITERAL("authenticated") :
@@ -461,7 +462,7 @@ bool message_ends_with_session(const struct open_message *message)
 
 void message_miss(struct correlate *correlate, struct open_message *message, const char *what)
 {
-	if (correlate->keeps_facts && fact_is_kept(correlate, FACT_MESSAGE_INCOMPLETE))
+	if (fact_is_kept(correlate, FACT_MESSAGE_INCOMPLETE))
 		facts_add_item(&message->message.facts, correlate->pool, FACT_MESSAGE_INCOMPLETE, text_of(what));
 }
 

@@ -522,7 +522,7 @@ void correlate_milter_failed(struct clue *clue)
 
 void session_miss(struct correlate *correlate, struct open_session *session, const char *what)
 {
-	if (correlate->keeps_facts && fact_is_kept(correlate, FACT_SESSION_INCOMPLETE))
+	if (fact_is_kept(correlate, FACT_SESSION_INCOMPLETE))
 		facts_add_item(&session->session.facts, correlate->pool, FACT_SESSION_INCOMPLETE, text_of(what));
 }
 

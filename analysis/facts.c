@@ -4,6 +4,7 @@
  *   evidence  EVIDENCE, key and IS_UNSURE, lengths of major (low half) and minor, source (2), major, minor
  *   fact      the fact, length (1; from LONG on 2, with IS_CUT), value
  *
+ * Bare facts have no evidence.
  * Numbers are in as few bytes as they need, the lowest first.
  */
 #include "analysis/facts.h"
@@ -239,7 +240,7 @@ static bool has_evidence(const struct facts *facts)
 
 bool facts_newest(const struct facts *facts, struct evidence *ret_evidence)
 {
-	if (!has_evidence(facts))
+	if (facts->is_bare || !has_evidence(facts))
 		return false;
 	*ret_evidence = evidence_at(facts->bytes + facts->newest);
 	return true;
@@ -248,8 +249,11 @@ bool facts_newest(const struct facts *facts, struct evidence *ret_evidence)
 void facts_rest_on(struct facts *facts, struct pool *pool, const struct evidence *evidence)
 {
 	unsigned char bytes[EVIDENCE_HEAD + 2 * NUMBER_SIZE];
-	unsigned size = encode_evidence(bytes, evidence);
+	unsigned size;
 
+	if (facts->is_bare)
+		return;
+	size = encode_evidence(bytes, evidence);
 	if (has_evidence(facts)) {
 		const unsigned char *newest = facts->bytes + facts->newest;
 		unsigned newest_size = evidence_size(newest);
@@ -305,7 +309,7 @@ void facts_add_text(struct facts *facts, struct pool *pool, enum fact fact, stru
 		return;
 	if (is_cut)
 		text.length = FACT_TEXT_MAX;
-	if (!has_evidence(facts) || !make_room(facts, pool, FACT_HEAD_MAX + text.length))
+	if ((!facts->is_bare && !has_evidence(facts)) || !make_room(facts, pool, FACT_HEAD_MAX + text.length))
 		return;
 	at = facts->bytes + facts->used;
 	facts->there |= bit_of(fact);
@@ -324,7 +328,7 @@ void facts_add_number(struct facts *facts, struct pool *pool, enum fact fact, ui
 {
 	unsigned char *at;
 
-	if (!has_evidence(facts) || !make_room(facts, pool, FACT_HEAD_MAX + NUMBER_SIZE))
+	if ((!facts->is_bare && !has_evidence(facts)) || !make_room(facts, pool, FACT_HEAD_MAX + NUMBER_SIZE))
 		return;
 	at = facts->bytes + facts->used;
 	facts->there |= bit_of(fact);
@@ -403,7 +407,7 @@ bool facts_find(const struct facts *facts, enum fact fact, struct fact_value *re
 	if (offset < 0)
 		return false;
 	*ret_value = value_at(facts->bytes + offset);
-	ret_value->evidence = evidence_at(facts->bytes + evidence);
+	ret_value->evidence = facts->is_bare ? (struct evidence){ .source = 0 } : evidence_at(facts->bytes + evidence);
 	return true;
 }
 

@@ -57,7 +57,7 @@ struct message_row {
 
 /* What a message's rows ask for themselves, whatever else is asked for. */
 static const enum fact asked_for[] = {
-	FACT_MESSAGE_QUEUE_ID, FACT_MESSAGE_STATE, FACT_MESSAGE_ORIGIN, FACT_MESSAGE_SIZE, FACT_SESSION_AUTH_AUTHEN,
+	FACT_MESSAGE_QUEUE_ID, FACT_MESSAGE_STATE, FACT_MESSAGE_SIZE,
 };
 
 static bool asks_for(const struct rows *rows, enum fact fact)
@@ -71,8 +71,10 @@ static void begin_message(struct rows *rows, struct message_row *made, const str
 
 	*row = (struct report_row){
 		.session = session, .message = message, .time_us = message->start_us, .is_accepted = message_is_accepted(message),
-		.origin = origin_of(message, session), .size = facts_number(&message->facts, FACT_MESSAGE_SIZE, 0),
+		.size = facts_number(&message->facts, FACT_MESSAGE_SIZE, 0),
 	};
+	if (asks_for(rows, FACT_MESSAGE_ORIGIN))
+		row->origin = origin_of(message, session);
 	if (!asks_for(rows, FACT_MESSAGE_FROM))
 		return;
 	row->from = facts_text(&message->facts, FACT_MESSAGE_FROM);
@@ -262,16 +264,10 @@ static void give_line(struct rows *rows, const struct event *event, uint64_t tim
 static void take_line(void *context, const struct event *event, enum format_result result)
 {
 	struct reading *reading = context;
-	struct rows *rows = reading->rows;
 	uint64_t time_us = event->frame.has_time && event->frame.time_us > 0 ? (uint64_t)event->frame.time_us : 0;
 
-	rows->lines++;
-	if (time_us) {
-		rows->from_us = !rows->from_us || time_us < rows->from_us ? time_us : rows->from_us;
-		rows->until_us = time_us > rows->until_us ? time_us : rows->until_us;
-	}
-	if ((rows->moments & REPORT_LINE) && is_of_interest(event, result))
-		give_line(rows, event, time_us);
+	if (is_of_interest(event, result))
+		give_line(reading->rows, event, time_us);
 }
 
 const struct fact_set *rows_facts(const struct rows *rows, struct fact_set *set)
@@ -283,6 +279,8 @@ const struct fact_set *rows_facts(const struct rows *rows, struct fact_set *set)
 		fact_set_add(set, asked_for[i]);
 	if (fact_set_has(set, FACT_RECIPIENT_TO))
 		fact_set_add(set, FACT_RECIPIENT_ORIG_TO);
+	if (fact_set_has(set, FACT_MESSAGE_ORIGIN))
+		fact_set_add(set, FACT_SESSION_AUTH_AUTHEN);
 	return set;
 }
 
@@ -295,7 +293,8 @@ int rows_read_files(struct rows *rows, char **paths, size_t path_count)
 		.login = rows->moments & (REPORT_LOGIN | REPORT_LOGOUT) ? take_login : NULL, .message = take_message, .session = take_session, .context = &reading,
 	};
 	struct correlate_files files = {
-		.verb = rows->verb, .log = rows->log, .is_again = rows->is_again, .line = take_line, .context = &reading,
+		.verb = rows->verb, .log = rows->log, .is_again = rows->is_again, .line = rows->moments & REPORT_LINE ? take_line : NULL,
+		.context = &reading,
 	};
 	struct hosts hosts = { rows->hosts };
 	struct correlate_options options;
@@ -316,6 +315,9 @@ int rows_read_files(struct rows *rows, char **paths, size_t path_count)
 			correlate_finish(files.correlate);
 		correlate_free(files.correlate);
 	}
+	rows->from_us = files.from_us;
+	rows->until_us = files.until_us;
+	rows->lines = files.understood + files.unknown + files.foreign;
 	rows->understood = files.understood;
 	rows->unknown = files.unknown;
 	rows->unreadable = files.unreadable;

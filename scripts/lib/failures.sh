@@ -2,6 +2,7 @@
 #
 #   failures_show LOG    each failed test and the end of its own output; of a build, what the compiler found wrong
 #   failures_names LOG   the names alone, one a line
+#   failures_reasons LOG "NAME: reason", one a line: the last thing that it called FAILED, or else the last that it said
 #
 # LOG is what "make check VERBOSE=1" (automake, which then shows the log of each failed test), tests/live/run and
 # scripts/fuzz print. What is shown is bounded: whoever keeps it may cut it.
@@ -65,4 +66,33 @@ failures_show()
 failures_names()
 {
 	failures_show "$1" | sed -n 's/^\([^ ]*\) failed; .*/\1/p'
+}
+
+# A line that names a case alone is preceded by what was not so.
+failures_reasons()
+{
+	failures_show "$1" | awk -v tests="$failures_tests_shown" -v width="$failures_width" '
+		function end()
+		{
+			if (name != "" && ++number <= tests)
+				print substr(name ": " (failed != "" ? failed : last != "" ? last : "it said nothing that is here"), 1, width)
+			name = failed = last = ""
+		}
+		/^[^ ]+ failed; / {
+			end()
+			name = $1
+			next
+		}
+		!/^    / { next }
+		{
+			sub(/^ +/, "")
+			if (/^(FAILED|SUMMARY:)/)
+				failed = $0 (/^FAILED +[^ :]+ *$/ && last != "" && last !~ /^(ok|FAILED) / ? ": " last : "")
+			last = $0
+		}
+		END {
+			end()
+			if (number > tests)
+				printf "and %d more, named above\n", number - tests
+		}'
 }

@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import checker			# noqa: E402 - beside this file
 import mounts			# noqa: E402
 import targets			# noqa: E402
-from lab import Lab, LabError, RedisError, run_test, wait_until	# noqa: E402
+from lab import Lab, LabError, RedisError, reason_of, run_test, wait_until	# noqa: E402
 
 PATIENCE = 120
 MEAN_BYTES = 120000		# of requests between two faults of the line
@@ -172,9 +172,12 @@ class Campaign:
             self.order = self.random.sample(names, len(names))
         name = self.order.pop()
         time.sleep(self.random.uniform(0.1, 0.5))
-        self.faults[name]()
-        begin = time.monotonic()
-        self.wait_caught_up()
+        try:
+            self.faults[name]()
+            begin = time.monotonic()
+            self.wait_caught_up()
+        except Exception as error:
+            raise LabError("seed %d, round %d, %s: %s" % (self.options.seed, number, name, reason_of(error))) from error
         took = time.monotonic() - begin
         self.recoveries.append(took)
         self.done[name] = self.done.get(name, 0) + 1

@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 from ports import free_ports
 
@@ -49,6 +50,12 @@ class Missing(LabError):
 def check(condition, what):
     if not condition:
         raise LabError("not so: " + what)
+
+
+def reason_of(error, width=400):
+    """An exception in one line."""
+    text = " ".join(str(error).split())
+    return (text if isinstance(error, LabError) else "%s: %s" % (type(error).__name__, text))[:width]
 
 
 def wait_until(what, condition, seconds=WAIT_SECONDS, pause=0.02):
@@ -714,8 +721,10 @@ def run_test(main):
     except Missing as reason:
         print("skipped: %s" % reason)
         sys.exit(SKIPPED)
-    except LabError as reason:
-        print("FAILED %s" % reason)
+    except Exception as error:		# the last line says what was wrong
+        if not isinstance(error, LabError):
+            traceback.print_exc()
+        print("FAILED %s" % reason_of(error))
         sys.exit(1)
 
 
