@@ -391,10 +391,12 @@ void session_vanish(struct correlate *correlate, struct open_session *session, c
 	forget_session(correlate, session);
 }
 
-/* It rests as it was shown, and nothing was told of it since somebody looked at it. */
-static bool is_at_rest(const struct open_item *item)
+/* It rests as it was shown, and nothing was told of it since somebody looked at it, nor of its session. */
+static bool is_at_rest(struct open_item *item)
 {
-	return item->rests && !item->is_changed;
+	const struct session *session = item->kind == OPEN_MESSAGE ? MESSAGE_OF(item)->message.session : NULL;
+
+	return item->rests && !item->is_changed && (!session || is_at_rest(&((struct open_session *)session)->item));
 }
 
 static void show_session(struct correlate *correlate, struct open_session *session)
