@@ -648,7 +648,12 @@ void *outgoing_at(struct correlate *correlate, uint64_t place);
 /* ---- correlate_part.c ---- */
 
 /* Whether nothing but the client's port says that both sides of it are one. */
-bool session_may_part(const struct open_session *session);
+static inline bool session_may_part(const struct open_session *session)
+{
+	return session->is_by_port && !session->is_proven && session->by_log && session->by_records && session->process &&
+	       !session->is_screen && !session->is_transcript;
+}
+
 /* They are two: the session keeps the records. Gives what the log told; NULL: no memory, and they are one still. */
 struct open_session *session_part(struct correlate *correlate, struct open_session *session);
 

@@ -1041,7 +1041,7 @@ bool join_at_end(struct correlate *correlate, struct open_session *session)
 	/* Those that the milter knows of that address, though they have left. */
 	if (session_is_screen_alone(session) && !session->was_matched && !session->by_records && rest_may_have(correlate, session->passed_us))
 		(void)rest_wake_client(correlate, session->client, session->passed_us);
-	other = correlate->keeps_facts ? screen_join(correlate, session) : NULL;
+	other = correlate->keeps_facts && session_is_screen_alone(session) ? screen_join(correlate, session) : NULL;
 
 	if (other) {
 		correlate->counts.joined[JOIN_ENVELOPE]++;
