@@ -46,6 +46,12 @@ struct open_recipient {
 	bool awaits_reply;		/* of a transcript: the reply to its RCPT has not come */
 };
 
+/* What has become of a message, as far as it is known. */
+enum message_state {
+	STATE_NONE, STATE_REMOVED, STATE_REFUSED, STATE_DISCARDED, STATE_HELD, STATE_PROXIED, STATE_ABORTED, STATE_QUEUED, STATE_UNKNOWN,
+	STATES,
+};
+
 struct open_message {
 	struct message message;		/* first */
 	struct open_item item;
@@ -53,6 +59,7 @@ struct open_message {
 	struct open_recipient *last_recipient;
 	struct check *last_check;
 	bool is_in_ids;			/* in that table */
+	uint8_t state;			/* enum message_state: as a rule said, or in the end */
 
 	/* From here on plain values, which correlate_store.c keeps as they are. */
 	struct queue_name name;
@@ -543,6 +550,7 @@ void message_tell_finer(struct open_message *message);
 void message_tell_stamp(struct open_message *message);
 void message_settle(struct correlate *correlate, struct open_message *message);
 bool message_all_refused(const struct open_message *message);
+extern const char *const message_state_words[STATES];
 void message_miss(struct correlate *correlate, struct open_message *message, const char *what);
 
 /* ---- correlate_received.c ---- */

@@ -147,6 +147,8 @@ static void merge_flags(struct open_message *into, const struct open_message *fr
 	into->unsized += from->unsized;
 	if (!into->expected)
 		into->expected = from->expected;
+	if (!into->state)
+		into->state = from->state;
 	into->is_unmapped |= from->is_unmapped;
 	into->is_transcript |= from->is_transcript;
 	into->is_over |= from->is_over;
