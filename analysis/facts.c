@@ -13,6 +13,7 @@
 #include <string.h>
 
 enum {
+	FIRST_SIZE = 64,
 	EVIDENCE = 0xff, EVIDENCE_HEAD = 5, IS_UNSURE = 0x80,
 	FACT_HEAD_MAX = 3, LONG = 0x80, IS_CUT = 0x40,
 	NUMBER_SIZE = sizeof(uint64_t),
@@ -121,6 +122,8 @@ static __attribute__((noinline)) bool grow(struct facts *facts, struct pool *poo
 	}
 	/* Entities grow to what others of their kind have: a little ahead, in steps. */
 	size += facts->size / 4;
+	if (size < FIRST_SIZE)
+		size = FIRST_SIZE;
 	if (size > FACTS_SIZE_MAX)
 		size = FACTS_SIZE_MAX;
 	bytes = pool_take(pool, &size);
