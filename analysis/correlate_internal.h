@@ -47,6 +47,12 @@ struct open_recipient {
 	bool awaits_reply;		/* of a transcript: the reply to its RCPT has not come */
 };
 
+/* What has become of a message, as far as it is known. */
+enum message_state {
+	STATE_NONE, STATE_REMOVED, STATE_REFUSED, STATE_DISCARDED, STATE_HELD, STATE_PROXIED, STATE_ABORTED, STATE_QUEUED, STATE_UNKNOWN,
+	STATES,
+};
+
 struct open_message {
 	struct message message;		/* first */
 	struct open_item item;
@@ -54,6 +60,7 @@ struct open_message {
 	struct open_recipient *last_recipient;
 	struct check *last_check;
 	bool is_in_ids;			/* in that table */
+	uint8_t state;			/* enum message_state: as a rule said, or in the end */
 
 	/* From here on plain values, which correlate_store.c keeps as they are. */
 	struct queue_name name;
@@ -549,6 +556,7 @@ void message_tell_finer(struct open_message *message);
 void message_tell_stamp(struct open_message *message);
 void message_settle(struct correlate *correlate, struct open_message *message);
 bool message_all_refused(const struct open_message *message);
+extern const char *const message_state_words[STATES];
 void message_miss(struct correlate *correlate, struct open_message *message, const char *what);
 
 /* ---- correlate_received.c ---- */
@@ -654,7 +662,12 @@ void *outgoing_at(struct correlate *correlate, uint64_t place);
 /* ---- correlate_part.c ---- */
 
 /* Whether nothing but the client's port says that both sides of it are one. */
-bool session_may_part(const struct open_session *session);
+static inline bool session_may_part(const struct open_session *session)
+{
+	return session->is_by_port && !session->is_proven && session->by_log && session->by_records && session->process &&
+	       !session->is_screen && !session->is_transcript;
+}
+
 /* They are two: the session keeps the records. Gives what the log told; NULL: no memory, and they are one still. */
 struct open_session *session_part(struct correlate *correlate, struct open_session *session);
 

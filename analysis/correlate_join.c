@@ -147,6 +147,8 @@ static void merge_flags(struct open_message *into, const struct open_message *fr
 	into->unsized += from->unsized;
 	if (!into->expected)
 		into->expected = from->expected;
+	if (!into->state)
+		into->state = from->state;
 	into->is_unmapped |= from->is_unmapped;
 	into->is_transcript |= from->is_transcript;
 	into->is_over |= from->is_over;
@@ -1042,7 +1044,7 @@ bool join_at_end(struct correlate *correlate, struct open_session *session)
 	/* Those that the milter knows of that address, though they have left. */
 	if (session_is_screen_alone(session) && !session->was_matched && !session->by_records && rest_may_have(correlate, session->passed_us))
 		(void)rest_wake_client(correlate, session->client, session->passed_us);
-	other = correlate->keeps_facts ? screen_join(correlate, session) : NULL;
+	other = correlate->keeps_facts && session_is_screen_alone(session) ? screen_join(correlate, session) : NULL;
 
 	if (other) {
 		correlate->counts.joined[JOIN_ENVELOPE]++;
