@@ -131,6 +131,7 @@ void correlate_free(struct correlate *correlate)
 	open_table_done(&correlate->processes);
 	open_table_done(&correlate->milter);
 	open_table_done(&correlate->clients);
+	open_table_done(&correlate->ports);
 	open_table_done(&correlate->recipients);
 	open_table_done(&correlate->logins);
 	open_table_done(&correlate->waiting);

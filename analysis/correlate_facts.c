@@ -5,18 +5,26 @@ enum { SECOND_DIGITS = 6 };
 
 /* What the join itself asks for: tests/check_report_facts knows where. */
 static const enum fact asked_for[] = {
-	FACT_SESSION_CLIENT_ADDR, FACT_SESSION_SERVER_NAME, FACT_SESSION_SERVER_ADDR, FACT_SESSION_AUTH_AUTHEN,
-	FACT_SESSION_SCREEN, FACT_SESSION_FAILED_STAGE,
-	FACT_MESSAGE_QUEUE_ID, FACT_MESSAGE_FROM, FACT_MESSAGE_SIZE, FACT_MESSAGE_ORIGIN, FACT_MESSAGE_STATE,
+	FACT_SESSION_SERVER_NAME, FACT_SESSION_SERVER_ADDR, FACT_SESSION_FAILED_STAGE,
+	FACT_MESSAGE_FROM, FACT_MESSAGE_SIZE,
 	FACT_RECIPIENT_STAGE,
+};
+/* What it asks for where another is kept, that one perhaps itself: for the first of several that are told. */
+static const struct {
+	enum fact kept, asked;
+} asked_beside[] = {
+	{ FACT_SESSION_SCREEN, FACT_SESSION_SCREEN }, { FACT_MESSAGE_STATE, FACT_MESSAGE_STATE },
+	{ FACT_MESSAGE_ORIGIN, FACT_MESSAGE_ORIGIN }, { FACT_MESSAGE_ORIGIN, FACT_SESSION_AUTH_AUTHEN },
+	{ FACT_MESSAGE_ORIGIN, FACT_SESSION_CLIENT_ADDR },
+	{ FACT_MESSAGE_PARENT_QUEUE_ID, FACT_MESSAGE_QUEUE_ID },
+	/* To say whether something is missing. */
+	{ FACT_MESSAGE_INCOMPLETE, FACT_MESSAGE_RECIPIENTS },
 };
 /* What it asks for to hold records, or the queue, beside the log. */
 static const enum fact asked_beside_logs[] = {
 	FACT_SESSION_HOST, FACT_SESSION_MESSAGES, FACT_SESSION_RCPT_COMMANDS, FACT_SESSION_RCPT_GOOD, FACT_SESSION_COMMANDS,
 	FACT_MESSAGE_QUEUE_SEEN, FACT_RECIPIENT_REPLY,
 };
-/* What it asks for to say whether something is missing. */
-static const enum fact asked_for_gaps[] = { FACT_MESSAGE_RECIPIENTS };
 /* What is made of a message's checks. */
 static const enum fact asked_of_checks[] = {
 	FACT_CHECK_CHECK, FACT_MESSAGE_SPF, FACT_MESSAGE_DKIM, FACT_MESSAGE_DMARC, FACT_MESSAGE_FROM_DOMAIN,
@@ -39,7 +47,7 @@ void fact_choose(struct correlate *correlate)
 {
 	correlate->keeps_evidence = correlate->keeps_checks = correlate->keeps_replies = !correlate->options.facts;
 	if (!correlate->options.facts) {
-		memset(&correlate->facts, 0xff, sizeof correlate->facts);
+		memset(&correlate->facts, correlate->keeps_facts ? 0xff : 0, sizeof correlate->facts);
 		return;
 	}
 	correlate->facts = *correlate->options.facts;
@@ -49,8 +57,9 @@ void fact_choose(struct correlate *correlate)
 	add_facts(&correlate->facts, asked_for, sizeof asked_for / sizeof asked_for[0]);
 	if (!correlate->options.only_logs)
 		add_facts(&correlate->facts, asked_beside_logs, sizeof asked_beside_logs / sizeof asked_beside_logs[0]);
-	if (fact_is_kept(correlate, FACT_MESSAGE_INCOMPLETE))
-		add_facts(&correlate->facts, asked_for_gaps, sizeof asked_for_gaps / sizeof asked_for_gaps[0]);
+	for (size_t i = 0; i < sizeof asked_beside / sizeof asked_beside[0]; i++)
+		if (fact_is_kept(correlate, asked_beside[i].kept))
+			fact_set_add(&correlate->facts, asked_beside[i].asked);
 	if (correlate->keeps_checks)
 		add_facts(&correlate->facts, asked_for_checks, sizeof asked_for_checks / sizeof asked_for_checks[0]);
 	if (!fact_is_kept(correlate, FACT_RECIPIENT_REASON) && !fact_is_kept(correlate, FACT_ATTEMPT_REASON))
@@ -61,15 +70,8 @@ void fact_choose(struct correlate *correlate)
 
 void fact_rest_on(struct clue *clue, struct facts *facts, enum join_key key)
 {
-	struct correlate *correlate = clue->correlate;
-
-	if (correlate->keeps_evidence) {
-		clue->evidence.key = (uint8_t)key;
-		facts_rest_on(facts, correlate->pool, &clue->evidence);
-	} else if (!facts->used) {
-		/* Facts have to rest on something. */
-		facts_rest_on(facts, correlate->pool, &(struct evidence){ .source = 0 });
-	}
+	clue->evidence.key = (uint8_t)key;
+	facts_rest_on(facts, clue->correlate->pool, &clue->evidence);
 }
 
 uint64_t fact_number(struct text text)

@@ -18,8 +18,20 @@ void correlate_files_unreadable(struct correlate_files *files, const char *words
 	fputs(files->is_alone ? "\n" : "; the other files are read\n", stderr);
 }
 
-static void show(struct correlate_files *files, const struct event *event, enum format_result result)
+static void note_time(struct correlate_files *files, const struct frame *frame)
 {
+	uint64_t time_us = frame->has_time && frame->time_us > 0 ? (uint64_t)frame->time_us : 0;
+
+	/* None counts as later than any. */
+	if (time_us - 1 < files->from_us - 1)
+		files->from_us = time_us;
+	if (time_us > files->until_us)
+		files->until_us = time_us;
+}
+
+static inline void show(struct correlate_files *files, const struct event *event, enum format_result result)
+{
+	note_time(files, &event->frame);
 	switch (result) {
 	case FORMAT_MATCHED: files->understood++; break;
 	case FORMAT_MALFORMED: files->unknown++; break;

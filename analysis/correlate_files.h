@@ -24,6 +24,7 @@ struct correlate_files {
 	void *context;
 
 	uint64_t understood, unknown, foreign, bytes;	/* what was read */
+	uint64_t from_us, until_us;			/* first and last time of the lines; 0: none had one */
 	unsigned unreadable;				/* files */
 };
 

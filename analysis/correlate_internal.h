@@ -26,6 +26,7 @@ struct open_item {
 	bool is_changed;		/* since correlate_show_changed */
 	bool was_shown;			/* by it */
 	bool is_woken;			/* it rested with the store: others there may name it */
+	bool rests;			/* it still does, as it was shown: till something is told of it */
 };
 
 /* A queue identifier: with its length the words are the text, up to 16 bytes. */
@@ -46,6 +47,12 @@ struct open_recipient {
 	bool awaits_reply;		/* of a transcript: the reply to its RCPT has not come */
 };
 
+/* What has become of a message, as far as it is known. */
+enum message_state {
+	STATE_NONE, STATE_REMOVED, STATE_REFUSED, STATE_DISCARDED, STATE_HELD, STATE_PROXIED, STATE_ABORTED, STATE_QUEUED, STATE_UNKNOWN,
+	STATES,
+};
+
 struct open_message {
 	struct message message;		/* first */
 	struct open_item item;
@@ -53,6 +60,7 @@ struct open_message {
 	struct open_recipient *last_recipient;
 	struct check *last_check;
 	bool is_in_ids;			/* in that table */
+	uint8_t state;			/* enum message_state: as a rule said, or in the end */
 
 	/* From here on plain values, which correlate_store.c keeps as they are. */
 	struct queue_name name;
@@ -113,7 +121,7 @@ struct open_session {
 	/* From here on plain values, which correlate_store.c keeps as they are. */
 	uint64_t process_hash;		/* 0: not known */
 	uint64_t milter_hash;
-	uint64_t client_hash, port_hash;	/* in the table of clients */
+	uint64_t client_hash, port_hash;	/* in the tables of clients and of ports */
 	uint64_t client;		/* hash of the client's address; 0: not known */
 	uint64_t passed_us;		/* when postscreen let it pass */
 	uint64_t connect_us;		/* when smtpd, or the milter, saw it come */
@@ -257,7 +265,8 @@ struct correlate {
 	struct open_table messages;	/* by host and queue identifier */
 	struct open_table processes;	/* of the log, by host and pid */
 	struct open_table milter;	/* sessions of the milter, by producer and name */
-	struct open_table clients;	/* sessions by the client's address */
+	struct open_table clients;	/* sessions by the client's address, */
+	struct open_table ports;	/* and by that and its port: many, where clients of postscreen wait */
 	struct open_table logins;	/* by the name of their session */
 	struct open_table ids;		/* messages by their Message-ID, */
 	bool finds_ids;			/* once two formats tell of messages */
@@ -267,7 +276,7 @@ struct correlate {
 	struct open_table waiting;	/* messages of records, by queue identifier, until the log has it */
 	bool has_records, has_verdicts;
 	struct known_client known_clients[KNOWN_CLIENTS];
-	bool finds_clients;		/* sessions are in that table: there are records, or postscreen lets clients pass */
+	bool finds_clients;		/* sessions are in those tables: there are records, or postscreen lets clients pass */
 	unsigned clock_count;		/* more than there are: not all are known */
 	struct record_clock clocks[RECORD_CLOCKS_MAX];
 	uint64_t rested_us;		/* nothing rests that was heard of later */
@@ -411,6 +420,8 @@ struct host *state_host(const struct correlate *correlate, uint64_t number);
 /* It is about to leave, and not settled yet. */
 void rest_session(struct correlate *correlate, struct open_session *session);
 void rest_message(struct correlate *correlate, struct open_message *message);
+/* Something was told of it: it does not rest any more, and is to be shown whole. */
+void rest_end(struct correlate *correlate, struct open_item *item);
 /* A record came of that producer. */
 void rest_note_clock(struct clue *clue);
 /* Whether something rests that a clue of that time may be of. */
@@ -439,7 +450,10 @@ static inline bool fact_begin(struct clue *clue, struct facts *facts, enum join_
 	}
 	if (!clue->correlate->keeps_facts)
 		return false;
-	fact_rest_on(clue, facts, key);
+	if (clue->correlate->keeps_evidence)
+		fact_rest_on(clue, facts, key);
+	else
+		facts->is_bare = true;
 	return true;
 }
 
@@ -505,6 +519,9 @@ void session_tell_finer(struct open_session *session);
 void session_tell_stamp(struct open_session *session);
 /* Before it is shown: what follows from all that is known. */
 void session_settle(struct correlate *correlate, struct open_session *session);
+/* Postscreen's and smtpd's lines of one connection were looked for, from either; several sessions fit it: true. */
+void session_match(struct open_session *session);
+bool session_doubt(struct open_session *session);
 /* Something of it is not known. */
 void session_miss(struct correlate *correlate, struct open_session *session, const char *what);
 
@@ -539,6 +556,7 @@ void message_tell_finer(struct open_message *message);
 void message_tell_stamp(struct open_message *message);
 void message_settle(struct correlate *correlate, struct open_message *message);
 bool message_all_refused(const struct open_message *message);
+extern const char *const message_state_words[STATES];
 void message_miss(struct correlate *correlate, struct open_message *message, const char *what);
 
 /* ---- correlate_received.c ---- */
@@ -644,7 +662,12 @@ void *outgoing_at(struct correlate *correlate, uint64_t place);
 /* ---- correlate_part.c ---- */
 
 /* Whether nothing but the client's port says that both sides of it are one. */
-bool session_may_part(const struct open_session *session);
+static inline bool session_may_part(const struct open_session *session)
+{
+	return session->is_by_port && !session->is_proven && session->by_log && session->by_records && session->process &&
+	       !session->is_screen && !session->is_transcript;
+}
+
 /* They are two: the session keeps the records. Gives what the log told; NULL: no memory, and they are one still. */
 struct open_session *session_part(struct correlate *correlate, struct open_session *session);
 

@@ -147,6 +147,8 @@ static void merge_flags(struct open_message *into, const struct open_message *fr
 	into->unsized += from->unsized;
 	if (!into->expected)
 		into->expected = from->expected;
+	if (!into->state)
+		into->state = from->state;
 	into->is_unmapped |= from->is_unmapped;
 	into->is_transcript |= from->is_transcript;
 	into->is_over |= from->is_over;
@@ -720,7 +722,7 @@ static struct open_session *find_by_port(struct clue *clue, uint64_t client, uin
 	struct open_session *session, *found = NULL;
 	bool is_shared = false;		/* none is chosen now: its messages will tell, or its end */
 
-	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->clients, hash_numbers(client, port, 0), &at));) {
+	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->ports, hash_numbers(client, port, 0), &at));) {
 		if (session->client != client || session->client_port != port || !comes_at(correlate, session, clue->time_us))
 			continue;
 		if (session->is_proven)
@@ -764,7 +766,7 @@ void join_passed(struct clue *clue, struct open_session *screen)
 		return;
 	if (rest_may_have(correlate, clue->time_us))
 		(void)rest_wake_port(correlate, screen->client, screen->client_port, clue->time_us);
-	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->clients, hash_numbers(screen->client, screen->client_port, 0), &at));) {
+	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->ports, hash_numbers(screen->client, screen->client_port, 0), &at));) {
 		if (session == screen || session->by_log || session->client != screen->client || session->client_port != screen->client_port ||
 		    !screen_may_go_on(screen, session->connect_us))
 			continue;
@@ -809,7 +811,7 @@ void session_enter_clients(struct correlate *correlate, struct open_session *ses
 	if (session->client && session->client_port && !session->port_hash) {
 		uint64_t hash = hash_numbers(session->client, session->client_port, 0);
 
-		if (open_table_add(&correlate->clients, hash, session) == 0)
+		if (open_table_add(&correlate->ports, hash, session) == 0)
 			session->port_hash = hash;
 	}
 }
@@ -830,7 +832,7 @@ void session_forget_client(struct correlate *correlate, struct open_session *ses
 	if (session->client_hash)
 		open_table_remove(&correlate->clients, session->client_hash, session);
 	if (session->port_hash)
-		open_table_remove(&correlate->clients, session->port_hash, session);
+		open_table_remove(&correlate->ports, session->port_hash, session);
 	session->client = session->client_hash = session->port_hash = 0;
 	session->client_port = 0;
 }
@@ -982,7 +984,7 @@ static bool has_rivals(const struct correlate *correlate, const struct open_sess
 			continue;
 		looked++;
 		if (count_fits(correlate, other, &back) == 0)
-			has_one = other->is_ambiguous = true;
+			has_one = session_doubt(other);
 	}
 	return has_one || looked == RIVALS_MAX;
 }
@@ -992,10 +994,10 @@ static void mark_ambiguous(struct correlate *correlate, struct open_session *ses
 {
 	struct open_session *other;
 
-	session->is_ambiguous = true;
+	(void)session_doubt(session);
 	for (size_t at = SIZE_MAX; (other = open_table_next(&correlate->clients, session->client, &at));)
 		if (is_fit(correlate, session, other, slack_us(correlate)))
-			other->is_ambiguous = true;
+			(void)session_doubt(other);
 }
 
 /* The session that alone fits this one, which alone fits it; NULL: there is none, or several are, and are marked. */
@@ -1006,7 +1008,8 @@ static struct open_session *find_fit(struct correlate *correlate, struct open_se
 	bool has_rival = has_rivals(correlate, session, other);
 
 	if (count == 0) {
-		session->is_ambiguous = session->is_ambiguous || has_rival;
+		if (has_rival)
+			(void)session_doubt(session);
 		return NULL;
 	}
 	has_rival = has_rivals(correlate, other, session) || has_rival;
@@ -1041,7 +1044,7 @@ bool join_at_end(struct correlate *correlate, struct open_session *session)
 	/* Those that the milter knows of that address, though they have left. */
 	if (session_is_screen_alone(session) && !session->was_matched && !session->by_records && rest_may_have(correlate, session->passed_us))
 		(void)rest_wake_client(correlate, session->client, session->passed_us);
-	other = correlate->keeps_facts ? screen_join(correlate, session) : NULL;
+	other = correlate->keeps_facts && session_is_screen_alone(session) ? screen_join(correlate, session) : NULL;
 
 	if (other) {
 		correlate->counts.joined[JOIN_ENVELOPE]++;

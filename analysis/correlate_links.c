@@ -53,10 +53,10 @@ static struct link_parent parent_of(const struct correlate *correlate, const str
 	};
 	struct text id = TEXT_NONE;
 
-	if (correlate->keeps_facts) {
+	if (fact_is_kept(correlate, FACT_MESSAGE_ORIGIN))
 		parent.origin = (uint8_t)origin_of(&message->message);
+	if (fact_is_kept(correlate, FACT_MESSAGE_PARENT_QUEUE_ID))
 		id = facts_text(&message->message.facts, FACT_MESSAGE_QUEUE_ID);
-	}
 
 	/* The log told of it only when the proxy had it whole. */
 	if (message->is_proxied && message->message.session)
@@ -171,7 +171,8 @@ static void inherit_checks(struct clue *clue, struct open_message *child, const 
 	if (!clue->correlate->keeps_facts || !parent || child->by_records)
 		return;
 	for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
-		if (facts_find(&child->message.facts, facts[i], &known) || !facts_find(&parent->message.facts, facts[i], &value))
+		if (!fact_is_kept(clue->correlate, facts[i]) || facts_find(&child->message.facts, facts[i], &known) ||
+		    !facts_find(&parent->message.facts, facts[i], &value))
 			continue;
 		facts_rest_on(&child->message.facts, pool, &value.evidence);
 		facts_set_text(&child->message.facts, pool, facts[i], value.text);
@@ -471,7 +472,7 @@ static struct open_message *find_front(const struct correlate *correlate, const 
 	struct open_message *front = NULL;
 	struct open_session *session;
 
-	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->clients, behind->front_hash, &at));)
+	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->ports, behind->front_hash, &at));)
 		for (struct message *each = session->session.messages; each; each = each->next_in_session) {
 			if (!is_front(correlate, (struct open_message *)each, behind))
 				continue;

@@ -75,7 +75,7 @@ void outgoing_tls(struct clue *clue)
 	struct correlate *correlate = clue->correlate;
 	struct outgoing *outgoing;
 
-	if (!correlate->keeps_facts || !fact_is_kept(correlate, FACT_ATTEMPT_TLS_VERSION) || !clue->event->frame.pid.length)
+	if (!fact_is_kept(correlate, FACT_ATTEMPT_TLS_VERSION) || !clue->event->frame.pid.length)
 		return;
 	if (!correlate->outgoing)
 		correlate->outgoing = calloc(1, sizeof *correlate->outgoing);

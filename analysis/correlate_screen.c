@@ -32,7 +32,7 @@ static struct open_session *find_screen(const struct clue *clue, uint64_t client
 {
 	struct open_session *session, *best = NULL;
 
-	for (size_t at = SIZE_MAX; (session = open_table_next(&clue->correlate->clients, hash_numbers(client, port, 0), &at));)
+	for (size_t at = SIZE_MAX; (session = open_table_next(&clue->correlate->ports, hash_numbers(client, port, 0), &at));)
 		if (may_be(clue, session, client) && session->client_port == port &&
 		    (!session->is_closed || clue->time_us <= session->session.end_us + STAMP_STEP_US) &&
 		    (!best || session->session.start_us > best->session.start_us))
@@ -105,7 +105,7 @@ static void found(struct clue *clue, struct open_session *session, struct text w
 {
 	char lower[24];
 
-	if (!session || !what.length || what.length > sizeof lower ||
+	if (!session || !what.length || what.length > sizeof lower || !fact_is_kept(clue->correlate, FACT_SESSION_SCREEN) ||
 	    facts_text(&session->session.facts, FACT_SESSION_SCREEN).start || !fact_begin(clue, &session->session.facts, JOIN_CLIENT_PORT))
 		return;
 	for (size_t i = 0; i < what.length; i++)
@@ -185,7 +185,7 @@ void correlate_dnsbl_hit(struct clue *clue)
 {
 	uint64_t client;
 
-	if (!clue->correlate->keeps_facts || !fact_is_kept(clue->correlate, FACT_SESSION_BLOCKLISTS))
+	if (!fact_is_kept(clue->correlate, FACT_SESSION_BLOCKLISTS))
 		return;
 	client = client_hash(clue->correlate, clue_text(clue, NAME_CLIENT_ADDR));
 	if (!client)
@@ -206,9 +206,9 @@ struct open_session *screen_passed(struct clue *clue, uint64_t client, uint32_t 
 	struct open_session *session;
 
 	/* Without a port it is seen later whether another of that address came at the same time. */
-	if (!client || !port || !clue->correlate->clients.count)
+	if (!client || !port || !clue->correlate->ports.count)
 		return NULL;
-	for (size_t at = SIZE_MAX; (session = open_table_next(&clue->correlate->clients, hash_numbers(client, port, 0), &at));)
+	for (size_t at = SIZE_MAX; (session = open_table_next(&clue->correlate->ports, hash_numbers(client, port, 0), &at));)
 		if (session_is_screen_alone(session) && session->client == client && session->client_port == port &&
 		    session->item.host == clue->host && screen_may_go_on(session, clue->time_us)) {
 			session_resume(clue->correlate, session);
@@ -284,10 +284,10 @@ static void mark_ambiguous(const struct correlate *correlate, struct open_sessio
 {
 	struct open_session *session;
 
-	screen->is_ambiguous = true;
+	(void)session_doubt(screen);
 	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->clients, screen->client, &at));)
 		if (may_be_passed(screen, session))
-			session->was_matched = true;
+			session_match(session);
 }
 
 struct open_session *screen_join(struct correlate *correlate, struct open_session *screen)
@@ -297,7 +297,7 @@ struct open_session *screen_join(struct correlate *correlate, struct open_sessio
 	/* What the milter tells of it says more than its address. */
 	if (!session_is_screen_alone(screen) || screen->was_matched || screen->by_records)
 		return NULL;
-	screen->was_matched = true;
+	session_match(screen);
 	crowd = count_crowd(correlate, screen);
 	if (crowd.known)
 		return crowd.known;

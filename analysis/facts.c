@@ -4,6 +4,7 @@
  *   evidence  EVIDENCE, key and IS_UNSURE, lengths of major (low half) and minor, source (2), major, minor
  *   fact      the fact, length (1; from LONG on 2, with IS_CUT), value
  *
+ * Bare facts have no evidence.
  * Numbers are in as few bytes as they need, the lowest first.
  */
 #include "analysis/facts.h"
@@ -12,6 +13,7 @@
 #include <string.h>
 
 enum {
+	FIRST_SIZE = 64,
 	EVIDENCE = 0xff, EVIDENCE_HEAD = 5, IS_UNSURE = 0x80,
 	FACT_HEAD_MAX = 3, LONG = 0x80, IS_CUT = 0x40,
 	NUMBER_SIZE = sizeof(uint64_t),
@@ -110,19 +112,20 @@ void facts_done(struct facts *facts, struct pool *pool)
 	*facts = (struct facts){ .bytes = NULL };
 }
 
-static bool make_room(struct facts *facts, struct pool *pool, size_t more)
+static __attribute__((noinline)) bool grow(struct facts *facts, struct pool *pool, size_t size)
 {
-	size_t size = facts->used + more;
 	unsigned char *bytes;
 
 	if (size > FACTS_SIZE_MAX) {
 		facts->is_cut = true;
 		return false;
 	}
-	if (size <= facts->size)
-		return true;
 	/* Entities grow to what others of their kind have: a little ahead, in steps. */
 	size += facts->size / 4;
+	if (size < FIRST_SIZE)
+		size = FIRST_SIZE;
+	if (size > FACTS_SIZE_MAX)
+		size = FACTS_SIZE_MAX;
 	bytes = pool_take(pool, &size);
 	if (!bytes) {
 		facts->is_cut = true;
@@ -134,6 +137,13 @@ static bool make_room(struct facts *facts, struct pool *pool, size_t more)
 	facts->bytes = bytes;
 	facts->size = (uint16_t)size;
 	return true;
+}
+
+static inline bool make_room(struct facts *facts, struct pool *pool, size_t more)
+{
+	size_t size = facts->used + more;
+
+	return size <= facts->size || grow(facts, pool, size);
 }
 
 /* ---- what lies in the block ---- */
@@ -239,7 +249,7 @@ static bool has_evidence(const struct facts *facts)
 
 bool facts_newest(const struct facts *facts, struct evidence *ret_evidence)
 {
-	if (!has_evidence(facts))
+	if (facts->is_bare || !has_evidence(facts))
 		return false;
 	*ret_evidence = evidence_at(facts->bytes + facts->newest);
 	return true;
@@ -248,8 +258,11 @@ bool facts_newest(const struct facts *facts, struct evidence *ret_evidence)
 void facts_rest_on(struct facts *facts, struct pool *pool, const struct evidence *evidence)
 {
 	unsigned char bytes[EVIDENCE_HEAD + 2 * NUMBER_SIZE];
-	unsigned size = encode_evidence(bytes, evidence);
+	unsigned size;
 
+	if (facts->is_bare)
+		return;
+	size = encode_evidence(bytes, evidence);
 	if (has_evidence(facts)) {
 		const unsigned char *newest = facts->bytes + facts->newest;
 		unsigned newest_size = evidence_size(newest);
@@ -296,6 +309,21 @@ void facts_note_cut(struct facts *facts, enum fact fact)
 		facts->bytes[offset + 1] |= IS_CUT;
 }
 
+/* Most are short. */
+static inline void copy(unsigned char *at, struct text text)
+{
+	uint64_t words[2];
+
+	if (text.length - 8 > 8) {
+		memcpy(at, text.start, text.length);
+		return;
+	}
+	memcpy(&words[0], text.start, sizeof words[0]);
+	memcpy(&words[1], text.start + text.length - 8, sizeof words[1]);
+	memcpy(at, &words[0], sizeof words[0]);
+	memcpy(at + text.length - 8, &words[1], sizeof words[1]);
+}
+
 void facts_add_text(struct facts *facts, struct pool *pool, enum fact fact, struct text text)
 {
 	bool is_cut = text.length > FACT_TEXT_MAX;
@@ -305,7 +333,7 @@ void facts_add_text(struct facts *facts, struct pool *pool, enum fact fact, stru
 		return;
 	if (is_cut)
 		text.length = FACT_TEXT_MAX;
-	if (!has_evidence(facts) || !make_room(facts, pool, FACT_HEAD_MAX + text.length))
+	if ((!facts->is_bare && !has_evidence(facts)) || !make_room(facts, pool, FACT_HEAD_MAX + text.length))
 		return;
 	at = facts->bytes + facts->used;
 	facts->there |= bit_of(fact);
@@ -316,7 +344,7 @@ void facts_add_text(struct facts *facts, struct pool *pool, enum fact fact, stru
 		*at++ = (unsigned char)(LONG | (is_cut ? IS_CUT : 0) | text.length >> 8);
 		*at++ = (unsigned char)text.length;
 	}
-	memcpy(at, text.start, text.length);
+	copy(at, text);
 	facts->used = (uint16_t)(at + text.length - facts->bytes);
 }
 
@@ -324,7 +352,7 @@ void facts_add_number(struct facts *facts, struct pool *pool, enum fact fact, ui
 {
 	unsigned char *at;
 
-	if (!has_evidence(facts) || !make_room(facts, pool, FACT_HEAD_MAX + NUMBER_SIZE))
+	if ((!facts->is_bare && !has_evidence(facts)) || !make_room(facts, pool, FACT_HEAD_MAX + NUMBER_SIZE))
 		return;
 	at = facts->bytes + facts->used;
 	facts->there |= bit_of(fact);
@@ -337,13 +365,15 @@ void facts_set_text(struct facts *facts, struct pool *pool, enum fact fact, stru
 {
 	if (!text.start)
 		return;
-	facts_unset(facts, fact);
+	if (facts->there & bit_of(fact))
+		facts_unset(facts, fact);
 	facts_add_text(facts, pool, fact, text);
 }
 
 void facts_set_number(struct facts *facts, struct pool *pool, enum fact fact, uint64_t number)
 {
-	facts_unset(facts, fact);
+	if (facts->there & bit_of(fact))
+		facts_unset(facts, fact);
 	facts_add_number(facts, pool, fact, number);
 }
 
@@ -403,7 +433,7 @@ bool facts_find(const struct facts *facts, enum fact fact, struct fact_value *re
 	if (offset < 0)
 		return false;
 	*ret_value = value_at(facts->bytes + offset);
-	ret_value->evidence = evidence_at(facts->bytes + evidence);
+	ret_value->evidence = facts->is_bare ? (struct evidence){ .source = 0 } : evidence_at(facts->bytes + evidence);
 	return true;
 }
 

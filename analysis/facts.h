@@ -100,6 +100,7 @@ struct facts {
 	uint16_t used, size;
 	uint16_t newest;	/* where the newest evidence lies; used: there is none */
 	bool is_cut;
+	bool is_bare;		/* nobody asks what they rest on: they have no evidence, and need none */
 };
 
 struct fact_value {
@@ -112,7 +113,7 @@ struct fact_value {
 
 void facts_done(struct facts *facts, struct pool *pool);
 
-/* What is set from now on rests on this. Before it nothing is. */
+/* What is set from now on rests on this. Before it nothing is, but of bare facts. */
 void facts_rest_on(struct facts *facts, struct pool *pool, const struct evidence *evidence);
 /* An absent text sets nothing. A value that is there is replaced, evidence and all. */
 void facts_set_text(struct facts *facts, struct pool *pool, enum fact fact, struct text text);

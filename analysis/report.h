@@ -48,7 +48,7 @@ struct report_row {
 	/* Domains in lower case; of the null sender "<>" and absent. Of a run of reports, where one of them asks for FACT_MESSAGE_FROM,
 	 * and for FACT_RECIPIENT_TO (absent: FACT_RECIPIENT_ORIG_TO). */
 	struct text from, from_domain, to, to_domain;
-	struct text origin;		/* inbound, authenticated, local; absent: not known */
+	struct text origin;		/* inbound, authenticated, local; absent: not known, or none asks for FACT_MESSAGE_ORIGIN */
 	uint64_t size;			/* of the message; 0: not known */
 };
 

@@ -6,35 +6,45 @@ enum { COUNT, BYTES, NUMBERS };
 static const struct tally_info tallies[] = { { "summary", 1, NUMBERS, { TALLY_SUM, TALLY_SUM } } };
 
 /* The rows in their order: what is counted, its words, and the query behind it. Fates follow. */
+enum line {
+	SESSIONS, SESSIONS_LOST, MESSAGES, NOTICES, HOPS, RECIPIENTS, REJECTED_SCREENED, DELIVERED_LATE, LOGINS, LOGINS_FAILED, LINES,
+};
 static const struct {
 	const char *name, *words, *query;
 	bool has_bytes;
-} lines[] = {
-	{ "sessions", "Sessions", "is:session", false },
-	{ "sessions_lost", "of which lost or timed out", "is:session (ended:lost OR ended:timeout)", false },
-	{ "messages", "Messages accepted", REPORT_ACCEPTED, true },
-	{ "notices", "of which notices of the MTA", "is:message accepted:yes parent:notice", true },
-	{ "hops", "Hops: the same mail again, behind a filter or at our next host", "is:message accepted:yes (parent:hop OR parent:next_host)", true },
-	{ "recipients", "Recipients", REPORT_RECIPIENTS, false },
-	{ "rejected_screened", "of which refused by postscreen", REPORT_RECIPIENTS " fate:rejected by:screen", false },
-	{ "delivered_late", "of which delivered after several tries", REPORT_RECIPIENTS " fate:delivered tries:>1", false },
-	{ "logins", "Logins", "is:login -outcome:failed -outcome:aborted", false },
-	{ "logins_failed", "Logins that failed", "is:login outcome:failed", false },
+} lines[LINES] = {
+	[SESSIONS] = { "sessions", "Sessions", "is:session", false },
+	[SESSIONS_LOST] = { "sessions_lost", "of which lost or timed out", "is:session (ended:lost OR ended:timeout)", false },
+	[MESSAGES] = { "messages", "Messages accepted", REPORT_ACCEPTED, true },
+	[NOTICES] = { "notices", "of which notices of the MTA", "is:message accepted:yes parent:notice", true },
+	[HOPS] = { "hops", "Hops: the same mail again, behind a filter or at our next host",
+		   "is:message accepted:yes (parent:hop OR parent:next_host)", true },
+	[RECIPIENTS] = { "recipients", "Recipients", REPORT_RECIPIENTS, false },
+	[REJECTED_SCREENED] = { "rejected_screened", "of which refused by postscreen", REPORT_RECIPIENTS " fate:rejected by:screen", false },
+	[DELIVERED_LATE] = { "delivered_late", "of which delivered after several tries",
+			     REPORT_RECIPIENTS " fate:delivered tries:>1", false },
+	[LOGINS] = { "logins", "Logins", "is:login -outcome:failed -outcome:aborted", false },
+	[LOGINS_FAILED] = { "logins_failed", "Logins that failed", "is:login outcome:failed", false },
 };
-enum { LINES = sizeof lines / sizeof lines[0] };
+_Static_assert((int)LINES + (int)FATE_COUNT <= (int)TALLY_KNOWN_MAX, "each key has a number");
 
-static void count(struct tally *tally, const char *name, uint64_t bytes)
+static void count(struct tally *tally, enum line line, uint64_t bytes)
 {
-	tally_add_one(tally, text_of(name), (uint64_t[NUMBERS]){ 1, bytes });
+	tally_add_known(tally, line, lines[line].name, (uint64_t[NUMBERS]){ 1, bytes });
+}
+
+static void count_fate(struct tally *tally, enum fate fate, uint64_t bytes)
+{
+	tally_add_known(tally, (unsigned)LINES + fate, fate_name(fate), (uint64_t[NUMBERS]){ 1, bytes });
 }
 
 static void collect_session(struct tally *tally, const struct facts *facts)
 {
 	struct text ended = facts_text(facts, FACT_SESSION_ENDED);
 
-	count(tally, "sessions", 0);
+	count(tally, SESSIONS, 0);
 	if (text_is(ended, "lost") || text_is(ended, "timeout"))
-		count(tally, "sessions_lost", 0);
+		count(tally, SESSIONS_LOST, 0);
 }
 
 static void collect_message(struct tally *tally, const struct report_row *row)
@@ -42,31 +52,31 @@ static void collect_message(struct tally *tally, const struct report_row *row)
 	if (!row->is_accepted)
 		return;
 	if (row->is_hop) {
-		count(tally, "hops", row->size);
+		count(tally, HOPS, row->size);
 		return;
 	}
-	count(tally, "messages", row->size);
+	count(tally, MESSAGES, row->size);
 	if (row->message->parent_kind == PARENT_NOTICE)
-		count(tally, "notices", row->size);
+		count(tally, NOTICES, row->size);
 }
 
 static void collect_recipient(struct tally *tally, const struct report_row *row)
 {
 	if (row->is_hop)
 		return;
-	count(tally, "recipients", 0);
-	count(tally, fate_name(row->fate), row->fate == FATE_DELIVERED ? row->size : 0);
+	count(tally, RECIPIENTS, 0);
+	count_fate(tally, row->fate, row->fate == FATE_DELIVERED ? row->size : 0);
 	if (row->fate == FATE_REJECTED && text_is(facts_text(&row->recipient->facts, FACT_RECIPIENT_BY), "screen"))
-		count(tally, "rejected_screened", 0);
+		count(tally, REJECTED_SCREENED, 0);
 	if (row->fate == FATE_DELIVERED && row->recipient->attempts > 1)
-		count(tally, "delivered_late", 0);
+		count(tally, DELIVERED_LATE, 0);
 }
 
 /* Who broke off neither logged in nor failed to. */
 static void collect_login(struct tally *tally, struct text outcome)
 {
 	if (!text_is(outcome, "aborted"))
-		count(tally, text_is(outcome, "failed") ? "logins_failed" : "logins", 0);
+		count(tally, text_is(outcome, "failed") ? LOGINS_FAILED : LOGINS, 0);
 }
 
 static void collect(struct tally **tally, const struct report_row *row)
@@ -120,11 +130,11 @@ static void show(struct tally *const *tally, const struct report_options *option
 
 	(void)options;
 	(void)tally_find(tally[0], &TEXT_LITERAL("recipients"), all);
-	for (unsigned i = 0; table && i < LINES; i++) {
+	for (enum line i = 0; table && i < LINES; i++) {
 		put_row(table, tally[0], lines[i].name, lines[i].words, lines[i].has_bytes, 0);
 		if (lines[i].query)
 			table_put_query(table, "%s", lines[i].query);
-		if (strcmp(lines[i].name, "recipients") != 0)
+		if (i != RECIPIENTS)
 			continue;
 		for (int fate = 0; fate < FATE_COUNT; fate++) {
 			const char *name = fate_name((enum fate)fate);

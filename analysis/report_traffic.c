@@ -80,7 +80,7 @@ static void show(struct tally *const *tally, const struct report_options *option
 	show_folded(&listings[2], tally[0], ORIGIN, 0, options, emit, context);
 }
 
-static const enum fact asked_for[] = { FACT_COUNT };
+static const enum fact asked_for[] = { FACT_MESSAGE_ORIGIN, FACT_COUNT };
 
 const struct report report_traffic = {
 	.name = "traffic", .summary = "how much mail, by hour, by day, and by where it came from",

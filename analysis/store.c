@@ -39,16 +39,19 @@ struct store {
 	struct store_options options;
 	int lock;
 	struct database *current;
-	/* Of the work in the background, while it is under way: days, turn, unfinished, newly_unfinished, moving, reader, item, moved. */
+	/* Of the work in the background, while it is under way: days, turn, unfinished, found_unfinished, moving, reader, item, moved. */
 	struct background background;
-	struct statement *add_moving, *add_open, *drop_open, *keep_state, *find_state, *keep_join_state, *add_source, *add_unfinished, *drop_unfinished, *set_input;
+	struct statement *add_moving, *drop_moving, *add_open, *drop_open, *keep_state, *find_state, *keep_join_state, *add_source, *add_unfinished, *drop_unfinished, *set_input;
 	struct day days[STORE_DAYS_OPEN];
 	uint64_t turn;
-	struct key_set unfinished, newly_unfinished;	/* days since 1970, and one more */
+	struct key_set unfinished, newly_unfinished, found_unfinished;	/* days since 1970, and one more */
 	struct open_keys messages, sessions;
 	struct store_rests *rests;
 	struct store_image image;	/* what comes */
 	struct store_image moving;	/* what the last commit changed, on its way into the days */
+	uint64_t moving_number;		/* of the last piece that current.db has of what commits changed */
+	uint64_t started_number;	/* of the last one that was on its way */
+	uint64_t moved_number;		/* up to it they are in their days */
 	struct store_image_reader *reader;
 	struct store_item item;		/* at hand */
 	struct store_counts moved;	/* of moving */
@@ -155,8 +158,10 @@ static int check_current(struct store *store, struct problem *problem)
 static int prepare(struct store *store, struct problem *problem)
 {
 	struct database *current = store->current;
-	int error = statement_new(&store->add_moving, current, "INSERT INTO moving(transactions) VALUES(?1)", problem);
+	int error = statement_new(&store->add_moving, current, "INSERT INTO moving(transactions, number) VALUES(?1, ?2)", problem);
 
+	if (!error)
+		error = statement_new(&store->drop_moving, current, "DELETE FROM moving WHERE number<=?1", problem);
 	if (!error)
 		error = statement_new(&store->add_open, current, "INSERT OR IGNORE INTO open(key, is_session) VALUES(?1, ?2)", problem);
 	if (!error)
@@ -260,6 +265,8 @@ static int open_day(struct store *store, struct day *day, store_day number, stru
 	error = set_up_writing(store_rows_database(day->rows), store->options.is_bulk ? BULK_CACHE_KB : DAY_CACHE_KB, problem);
 	if (!error && is_new && !store->options.is_bulk)
 		error = store_schema_index(store_rows_database(day->rows), problem);
+	if (!error && store->options.is_bulk)
+		error = store_rows_hold(day->rows);
 	if (!error && is_new)
 		error = sync_directory(store->directory);
 	if (error)
@@ -280,7 +287,7 @@ static int commit_day(struct day *day, struct problem *problem)
 		error = database_run(database, sql, problem);
 	}
 	day->last_us = 0;
-	return error ? error : database_commit(database, problem);
+	return error ? error : store_rows_commit(day->rows, problem);
 }
 
 /* The open place of a day; the day that was not asked for longest makes room. */
@@ -321,7 +328,7 @@ static int find_day_to_write(struct store *store, transaction_key key, struct st
 	if (error || database_is_in_transaction(store_rows_database(*ret_rows)))
 		return error;
 	is_new = key_set_add(&store->unfinished, (uint64_t)number + 1);
-	if (is_new < 0 || (is_new && key_set_add(&store->newly_unfinished, (uint64_t)number + 1) < 0))
+	if (is_new < 0 || (is_new && key_set_add(&store->found_unfinished, (uint64_t)number + 1) < 0))
 		return -ENOMEM;
 	error = database_begin(store_rows_database(*ret_rows), problem);
 	/* What was counted of the day is so no longer. */
@@ -437,7 +444,19 @@ static void start_moving(struct store *store)
 
 	store->image = store->moving;
 	store->moving = image;
+	store->started_number = store->moving_number;
 	background_start(&store->background, move_image, store);
+}
+
+/* The next commit keeps them. */
+static void take_found_days(struct store *store)
+{
+	uint64_t day;
+
+	for (size_t at = 0; (day = key_set_next(&store->found_unfinished, &at)) != 0;)
+		if (key_set_add(&store->newly_unfinished, day) < 0)
+			store->is_out_of_memory = true;
+	key_set_clear(&store->found_unfinished);
 }
 
 /* What the last commit changed is in its days. */
@@ -446,6 +465,9 @@ static int wait_for_moving(struct store *store, struct problem *problem)
 	int error = background_wait(&store->background, problem);
 	const struct store_counts *moved = &store->moved;
 
+	if (!error)
+		store->moved_number = store->started_number;
+	take_found_days(store);
 	store->counts.sessions += moved->sessions;
 	store->counts.messages += moved->messages;
 	store->counts.recipients += moved->recipients;
@@ -496,11 +518,12 @@ static int load_sources(struct store *store, struct problem *problem)
 static int move_again(struct store *store, struct problem *problem)
 {
 	struct statement *row;
-	int more, error = statement_new(&row, store->current, "SELECT transactions FROM moving ORDER BY number", problem);
+	int more, error = statement_new(&row, store->current, "SELECT transactions, number FROM moving ORDER BY number", problem);
 
 	if (error)
 		return error;
 	while ((more = statement_step(row)) > 0) {
+		store->moving_number = store->started_number = statement_number(row, 1);
 		error = move_row(store, statement_text(row, 0), problem);
 		if (error) {
 			statement_reset(row);
@@ -509,7 +532,10 @@ static int move_again(struct store *store, struct problem *problem)
 	}
 	if (more < 0)
 		database_explain(store->current, more, problem);
-	return more ? more : commit_days(store, problem);
+	error = more ? more : commit_days(store, problem);
+	if (!error)
+		store->moved_number = store->started_number;
+	return error;
 }
 
 /* ---- opening and closing ---- */
@@ -576,6 +602,7 @@ void store_close(struct store *store)
 	open_keys_done(&store->sessions);
 	key_set_done(&store->unfinished);
 	key_set_done(&store->newly_unfinished);
+	key_set_done(&store->found_unfinished);
 	store_image_done(&store->image);
 	store_image_done(&store->moving);
 	store_image_reader_free(store->reader);
@@ -673,16 +700,22 @@ static void take_rest(void *context, const struct correlate_rest *rest)
 	store_rests_add(((struct store *)context)->rests, rest);
 }
 
-static void give_rest(void *context, uint64_t name, void (*take)(void *taker, struct text state), void *taker)
+static void give_rest(void *context, uint64_t name, correlate_take take, void *taker)
 {
-	store_rests_wake(((struct store *)context)->rests, name, take, taker);
+	store_rests_find(((struct store *)context)->rests, name, take, taker);
+}
+
+static void drop_rest(void *context, transaction_key key)
+{
+	store_rests_drop(((struct store *)context)->rests, key);
 }
 
 void store_ended_sink(struct store *store, struct correlate_sink *ret_sink)
 {
 	*ret_sink = (struct correlate_sink){
 		.attempt = take_attempt, .login = take_login, .message = take_ended_message, .session = take_ended_session,
-		.gone = take_gone, .moved = take_moved, .rest = take_rest, .wake = give_rest, .context = store,
+		.gone = take_gone, .moved = take_moved, .rest = take_rest, .wake = give_rest, .unrest = drop_rest,
+		.context = store,
 	};
 }
 
@@ -761,6 +794,7 @@ static int keep_image(struct store *store)
 		const struct store_image_chunk *chunk = &store->image.chunks[i];
 
 		statement_bind_bytes(store->add_moving, 1, (struct text){ (const char *)chunk->bytes, chunk->used });
+		statement_bind_number(store->add_moving, 2, ++store->moving_number);
 		error = statement_run(store->add_moving);
 	}
 	return error;
@@ -820,16 +854,22 @@ static void forget_changes(struct open_keys *keys)
 	key_set_clear(&keys->removed);
 }
 
-/* All that changed, in one transaction. What the commit before changed is in its days by now. */
+static int drop_moved(struct store *store)
+{
+	statement_bind_number(store->drop_moving, 1, store->moved_number);
+	return statement_run(store->drop_moving);
+}
+
+/* All that changed, in one transaction; what the commit before changed may be on its way. */
 static int commit_current(struct store *store, struct problem *problem)
 {
 	int error = begin(store, problem);
 
-	if (!error)
-		error = database_run(store->current, "DELETE FROM moving", problem);
 	if (error)
 		return error;
-	error = keep_image(store);
+	error = drop_moved(store);
+	if (!error)
+		error = keep_image(store);
 	if (!error)
 		error = keep_sources(store);
 	if (!error)
@@ -858,9 +898,12 @@ static int commit_changes(struct store *store, struct problem *problem)
 
 	/* What moving adds is kept by the next commit, and found by moving again before it. */
 	key_set_clear(&store->newly_unfinished);
+	if (!error)
+		store_rests_kept(store->rests);
+	if (!error)
+		error = wait_for_moving(store, problem);
 	if (error)
 		return error;
-	store_rests_kept(store->rests);
 	start_moving(store);
 	if (!store->options.is_bulk)
 		error = wait_for_moving(store, problem);
@@ -870,6 +913,7 @@ static int commit_changes(struct store *store, struct problem *problem)
 
 static void roll_back(struct store *store)
 {
+	(void)wait_for_moving(store, NULL);
 	database_rollback(store->current);
 	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
 		if (store->days[i].rows)
@@ -878,9 +922,9 @@ static void roll_back(struct store *store)
 
 int store_commit(struct store *store, struct problem *problem)
 {
-	int error = wait_for_moving(store, problem);
+	int error = 0;
 
-	if (!error && (store->image.has_failed || store->is_out_of_memory)) {
+	if (store->image.has_failed || store->is_out_of_memory) {
 		problem_set(problem, "no memory for what goes into the store '%s'", store->directory);
 		error = -ENOMEM;
 	}

@@ -6,28 +6,21 @@
 #include <stdlib.h>
 
 #include "analysis/match.h"
+#include "analysis/store_texts.h"
 
 /* Who writes, and who reads much, meets the same texts again and again; who looks up a key reads few, in many databases. */
 enum { BY_TEXT = 32 * 1024, BY_NUMBER = 16 * 1024, SLOTS_FIRST = 256, SLOTS_GROWTH = 8, CACHED_MAX = 256 };
 /* So many texts of one digest are told apart; what comes beyond has none of its own. */
 enum { PROBES_MAX = 1000 };
 /* After so many that were looked up all are read, up to so many bytes of texts. */
-enum { LOOKED_UP_MAX = 16 * 1024, ALL_MAX = 24 * 1024 * 1024, FIRST_PLACES = 64 * 1024 };
+enum { LOOKED_UP_MAX = 16 * 1024, ALL_MAX = 24 * 1024 * 1024 };
+/* So many bytes of texts are held until they are put; where there are more, the database is asked as usual. */
+enum { HELD_MAX = 128 * 1024 * 1024 };
 
 struct slot {
 	uint64_t number;		/* 0: empty */
 	uint32_t hash, length;
 	char *text;
-};
-
-/* Texts by number, read all at once: one behind the other, each behind its length. */
-struct all_texts {
-	struct place {
-		uint32_t number, offset;	/* number 0: free */
-	} *places;
-	size_t place_count, used;	/* of places: a power of two, at most three quarters are used */
-	char *texts;
-	size_t size, room;
 };
 
 struct slots {
@@ -40,7 +33,10 @@ struct dictionary {
 	struct statement *find, *add, *read;	/* NULL: not needed yet; find: of what is counted */
 	struct slots by_text, by_number;
 	unsigned looked_up;		/* by number, where all are expected */
-	struct all_texts all;
+	struct store_texts all;
+	bool is_held;			/* all are in memory, with those that wait to be put */
+	uint32_t *waiting;		/* numbers */
+	size_t waiting_count, waiting_size;
 };
 
 struct store_dictionaries {
@@ -64,13 +60,6 @@ int store_dictionary_new(struct store_dictionaries **ret_dictionaries, struct da
 		dictionaries->each[i].is_counted = store_dictionary_is_counted((enum store_dictionary)i);
 	*ret_dictionaries = dictionaries;
 	return 0;
-}
-
-static void all_done(struct all_texts *all)
-{
-	free(all->places);
-	free(all->texts);
-	*all = (struct all_texts){ .places = NULL };
 }
 
 /* A statement of which the dictionary's name is missing. */
@@ -104,12 +93,21 @@ static void empty(struct slots *slots)
 	*slots = (struct slots){ .slots = NULL };
 }
 
+static void let_go(struct dictionary *dictionary)
+{
+	store_texts_done(&dictionary->all);
+	free(dictionary->waiting);
+	dictionary->waiting = NULL;
+	dictionary->waiting_count = dictionary->waiting_size = 0;
+	dictionary->is_held = false;
+}
+
 void store_dictionary_forget(struct store_dictionaries *dictionaries)
 {
 	for (int i = 0; i < DICTIONARY_COUNT; i++) {
 		empty(&dictionaries->each[i].by_text);
 		empty(&dictionaries->each[i].by_number);
-		all_done(&dictionaries->each[i].all);
+		let_go(&dictionaries->each[i]);
 	}
 }
 
@@ -298,14 +296,116 @@ static int add_by_digest(struct store_dictionaries *dictionaries, struct diction
 	return 0;
 }
 
+/* ---- held until they are put ---- */
+
+int store_dictionary_hold(struct store_dictionaries *dictionaries)
+{
+	for (int i = 0; i < DICTIONARY_COUNT; i++) {
+		char sql[128];
+		int64_t is_used = 1;
+		int error = 0;
+
+		(void)snprintf(sql, sizeof sql, "SELECT EXISTS(SELECT 1 FROM %s)", store_dictionary_name((enum store_dictionary)i));
+		if (!dictionaries->each[i].is_counted)
+			error = database_number(dictionaries->database, sql, &is_used, NULL);
+		if (error)
+			return error;
+		dictionaries->each[i].is_held = !is_used;
+	}
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+/* In their order, so that they go from page to page. */
+static int put_waiting(struct store_dictionaries *dictionaries, struct dictionary *dictionary)
+{
+	int error = need_add(dictionaries, dictionary);
+
+	if (dictionary->waiting_count)
+		qsort(dictionary->waiting, dictionary->waiting_count, sizeof *dictionary->waiting, by_number);
+	for (size_t i = 0; i < dictionary->waiting_count && !error; i++) {
+		statement_bind_text(dictionary->add, 1, store_texts_find(&dictionary->all, dictionary->waiting[i]));
+		statement_bind_number(dictionary->add, 2, dictionary->waiting[i]);
+		error = statement_run(dictionary->add);
+	}
+	dictionary->waiting_count = 0;
+	return error;
+}
+
+int store_dictionary_put(struct store_dictionaries *dictionaries)
+{
+	int error = 0;
+
+	for (int i = 0; i < DICTIONARY_COUNT && !error; i++)
+		if (dictionaries->each[i].is_held)
+			error = put_waiting(dictionaries, &dictionaries->each[i]);
+	return error;
+}
+
+static bool hold(struct dictionary *dictionary, uint64_t number, struct text text)
+{
+	if (dictionary->waiting_count == dictionary->waiting_size) {
+		size_t size = dictionary->waiting_size ? dictionary->waiting_size * 2 : 1024;
+		uint32_t *larger = reallocarray(dictionary->waiting, size, sizeof *larger);
+
+		if (!larger)
+			return false;
+		dictionary->waiting = larger;
+		dictionary->waiting_size = size;
+	}
+	if (!store_texts_keep(&dictionary->all, number, text, HELD_MAX))
+		return false;
+	dictionary->waiting[dictionary->waiting_count++] = (uint32_t)number;
+	return true;
+}
+
+/* As add_by_digest does it. 0: there is no room to hold it. */
+static uint64_t number_held(struct dictionary *dictionary, enum store_dictionary which, struct text text)
+{
+	uint64_t number = store_dictionary_first(which, text);
+
+	for (unsigned i = 0; i < PROBES_MAX; i++, number++) {
+		struct text there = store_texts_find(&dictionary->all, number);
+
+		if (there.start ? text_equal(there, text) : hold(dictionary, number, text))
+			return number;
+		if (!there.start)
+			return 0;
+	}
+	return number - 1;
+}
+
+/* From now on as where nothing was held. */
+static int stop_holding(struct store_dictionaries *dictionaries, struct dictionary *dictionary)
+{
+	int error = put_waiting(dictionaries, dictionary);
+
+	let_go(dictionary);
+	return error;
+}
+
 int store_dictionary_number(struct store_dictionaries *dictionaries, enum store_dictionary which, struct text text,
 			    uint64_t *ret_number)
 {
 	struct dictionary *dictionary = &dictionaries->each[which];
-	uint32_t hash = hash_of(text);
-	struct slot *slot = slot_at(&dictionary->by_text, hash);
+	uint32_t hash;
+	struct slot *slot;
 	int error;
 
+	if (dictionary->is_held) {
+		*ret_number = number_held(dictionary, which, text);
+		error = *ret_number ? 0 : stop_holding(dictionaries, dictionary);
+		if (error || *ret_number)
+			return error;
+	}
+	hash = hash_of(text);
+	slot = slot_at(&dictionary->by_text, hash);
 	if (slot && slot->number && slot->hash == hash && text_equal(text, (struct text){ slot->text, slot->length })) {
 		*ret_number = slot->number;
 		return 0;
@@ -337,60 +437,6 @@ static int lend(struct store_dictionaries *dictionaries, struct text text, struc
 
 /* ---- all of them ---- */
 
-static struct place *place_of(const struct all_texts *all, uint32_t number)
-{
-	size_t at = (number * UINT32_C(0x9e3779b1)) & (all->place_count - 1);
-
-	while (all->places[at].number && all->places[at].number != number)
-		at = (at + 1) & (all->place_count - 1);
-	return &all->places[at];
-}
-
-static bool grow_places(struct all_texts *all)
-{
-	struct all_texts larger = *all;
-
-	larger.place_count = all->place_count ? all->place_count * 2 : FIRST_PLACES;
-	larger.places = calloc(larger.place_count, sizeof *larger.places);
-	if (!larger.places)
-		return false;
-	for (size_t i = 0; i < all->place_count; i++)
-		if (all->places[i].number)
-			*place_of(&larger, all->places[i].number) = all->places[i];
-	free(all->places);
-	*all = larger;
-	return true;
-}
-
-/* false: there is no room for it. */
-static bool keep_text(struct all_texts *all, uint64_t number, struct text text)
-{
-	uint16_t length = (uint16_t)text.length;
-	struct place *place;
-
-	if (text.length > UINT16_MAX || number == 0 || number > UINT32_MAX)
-		return true;
-	if (all->used * 4 >= all->place_count * 3 && !grow_places(all))
-		return false;
-	if (all->size + sizeof length + text.length > all->room) {
-		size_t room = all->room ? all->room * 2 : 1024 * 1024;
-		char *larger = room <= ALL_MAX * 2 ? realloc(all->texts, room) : NULL;
-
-		if (!larger)
-			return false;
-		all->texts = larger;
-		all->room = room;
-	}
-	place = place_of(all, (uint32_t)number);
-	*place = (struct place){ (uint32_t)number, (uint32_t)all->size };
-	memcpy(all->texts + all->size, &length, sizeof length);
-	if (text.length)
-		memcpy(all->texts + all->size + sizeof length, text.start, text.length);
-	all->size += sizeof length + text.length;
-	all->used++;
-	return true;
-}
-
 static int read_all(struct store_dictionaries *dictionaries, enum store_dictionary which)
 {
 	struct dictionary *dictionary = &dictionaries->each[which];
@@ -403,22 +449,10 @@ static int read_all(struct store_dictionaries *dictionaries, enum store_dictiona
 	if (error)
 		return error;
 	while ((more = statement_step(row)) > 0)
-		if (dictionary->all.size >= ALL_MAX || !keep_text(&dictionary->all, statement_number(row, 0), statement_text(row, 1)))
+		if (!store_texts_keep(&dictionary->all, statement_number(row, 0), statement_text(row, 1), ALL_MAX))
 			break;
 	statement_free(row);
 	return more < 0 ? more : 0;
-}
-
-/* Absent: it is not among them. */
-static struct text text_among(const struct all_texts *all, uint64_t number)
-{
-	const struct place *place = all->used && number && number <= UINT32_MAX ? place_of(all, (uint32_t)number) : NULL;
-	uint16_t length;
-
-	if (!place || !place->number)
-		return TEXT_NONE;
-	memcpy(&length, all->texts + place->offset, sizeof length);
-	return (struct text){ all->texts + place->offset + sizeof length, length };
 }
 
 /* Reads them when it is time; the text, where it is among them. */
@@ -429,7 +463,7 @@ static int look_among(struct store_dictionaries *dictionaries, enum store_dictio
 
 	if (dictionary->looked_up <= LOOKED_UP_MAX && ++dictionary->looked_up > LOOKED_UP_MAX)
 		error = read_all(dictionaries, which);
-	*ret_text = text_among(&dictionary->all, number);
+	*ret_text = store_texts_find(&dictionary->all, number);
 	return error;
 }
 
@@ -440,7 +474,9 @@ int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_di
 	struct slot *slot = slot_at(&dictionary->by_number, number);
 	int more, error;
 
-	*ret_text = TEXT_NONE;
+	*ret_text = dictionary->is_held ? store_texts_find(&dictionary->all, number) : TEXT_NONE;
+	if (ret_text->start)
+		return 0;
 	if (slot && number && slot->number == number) {
 		*ret_text = (struct text){ slot->text, slot->length };
 		return 0;

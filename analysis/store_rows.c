@@ -207,6 +207,20 @@ void store_rows_explain(const struct store_rows *rows, int error, struct problem
 	database_explain(rows->database, error, problem);
 }
 
+int store_rows_hold(struct store_rows *rows)
+{
+	return store_dictionary_hold(rows->dictionaries);
+}
+
+int store_rows_commit(struct store_rows *rows, struct problem *problem)
+{
+	int error = store_dictionary_put(rows->dictionaries);
+
+	if (error)
+		store_rows_explain(rows, error, problem);
+	return error ? error : database_commit(rows->database, problem);
+}
+
 void store_rows_rollback(struct store_rows *rows)
 {
 	database_rollback(rows->database);

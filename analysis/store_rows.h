@@ -24,7 +24,10 @@ int store_rows_open(struct store_rows **ret_rows, const char *path, enum databas
 void store_rows_close(struct store_rows *rows);
 struct database *store_rows_database(struct store_rows *rows);
 void store_rows_explain(const struct store_rows *rows, int error, struct problem *problem);
-/* Takes back what was put since the transaction began. */
+/* See store_dictionary_hold. */
+int store_rows_hold(struct store_rows *rows);
+/* Ends the transaction: what was put stays, or is taken back. */
+int store_rows_commit(struct store_rows *rows, struct problem *problem);
 void store_rows_rollback(struct store_rows *rows);
 
 int store_put_session(struct store_rows *rows, const struct session *session);

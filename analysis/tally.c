@@ -38,6 +38,11 @@ struct tally {
 	size_t limit;			/* of keys */
 	uint64_t others;
 	struct waiting *waiting;	/* what has not been added yet; NULL: the tally is small */
+	unsigned known_end;		/* behind the last of these that came */
+	struct known {
+		const char *key;	/* NULL: nothing was added */
+		uint64_t sums[TALLY_KNOWN_NUMBERS_MAX];
+	} known[TALLY_KNOWN_MAX];
 };
 
 /*
@@ -524,10 +529,36 @@ size_t tally_add_now(struct tally *tally, const struct text *parts, const uint64
 	return add(tally, parts, hash_of(parts, tally->info->parts), numbers);
 }
 
+void tally_add_known(struct tally *tally, unsigned number, const char *key, const uint64_t *numbers)
+{
+	struct known *known = &tally->known[number];
+
+	known->key = key;
+	for (unsigned i = 0; i < tally->info->numbers; i++)
+		known->sums[i] += numbers[i];
+	if (number >= tally->known_end)
+		tally->known_end = number + 1;
+}
+
+static void add_known(struct tally *tally)
+{
+	for (unsigned i = 0; i < tally->known_end; i++) {
+		struct known *known = &tally->known[i];
+
+		if (known->key)
+			tally_add(tally, &(struct text){ known->key, strlen(known->key) }, known->sums);
+		*known = (struct known){ .key = NULL };
+	}
+	tally->known_end = 0;
+}
+
 /* Whoever reads has all that was added. */
 static const struct tally *whole(const struct tally *tally)
 {
-	add_waiting((struct tally *)(uintptr_t)tally);
+	struct tally *own = (struct tally *)(uintptr_t)tally;
+
+	add_known(own);
+	add_waiting(own);
 	return tally;
 }
 
@@ -614,7 +645,7 @@ uint64_t tally_number(const struct tally *tally, size_t index, unsigned number)
 
 size_t tally_index(const struct tally *tally, const struct text *parts)
 {
-	uint32_t slot = whole(tally)->slots[find_slot(tally, parts, hash_of(parts, tally->info->parts))];
+	uint32_t slot = whole(tally)->slots[find_slot(whole(tally), parts, hash_of(parts, tally->info->parts))];
 
 	return slot ? index_in(slot) : SIZE_MAX;
 }

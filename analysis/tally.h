@@ -24,7 +24,8 @@
 
 #define TALLY_OTHERS "(others)"
 
-enum { TALLY_KEYS_MAX = 200000, TALLY_SPREAD_KEYS_MAX = 8192, TALLY_TEXT_MAX = 256, TALLY_PARTS_MAX = 4, TALLY_NUMBERS_MAX = 16 };
+enum { TALLY_KEYS_MAX = 200000, TALLY_SPREAD_KEYS_MAX = 8192, TALLY_TEXT_MAX = 256, TALLY_PARTS_MAX = 4, TALLY_NUMBERS_MAX = 16,
+       TALLY_KNOWN_MAX = 32, TALLY_KNOWN_NUMBERS_MAX = 2 };
 
 /* How two numbers of one key become one. Of a distribution a duration is added, or TALLY_NONE, and the number of a row says
  * how many came. */
@@ -56,6 +57,8 @@ void tally_add_row(struct tally *tally, const struct tally *from, size_t row);
 /* The same with one text, and with two. */
 void tally_add_one(struct tally *tally, struct text key, const uint64_t *numbers);
 void tally_add_two(struct tally *tally, struct text first, struct text second, const uint64_t *numbers);
+/* The same, of sums, for keys of one text that come again and again: each has a number of its own. The key is borrowed. */
+void tally_add_known(struct tally *tally, unsigned number, const char *key, const uint64_t *numbers);
 
 struct tally_row {
 	struct text parts[TALLY_PARTS_MAX];

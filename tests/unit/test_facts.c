@@ -139,6 +139,40 @@ TEST(evidence_is_kept_once_and_as_long_as_a_fact_rests_on_it)
 	pool_free(pool);
 }
 
+TEST(bare_facts_need_no_evidence_and_have_none)
+{
+	struct facts facts = { .is_bare = true };
+	struct fact_value value;
+	struct facts_walk walk;
+	unsigned count = 0;
+
+	pool = pool_new();
+	facts_set_text(&facts, pool, FACT_MESSAGE_WHY, TEXT_LITERAL(""));
+	CHECK_NUMBER(facts.used, 2);
+	rest_on_line(&facts, 7);
+	CHECK_NUMBER(facts.used, 2);
+	CHECK(!facts_newest(&facts, &value.evidence));
+	facts_set_number(&facts, pool, FACT_MESSAGE_SIZE, 5);
+	facts_set_text(&facts, pool, FACT_MESSAGE_STATE, TEXT_LITERAL("queued"));
+	facts_set_text(&facts, pool, FACT_MESSAGE_WHY, TEXT_LITERAL("again"));
+	facts_set_text(&facts, pool, FACT_MESSAGE_STATE, TEXT_LITERAL("removed"));
+	facts_walk_start(&walk, &facts);
+	for (; facts_walk_next(&walk, &value); count++)
+		CHECK(value.evidence.major == 0 && value.evidence.source == 0);
+	CHECK_NUMBER(count, 3);
+	CHECK(facts_find(&facts, FACT_MESSAGE_WHY, &value) && value.evidence.major == 0);
+	CHECK_TEXT(value.text, "again");
+	CHECK_TEXT(facts_text(&facts, FACT_MESSAGE_STATE), "removed");
+	CHECK_NUMBER(facts_number(&facts, FACT_MESSAGE_SIZE, 0), 5);
+	facts_unset(&facts, FACT_MESSAGE_SIZE);
+	facts_unset(&facts, FACT_MESSAGE_WHY);
+	facts_unset(&facts, FACT_MESSAGE_STATE);
+	CHECK_NUMBER(facts.used, 0);
+	facts_done(&facts, pool);
+	CHECK_NUMBER(pool_used(pool), 0);
+	pool_free(pool);
+}
+
 TEST(memory_of_all_sizes_comes_back)
 {
 	enum { COUNT = 300 };
@@ -181,6 +215,7 @@ int main(int argc, char **argv)
 		UNIT_TEST(a_list_has_each_item_once),
 		UNIT_TEST(what_is_too_long_is_cut_and_says_so),
 		UNIT_TEST(evidence_is_kept_once_and_as_long_as_a_fact_rests_on_it),
+		UNIT_TEST(bare_facts_need_no_evidence_and_have_none),
 		UNIT_TEST(memory_of_all_sizes_comes_back),
 		UNIT_TEST(a_key_tells_its_second_and_differs_by_identity),
 		{ NULL, NULL },

@@ -872,6 +872,79 @@ TEST(addresses_of_one_digest_are_told_apart)
 	store_rows_close(rows);
 }
 
+/* Every third again, and some that differ in case only. */
+static void number_many(struct store_dictionaries *dictionaries, int from, int to, uint64_t *ret_numbers)
+{
+	unsigned wrong = 0;
+	char text[32];
+
+	for (int i = from; i < to; i++) {
+		(void)snprintf(text, sizeof text, i % 7 ? "u%d@example" : "U%d@example", i / 3 * 2);
+		wrong += store_dictionary_number(dictionaries, DICTIONARY_ADDRESS, text_of(text), &ret_numbers[i]) != 0;
+	}
+	CHECK_NUMBER(wrong, 0);
+}
+
+TEST(what_is_held_has_the_numbers_that_it_would_have_had_and_is_in_the_table_once_it_is_put)
+{
+	enum { COUNT = 200000 };
+	struct store_rows *rows[2] = { open_rows("at_once.db"), open_rows("held.db") };
+	uint64_t *numbers[2] = { calloc(COUNT, sizeof **numbers), calloc(COUNT, sizeof **numbers) };
+	struct store_dictionaries *dictionaries;
+	struct problem problem = { "" };
+	char attach[512];
+	struct text back;
+
+	for (int held = 0; held < 2; held++) {
+		CHECK_NUMBER(database_begin(store_rows_database(rows[held]), &problem), 0);
+		CHECK_NUMBER(store_dictionary_new(&dictionaries, store_rows_database(rows[held]), true), 0);
+		if (held)
+			CHECK_NUMBER(store_dictionary_hold(dictionaries), 0);
+		number_many(dictionaries, 0, COUNT / 2, numbers[held]);
+		CHECK_NUMBER(number(rows[held], "SELECT count(*)=0 FROM address"), held);
+		CHECK_NUMBER(store_dictionary_text(dictionaries, DICTIONARY_ADDRESS, numbers[held][0], &back), 0);
+		CHECK_TEXT(back, "U0@example");
+		CHECK_NUMBER(store_dictionary_put(dictionaries), 0);
+		CHECK_NUMBER(number(rows[held], "SELECT count(*)=0 FROM address"), 0);
+		number_many(dictionaries, COUNT / 2, COUNT, numbers[held]);
+		CHECK_NUMBER(store_dictionary_put(dictionaries), 0);
+		store_dictionary_free(dictionaries);
+	}
+	CHECK_NUMBER(memcmp(numbers[0], numbers[1], COUNT * sizeof **numbers), 0);
+	CHECK_NUMBER(database_commit(store_rows_database(rows[0]), &problem), 0);
+	(void)snprintf(attach, sizeof attach, "COMMIT; ATTACH '%s' AS other", database_path(store_rows_database(rows[0])));
+	CHECK_NUMBER(database_run(store_rows_database(rows[1]), attach, &problem), 0);
+	CHECK_NUMBER(number(rows[1], "SELECT count(*) FROM (SELECT * FROM main.address EXCEPT SELECT * FROM other.address)"), 0);
+	CHECK_NUMBER(number(rows[1], "SELECT (SELECT count(*) FROM main.address) - (SELECT count(*) FROM other.address)"), 0);
+	for (int held = 0; held < 2; held++) {
+		free(numbers[held]);
+		store_rows_close(rows[held]);
+	}
+}
+
+TEST(what_was_held_and_taken_back_is_asked_for_again)
+{
+	struct store_rows *rows = open_rows("taken_back.db");
+	struct store_dictionaries *dictionaries;
+	uint64_t before = 0, after = 0;
+
+	CHECK_NUMBER(store_dictionary_new(&dictionaries, store_rows_database(rows), true), 0);
+	CHECK_NUMBER(store_dictionary_hold(dictionaries), 0);
+	CHECK_NUMBER(store_dictionary_number(dictionaries, DICTIONARY_ADDRESS, text_of("ann@example.com"), &before), 0);
+	store_dictionary_forget(dictionaries);
+	CHECK_NUMBER(store_dictionary_put(dictionaries), 0);
+	CHECK_NUMBER(number(rows, "SELECT count(*) FROM address"), 0);
+	CHECK_NUMBER(store_dictionary_number(dictionaries, DICTIONARY_ADDRESS, text_of("ann@example.com"), &after), 0);
+	CHECK_NUMBER(after, before);
+	CHECK_NUMBER(number(rows, "SELECT count(*) FROM address"), 1);
+	/* There is one by now. */
+	CHECK_NUMBER(store_dictionary_hold(dictionaries), 0);
+	CHECK_NUMBER(store_dictionary_number(dictionaries, DICTIONARY_ADDRESS, text_of("bob@example.com"), &after), 0);
+	CHECK_NUMBER(number(rows, "SELECT count(*) FROM address"), 2);
+	store_dictionary_free(dictionaries);
+	store_rows_close(rows);
+}
+
 TEST(a_set_of_keys_forgets_what_is_removed_and_nothing_else)
 {
 	struct key_set set = { .slots = NULL };
@@ -914,6 +987,8 @@ int main(int argc, char **argv)
 		UNIT_TEST(an_older_day_is_upgraded_where_it_is_written),
 		UNIT_TEST(views_show_texts_times_and_seconds),
 		UNIT_TEST(addresses_of_one_digest_are_told_apart),
+		UNIT_TEST(what_is_held_has_the_numbers_that_it_would_have_had_and_is_in_the_table_once_it_is_put),
+		UNIT_TEST(what_was_held_and_taken_back_is_asked_for_again),
 		UNIT_TEST(a_set_of_keys_forgets_what_is_removed_and_nothing_else),
 		{ NULL, NULL },
 	};

@@ -1,4 +1,5 @@
 /* test_tally.c - counting by keys. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,6 +149,35 @@ TEST(whoever_reads_has_all_that_was_added_before)
 	tally_free(tally);
 }
 
+TEST(a_key_with_a_number_is_the_same_as_without)
+{
+	struct tally *tally = tally_new(&one);
+	uint64_t number;
+	char name[16];
+
+	for (unsigned round = 0; round < 3; round++) {
+		tally_add_known(tally, 1, "ab", (uint64_t[]){ UINT32_MAX });
+		tally_add_one(tally, TEXT_LITERAL("c"), (uint64_t[]){ 2 });
+		tally_add_known(tally, TALLY_KNOWN_MAX - 1, "c", (uint64_t[]){ 1 });
+		tally_add_one(tally, TEXT_LITERAL("ab"), (uint64_t[]){ 1 });
+	}
+	CHECK_NUMBER(tally_count(tally), 2);
+	CHECK(tally_find(tally, &TEXT_LITERAL("ab"), &number));
+	CHECK_NUMBER(number, 3 * (UINT64_C(1) << 32));
+	CHECK(tally_find(tally, &TEXT_LITERAL("c"), &number));
+	CHECK_NUMBER(number, 9);
+	for (unsigned i = 2; i < TALLY_KEYS_MAX; i++) {
+		(void)snprintf(name, sizeof name, "%u", i);
+		tally_add_one(tally, text_of(name), (uint64_t[]){ 1 });
+	}
+	for (unsigned i = 0; i < 2; i++)
+		tally_add_known(tally, 2, "beyond the limit", (uint64_t[]){ 1 });
+	CHECK_NUMBER(tally_count(tally), TALLY_KEYS_MAX + 1);
+	CHECK_NUMBER(tally_others(tally), 1);
+	CHECK_NUMBER(tally_number(tally, TALLY_KEYS_MAX, 0), 2);
+	tally_free(tally);
+}
+
 TEST(a_long_key_is_cut_and_any_byte_may_be_in_it)
 {
 	struct tally *tally = tally_new(&one);
@@ -240,6 +270,7 @@ int main(int argc, char **argv)
 		UNIT_TEST(numbers_may_become_large_at_any_time_and_no_other_row_changes),
 		UNIT_TEST(beyond_the_limit_nothing_is_lost_but_its_name),
 		UNIT_TEST(whoever_reads_has_all_that_was_added_before),
+		UNIT_TEST(a_key_with_a_number_is_the_same_as_without),
 		UNIT_TEST(a_long_key_is_cut_and_any_byte_may_be_in_it),
 		UNIT_TEST(a_step_holds_the_duration_and_percentiles_are_of_steps),
 		UNIT_TEST(a_distribution_counts_steps_and_another_tallys_are_added),
