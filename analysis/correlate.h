@@ -43,6 +43,7 @@ struct correlate_rest {
 	uint64_t names[CORRELATE_REST_NAMES];	/* under which it is asked for; 0: none */
 	struct text state;			/* all of it, as bytes that only correlate knows */
 };
+typedef void (*correlate_take)(void *taker, transaction_key key, struct text state);
 
 void correlate_defaults(struct correlate_options *options);
 
@@ -62,9 +63,10 @@ struct correlate_sink {
 	/* A recipient that was shown, and its attempts, are another's now. Before its message is gone, if that goes too. */
 	void (*moved)(void *context, const struct recipient_name *from, const struct recipient_name *into);
 	/* Behind what was shown of it. It is to be kept as long as the other side may be late, and given to take (all that have
-	 * the name, and have them no longer) when wake asks for it. Both, or none. */
+	 * the name) whenever wake asks for it, until unrest says that it rests no more. All three, or none. */
 	void (*rest)(void *context, const struct correlate_rest *rest);
-	void (*wake)(void *context, uint64_t name, void (*take)(void *taker, struct text state), void *taker);
+	void (*wake)(void *context, uint64_t name, correlate_take take, void *taker);
+	void (*unrest)(void *context, transaction_key key);
 	void *context;
 };
 

@@ -6,14 +6,14 @@ enum { SECOND_DIGITS = 6 };
 /* What the join itself asks for: tests/check_report_facts knows where. */
 static const enum fact asked_for[] = {
 	FACT_SESSION_SERVER_NAME, FACT_SESSION_SERVER_ADDR, FACT_SESSION_FAILED_STAGE,
-	FACT_MESSAGE_FROM, FACT_MESSAGE_SIZE, FACT_MESSAGE_STATE,
+	FACT_MESSAGE_FROM, FACT_MESSAGE_SIZE,
 	FACT_RECIPIENT_STAGE,
 };
 /* What it asks for where another is kept, that one perhaps itself: for the first of several that are told. */
 static const struct {
 	enum fact kept, asked;
 } asked_beside[] = {
-	{ FACT_SESSION_SCREEN, FACT_SESSION_SCREEN },
+	{ FACT_SESSION_SCREEN, FACT_SESSION_SCREEN }, { FACT_MESSAGE_STATE, FACT_MESSAGE_STATE },
 	{ FACT_MESSAGE_ORIGIN, FACT_MESSAGE_ORIGIN }, { FACT_MESSAGE_ORIGIN, FACT_SESSION_AUTH_AUTHEN },
 	{ FACT_MESSAGE_ORIGIN, FACT_SESSION_CLIENT_ADDR },
 	{ FACT_MESSAGE_PARENT_QUEUE_ID, FACT_MESSAGE_QUEUE_ID },

@@ -26,6 +26,7 @@ struct open_item {
 	bool is_changed;		/* since correlate_show_changed */
 	bool was_shown;			/* by it */
 	bool is_woken;			/* it rested with the store: others there may name it */
+	bool rests;			/* it still does, as it was shown: till something is told of it */
 };
 
 /* A queue identifier: with its length the words are the text, up to 16 bytes. */
@@ -46,6 +47,12 @@ struct open_recipient {
 	bool awaits_reply;		/* of a transcript: the reply to its RCPT has not come */
 };
 
+/* What has become of a message, as far as it is known. */
+enum message_state {
+	STATE_NONE, STATE_REMOVED, STATE_REFUSED, STATE_DISCARDED, STATE_HELD, STATE_PROXIED, STATE_ABORTED, STATE_QUEUED, STATE_UNKNOWN,
+	STATES,
+};
+
 struct open_message {
 	struct message message;		/* first */
 	struct open_item item;
@@ -53,6 +60,7 @@ struct open_message {
 	struct open_recipient *last_recipient;
 	struct check *last_check;
 	bool is_in_ids;			/* in that table */
+	uint8_t state;			/* enum message_state: as a rule said, or in the end */
 
 	/* From here on plain values, which correlate_store.c keeps as they are. */
 	struct queue_name name;
@@ -412,6 +420,8 @@ struct host *state_host(const struct correlate *correlate, uint64_t number);
 /* It is about to leave, and not settled yet. */
 void rest_session(struct correlate *correlate, struct open_session *session);
 void rest_message(struct correlate *correlate, struct open_message *message);
+/* Something was told of it: it does not rest any more, and is to be shown whole. */
+void rest_end(struct correlate *correlate, struct open_item *item);
 /* A record came of that producer. */
 void rest_note_clock(struct clue *clue);
 /* Whether something rests that a clue of that time may be of. */
@@ -509,6 +519,9 @@ void session_tell_finer(struct open_session *session);
 void session_tell_stamp(struct open_session *session);
 /* Before it is shown: what follows from all that is known. */
 void session_settle(struct correlate *correlate, struct open_session *session);
+/* Postscreen's and smtpd's lines of one connection were looked for, from either; several sessions fit it: true. */
+void session_match(struct open_session *session);
+bool session_doubt(struct open_session *session);
 /* Something of it is not known. */
 void session_miss(struct correlate *correlate, struct open_session *session, const char *what);
 
@@ -543,6 +556,7 @@ void message_tell_finer(struct open_message *message);
 void message_tell_stamp(struct open_message *message);
 void message_settle(struct correlate *correlate, struct open_message *message);
 bool message_all_refused(const struct open_message *message);
+extern const char *const message_state_words[STATES];
 void message_miss(struct correlate *correlate, struct open_message *message, const char *what);
 
 /* ---- correlate_received.c ---- */
@@ -648,7 +662,12 @@ void *outgoing_at(struct correlate *correlate, uint64_t place);
 /* ---- correlate_part.c ---- */
 
 /* Whether nothing but the client's port says that both sides of it are one. */
-bool session_may_part(const struct open_session *session);
+static inline bool session_may_part(const struct open_session *session)
+{
+	return session->is_by_port && !session->is_proven && session->by_log && session->by_records && session->process &&
+	       !session->is_screen && !session->is_transcript;
+}
+
 /* They are two: the session keeps the records. Gives what the log told; NULL: no memory, and they are one still. */
 struct open_session *session_part(struct correlate *correlate, struct open_session *session);
 

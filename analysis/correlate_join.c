@@ -147,6 +147,8 @@ static void merge_flags(struct open_message *into, const struct open_message *fr
 	into->unsized += from->unsized;
 	if (!into->expected)
 		into->expected = from->expected;
+	if (!into->state)
+		into->state = from->state;
 	into->is_unmapped |= from->is_unmapped;
 	into->is_transcript |= from->is_transcript;
 	into->is_over |= from->is_over;
@@ -982,7 +984,7 @@ static bool has_rivals(const struct correlate *correlate, const struct open_sess
 			continue;
 		looked++;
 		if (count_fits(correlate, other, &back) == 0)
-			has_one = other->is_ambiguous = true;
+			has_one = session_doubt(other);
 	}
 	return has_one || looked == RIVALS_MAX;
 }
@@ -992,10 +994,10 @@ static void mark_ambiguous(struct correlate *correlate, struct open_session *ses
 {
 	struct open_session *other;
 
-	session->is_ambiguous = true;
+	(void)session_doubt(session);
 	for (size_t at = SIZE_MAX; (other = open_table_next(&correlate->clients, session->client, &at));)
 		if (is_fit(correlate, session, other, slack_us(correlate)))
-			other->is_ambiguous = true;
+			(void)session_doubt(other);
 }
 
 /* The session that alone fits this one, which alone fits it; NULL: there is none, or several are, and are marked. */
@@ -1006,7 +1008,8 @@ static struct open_session *find_fit(struct correlate *correlate, struct open_se
 	bool has_rival = has_rivals(correlate, session, other);
 
 	if (count == 0) {
-		session->is_ambiguous = session->is_ambiguous || has_rival;
+		if (has_rival)
+			(void)session_doubt(session);
 		return NULL;
 	}
 	has_rival = has_rivals(correlate, other, session) || has_rival;
@@ -1041,7 +1044,7 @@ bool join_at_end(struct correlate *correlate, struct open_session *session)
 	/* Those that the milter knows of that address, though they have left. */
 	if (session_is_screen_alone(session) && !session->was_matched && !session->by_records && rest_may_have(correlate, session->passed_us))
 		(void)rest_wake_client(correlate, session->client, session->passed_us);
-	other = correlate->keeps_facts ? screen_join(correlate, session) : NULL;
+	other = correlate->keeps_facts && session_is_screen_alone(session) ? screen_join(correlate, session) : NULL;
 
 	if (other) {
 		correlate->counts.joined[JOIN_ENVELOPE]++;

@@ -171,7 +171,8 @@ static void inherit_checks(struct clue *clue, struct open_message *child, const 
 	if (!clue->correlate->keeps_facts || !parent || child->by_records)
 		return;
 	for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
-		if (facts_find(&child->message.facts, facts[i], &known) || !facts_find(&parent->message.facts, facts[i], &value))
+		if (!fact_is_kept(clue->correlate, facts[i]) || facts_find(&child->message.facts, facts[i], &known) ||
+		    !facts_find(&parent->message.facts, facts[i], &value))
 			continue;
 		facts_rest_on(&child->message.facts, pool, &value.evidence);
 		facts_set_text(&child->message.facts, pool, facts[i], value.text);

@@ -433,6 +433,7 @@ void correlate_released(struct clue *clue)
 			recipient->fate = recipient->attempts ? FATE_DEFERRED : FATE_UNKNOWN;
 			recipient->has_changed = true;
 		}
+	message->state = STATE_NONE;
 	facts_unset(&message->message.facts, FACT_MESSAGE_STATE);
 }
 
@@ -466,16 +467,25 @@ void message_miss(struct correlate *correlate, struct open_message *message, con
 		facts_add_item(&message->message.facts, correlate->pool, FACT_MESSAGE_INCOMPLETE, text_of(what));
 }
 
-static void put_state(struct correlate *correlate, struct open_message *message, const char *state, enum fact proof)
+const char *const message_state_words[STATES] = {
+	[STATE_REMOVED] = "removed", [STATE_REFUSED] = "refused", [STATE_DISCARDED] = "discarded", [STATE_HELD] = "held",
+	[STATE_PROXIED] = "proxied", [STATE_ABORTED] = "aborted", [STATE_QUEUED] = "queued", [STATE_UNKNOWN] = "unknown",
+};
+
+/* What was told before counts. */
+static void put_state(struct correlate *correlate, struct open_message *message, enum message_state state)
 {
+	static const enum fact proofs[STATES] = { [STATE_REMOVED] = FACT_MESSAGE_REMOVED, [STATE_QUEUED] = FACT_MESSAGE_QUEUED };
 	struct facts *facts = &message->message.facts;
 	struct fact_value value;
 
-	if (!correlate->keeps_facts || facts_text(facts, FACT_MESSAGE_STATE).start)
+	if (!message->state)
+		message->state = (uint8_t)state;
+	if (!fact_is_kept(correlate, FACT_MESSAGE_STATE) || facts_text(facts, FACT_MESSAGE_STATE).start)
 		return;
-	if (proof != FACT_COUNT && facts_find(facts, proof, &value))
+	if (proofs[state] && facts_find(facts, proofs[state], &value))
 		facts_rest_on(facts, correlate->pool, &value.evidence);
-	facts_set_text(facts, correlate->pool, FACT_MESSAGE_STATE, text_of(state));
+	facts_set_text(facts, correlate->pool, FACT_MESSAGE_STATE, text_of(message_state_words[state]));
 }
 
 /* The queue had more recipients than deliveries were told of, though it has none of them left. */
@@ -552,6 +562,34 @@ void message_tell_stamp(struct open_message *message)
 	}
 }
 
+static enum message_state state_of(const struct open_message *message, bool is_aborted)
+{
+	if (message->is_removed)
+		return STATE_REMOVED;
+	if (message->is_refused || message_all_refused(message))
+		return STATE_REFUSED;
+	if (message->is_discarded)
+		return STATE_DISCARDED;
+	if (message->is_held)
+		return STATE_HELD;
+	if (message->is_proxied)
+		return STATE_PROXIED;
+	if (is_aborted)
+		return STATE_ABORTED;
+	if (message_is_done(message))
+		return STATE_REMOVED;
+	return message->is_queued ? STATE_QUEUED : STATE_UNKNOWN;
+}
+
+/* As message_is_accepted, without those facts. */
+static bool was_accepted(const struct correlate *correlate, const struct open_message *message)
+{
+	if (fact_is_kept(correlate, FACT_MESSAGE_STATE) && fact_is_kept(correlate, FACT_MESSAGE_QUEUE_ID))
+		return message_is_accepted(&message->message);
+	return message->state == STATE_PROXIED ||
+	       (message->name.length && message->state != STATE_REFUSED && message->state != STATE_ABORTED);
+}
+
 void message_settle(struct correlate *correlate, struct open_message *message)
 {
 	bool is_aborted;
@@ -564,24 +602,8 @@ void message_settle(struct correlate *correlate, struct open_message *message)
 	if (is_aborted)
 		abort_recipients(message);
 	message_settle_expanded(correlate, message);
-	if (message->is_removed)
-		put_state(correlate, message, "removed", FACT_MESSAGE_REMOVED);
-	else if (message->is_refused || message_all_refused(message))
-		put_state(correlate, message, "refused", FACT_COUNT);
-	else if (message->is_discarded)
-		put_state(correlate, message, "discarded", FACT_COUNT);
-	else if (message->is_held)
-		put_state(correlate, message, "held", FACT_COUNT);
-	else if (message->is_proxied)
-		put_state(correlate, message, "proxied", FACT_COUNT);
-	else if (is_aborted)
-		put_state(correlate, message, "aborted", FACT_COUNT);
-	else if (message_is_done(message))
-		put_state(correlate, message, "removed", FACT_COUNT);
-	else if (message->is_queued)
-		put_state(correlate, message, "queued", FACT_MESSAGE_QUEUED);
-	else
-		put_state(correlate, message, "unknown", FACT_COUNT);
+	put_state(correlate, message, state_of(message, is_aborted));
+	message->message.is_accepted = was_accepted(correlate, message);
 	miss_what_is_missing(correlate, message);
 	message_tell_finer(message);
 }

@@ -377,6 +377,7 @@ static void forget_session(struct correlate *correlate, struct open_session *ses
 
 void message_vanish(struct correlate *correlate, struct open_message *message, const struct open_message *into)
 {
+	rest_end(correlate, &message->item);
 	if (message->item.was_shown && correlate->sink.gone)
 		correlate->sink.gone(correlate->sink.context, LEVEL_MESSAGE, message->message.key, into->message.key);
 	forget_message(correlate, message);
@@ -384,13 +385,27 @@ void message_vanish(struct correlate *correlate, struct open_message *message, c
 
 void session_vanish(struct correlate *correlate, struct open_session *session, const struct open_session *into)
 {
+	rest_end(correlate, &session->item);
 	if (session->item.was_shown && correlate->sink.gone)
 		correlate->sink.gone(correlate->sink.context, LEVEL_SESSION, session->session.key, into->session.key);
 	forget_session(correlate, session);
 }
 
+/* It rests as it was shown, and nothing was told of it since somebody looked at it, nor of its session. */
+static bool is_at_rest(struct open_item *item)
+{
+	const struct session *session = item->kind == OPEN_MESSAGE ? MESSAGE_OF(item)->message.session : NULL;
+
+	return item->rests && !item->is_changed && (!session || is_at_rest(&((struct open_session *)session)->item));
+}
+
 static void show_session(struct correlate *correlate, struct open_session *session)
 {
+	if (is_at_rest(&session->item)) {
+		forget_session(correlate, session);
+		return;
+	}
+	rest_end(correlate, &session->item);
 	if (correlate->sink.rest)
 		rest_session(correlate, session);
 	if (correlate->keeps_facts)
@@ -402,6 +417,11 @@ static void show_session(struct correlate *correlate, struct open_session *sessi
 
 static void show_message_alone(struct correlate *correlate, struct open_message *message)
 {
+	if (is_at_rest(&message->item)) {
+		forget_message(correlate, message);
+		return;
+	}
+	rest_end(correlate, &message->item);
 	if (correlate->sink.rest)
 		rest_message(correlate, message);
 	/* What nobody is shown need not be settled, but for what follows for others. */
@@ -432,7 +452,7 @@ static bool waits_for_verdict(const struct correlate *correlate, const struct op
 
 static bool waits(const struct correlate *correlate, struct open_item *item)
 {
-	if (item->waits++ >= WAITS_MAX)
+	if (is_at_rest(item) || item->waits++ >= WAITS_MAX)
 		return false;
 	if (item->kind == OPEN_MESSAGE)
 		return waits_for_verdict(correlate, MESSAGE_OF(item));
@@ -466,7 +486,7 @@ static void release(struct correlate *correlate, struct open_item *item)
 	} else if (item->kind == OPEN_MESSAGE) {
 		show_message(correlate, MESSAGE_OF(item));
 	} else if (SESSION_OF(item)->session.messages) {
-		item->is_changed = true;
+		item->is_changed |= !item->rests;
 		move_to(correlate, item, false);
 	} else {
 		show_session(correlate, SESSION_OF(item));
@@ -497,18 +517,20 @@ void item_wake(struct correlate *correlate, struct open_item *item)
 {
 	item->due_us = item->host->now_us + correlate->options.lateness_us;
 	item->waits = 0;
-	item->was_shown = item->is_woken = item->is_changed = true;
+	item->was_shown = item->is_woken = item->rests = true;
 	move_to(correlate, item, true);
 }
 
 static void swap_items(struct open_item *a, struct open_item *b)
 {
-	bool was_shown = a->was_shown, is_woken = a->is_woken;
+	bool was_shown = a->was_shown, is_woken = a->is_woken, rests = a->rests;
 
 	a->was_shown = b->was_shown;
 	a->is_woken = b->is_woken;
+	a->rests = b->rests;
 	b->was_shown = was_shown;
 	b->is_woken = is_woken;
+	b->rests = rests;
 	a->is_changed = b->is_changed = true;
 }
 
@@ -620,6 +642,8 @@ void open_release(struct correlate *correlate, struct host *host)
 /* A log that does not say when a message is removed has told its end with the last recipient's. */
 static void end_or_miss(struct correlate *correlate, struct open_message *message, const char *why)
 {
+	if (is_at_rest(&message->item))
+		return;
 	if (message_is_done(message))
 		message->message.is_complete = true;
 	else
@@ -643,7 +667,7 @@ static void drop(struct correlate *correlate, struct open_item *item, const char
 		end_or_miss(correlate, message, why);
 		show_message_alone(correlate, message);
 	}
-	if (!session->is_tacit && !(session->is_transcript && session->is_closed))
+	if (!is_at_rest(item) && !session->is_tacit && !(session->is_transcript && session->is_closed))
 		session_miss(correlate, session, why);
 	show_session(correlate, session);
 }

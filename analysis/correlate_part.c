@@ -10,12 +10,6 @@
 
 enum { SESSION_FACTS = FACT_COUNT };
 
-bool session_may_part(const struct open_session *session)
-{
-	return session->is_by_port && !session->is_proven && session->by_log && session->by_records && session->process &&
-	       !session->is_screen && !session->is_transcript;
-}
-
 /* Facts rest on what told them. Where evidence is not kept, what the log alone tells is known by its name. */
 static bool is_of_log(const struct correlate *correlate, const struct fact_value *value)
 {

@@ -237,16 +237,19 @@ static void keep_refusal(struct clue *clue, const struct action *action, struct 
 
 static void keep_state(struct clue *clue, const struct action *action, struct open_message *message, enum join_key key)
 {
-	static const char *const states[FATE_COUNT] = {
-		[FATE_REJECTED] = "refused", [FATE_DISCARDED] = "discarded", [FATE_HELD] = "held",
+	static const uint8_t states[FATE_COUNT] = {
+		[FATE_REJECTED] = STATE_REFUSED, [FATE_DISCARDED] = STATE_DISCARDED, [FATE_HELD] = STATE_HELD,
 	};
 
 	message->is_refused = action->fate == FATE_REJECTED;
 	message->is_discarded = action->fate == FATE_DISCARDED;
 	message->is_held = action->fate == FATE_HELD;
+	if (states[action->fate])
+		message->state = states[action->fate];
 	if (!fact_begin(clue, &message->message.facts, key))
 		return;
-	fact_put(clue, &message->message.facts, FACT_MESSAGE_STATE, text_of(states[action->fate]));
+	if (states[action->fate])
+		fact_put(clue, &message->message.facts, FACT_MESSAGE_STATE, text_of(message_state_words[states[action->fate]]));
 	/* The queue manager never has it, and so names no sender. */
 	if (!facts_text(&message->message.facts, FACT_MESSAGE_FROM).start)
 		fact_put(clue, &message->message.facts, FACT_MESSAGE_FROM, clue_text(clue, NAME_FROM));

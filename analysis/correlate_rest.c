@@ -4,11 +4,14 @@
  * A session of the log whose records the shipper has not brought yet, and one of records whose log is read a day later, are
  * shown as they stand. Beside that they rest with the store, as bytes, under each name by which the other side would ask
  * for them: the milter's name of the session, the client's address and port about that time, the queue identifier. What is
- * woken is as it was; the join goes on as if it had stayed.
+ * woken is as it was; the join goes on as if it had stayed. Until something is told of it, it also goes on to rest: who looked
+ * at it and went on has changed neither what was shown of it nor what others will find.
  */
 #include "analysis/correlate_internal.h"
 
 #include <stdlib.h>
+
+#include "analysis/key_set.h"
 
 /* Kinds of names. A session and its messages share the one that its key makes. */
 enum { NAME_OF_KEY = 0x7265, NAME_OF_MILTER, NAME_OF_PORT, NAME_OF_CLIENT, NAME_OF_QUEUE };
@@ -222,6 +225,7 @@ static uint64_t recipient_count(const struct message *message)
 void rest_message(struct correlate *correlate, struct open_message *message)
 {
 	const struct message *shown = &message->message;
+	struct open_session *session = (struct open_session *)shown->session;
 	struct correlate_rest rest = { .key = shown->key };
 	size_t used, state_length;
 
@@ -234,8 +238,10 @@ void rest_message(struct correlate *correlate, struct open_message *message)
 		rest.names[0] = name_of_key(shown->session_key);
 	if (message->name.length)
 		rest.names[1] = name_of_queue(correlate, &message->name);
-	if (shown->session)
-		((struct open_session *)shown->session)->has_resting = true;
+	if (session && !session->has_resting) {
+		session->has_resting = true;
+		session->item.is_changed |= !session->item.rests;
+	}
 	message->stamp_us = shown->start_us;
 	used = state_length = correlate_message_state(correlate, shown).length;
 	put_message(correlate, &used, shown);
@@ -254,6 +260,21 @@ void rest_message(struct correlate *correlate, struct open_message *message)
 	note_rest(correlate, &message->item, &rest);
 }
 
+void rest_end(struct correlate *correlate, struct open_item *item)
+{
+	if (!item->rests)
+		return;
+	item->rests = false;
+	if (item->kind == OPEN_SESSION) {
+		correlate->sink.unrest(correlate->sink.context, open_session_of(item)->session.key);
+		return;
+	}
+	correlate->sink.unrest(correlate->sink.context, open_message_of(item)->message.key);
+	/* What was shown of its recipients was settled: it is shown again. */
+	for (struct recipient *each = open_message_of(item)->message.recipients; each; each = each->next)
+		each->has_changed = true;
+}
+
 /* ---- and back ---- */
 
 /* One that was woken. */
@@ -268,6 +289,7 @@ struct woken {
 
 struct waking {
 	struct correlate *correlate;
+	struct key_set keys;
 	struct woken *first, **last;
 };
 
@@ -300,11 +322,14 @@ static transaction_key session_key_of(const struct woken *woken)
 	return state_get(&more, &message, sizeof message) ? message.session_key : 0;
 }
 
-static void take(void *taker, struct text state)
+static void take(void *taker, transaction_key key, struct text state)
 {
 	struct waking *waking = taker;
-	struct woken *woken = malloc(sizeof *woken + state.length);
+	struct woken *woken;
 
+	if (session_by_key(waking->correlate, key) || message_by_key(waking->correlate, key) || key_set_add(&waking->keys, key) <= 0)
+		return;
+	woken = malloc(sizeof *woken + state.length);
 	if (!woken)
 		return;
 	*woken = (struct woken){ .length = state.length };
@@ -346,7 +371,6 @@ static void wake_session(struct correlate *correlate, struct woken *woken)
 	if (!open)
 		return;
 	/* Whoever comes asks for it; it asks no more, unless more is told of it. What was ambiguous stays so. */
-	open->has_resting = false;
 	item_wake(correlate, &open->item);
 }
 
@@ -381,14 +405,6 @@ static struct recipient *get_recipients(struct text *state, uint64_t count)
 	return all;
 }
 
-/* What was shown of its recipients was settled: it is shown again. */
-static void wake_open(struct correlate *correlate, struct open_message *open)
-{
-	for (struct recipient *each = open->message.recipients; each; each = each->next)
-		each->has_changed = true;
-	item_wake(correlate, &open->item);
-}
-
 static void wake_message(struct correlate *correlate, struct woken *woken)
 {
 	struct text more = woken->more;
@@ -406,7 +422,7 @@ static void wake_message(struct correlate *correlate, struct woken *woken)
 		correlate_restore_message(correlate, &message, woken->state);
 		open = message_by_key(correlate, message.key);
 		if (open)
-			wake_open(correlate, open);
+			item_wake(correlate, &open->item);
 	}
 	free(message.recipients);
 	while (message.checks) {
@@ -444,6 +460,7 @@ static bool wake(struct correlate *correlate, const uint64_t *names, size_t coun
 	for (woken = waking.first; woken; woken = woken->next)
 		if (woken->session_key)
 			ask(&waking, name_of_key(woken->session_key));
+	key_set_done(&waking.keys);
 	wake_all(correlate, waking.first);
 	if (!waking.first)
 		return false;
@@ -486,7 +503,6 @@ void rest_wake_messages(struct correlate *correlate, struct open_session *sessio
 {
 	const uint64_t name = name_of_key(session->session.key);
 
-	session->has_resting = false;
 	(void)wake(correlate, &name, 1);
 }
 

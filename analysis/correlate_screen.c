@@ -284,10 +284,10 @@ static void mark_ambiguous(const struct correlate *correlate, struct open_sessio
 {
 	struct open_session *session;
 
-	screen->is_ambiguous = true;
+	(void)session_doubt(screen);
 	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->clients, screen->client, &at));)
 		if (may_be_passed(screen, session))
-			session->was_matched = true;
+			session_match(session);
 }
 
 struct open_session *screen_join(struct correlate *correlate, struct open_session *screen)
@@ -297,7 +297,7 @@ struct open_session *screen_join(struct correlate *correlate, struct open_sessio
 	/* What the milter tells of it says more than its address. */
 	if (!session_is_screen_alone(screen) || screen->was_matched || screen->by_records)
 		return NULL;
-	screen->was_matched = true;
+	session_match(screen);
 	crowd = count_crowd(correlate, screen);
 	if (crowd.known)
 		return crowd.known;

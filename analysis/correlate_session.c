@@ -381,10 +381,13 @@ static void put_counts(struct clue *clue, struct facts *facts)
 {
 	for (size_t i = 0; i < sizeof count_rows / sizeof count_rows[0]; i++) {
 		enum fact all = count_rows[i].all, good = count_rows[i].good;
-		struct text value = clue_text(clue, count_rows[i].name);
+		struct text value;
 		const char *slash;
 
-		if (!value.start || !(fact_is_kept(clue->correlate, all) || (good != FACT_COUNT && fact_is_kept(clue->correlate, good))))
+		if (!fact_is_kept(clue->correlate, all) && (good == FACT_COUNT || !fact_is_kept(clue->correlate, good)))
+			continue;
+		value = clue_text(clue, count_rows[i].name);
+		if (!value.start)
 			continue;
 		slash = memchr(value.start, '/', value.length);
 		fact_put_number(clue, facts, all, fact_number(slash ? (struct text){ slash + 1,
@@ -524,6 +527,19 @@ void session_miss(struct correlate *correlate, struct open_session *session, con
 {
 	if (fact_is_kept(correlate, FACT_SESSION_INCOMPLETE))
 		facts_add_item(&session->session.facts, correlate->pool, FACT_SESSION_INCOMPLETE, text_of(what));
+}
+
+void session_match(struct open_session *session)
+{
+	session->item.is_changed |= !session->was_matched;
+	session->was_matched = true;
+}
+
+bool session_doubt(struct open_session *session)
+{
+	session->item.is_changed |= !session->is_ambiguous;
+	session->is_ambiguous = true;
+	return true;
 }
 
 /* Records are missed where some are there, or where it is known that there should be. */

@@ -126,10 +126,11 @@ struct host *state_host(const struct correlate *correlate, uint64_t number)
 
 /* ---- what has changed ---- */
 
-static void show_changed_item(struct open_item *item, enum open_kind kind, const struct correlate_sink *sink)
+static void show_changed_item(struct correlate *correlate, struct open_item *item, enum open_kind kind, const struct correlate_sink *sink)
 {
 	if (!item->is_changed || item->kind != kind)
 		return;
+	rest_end(correlate, item);
 	item->is_changed = false;
 	item->was_shown = true;
 	if (kind == OPEN_SESSION) {
@@ -147,10 +148,30 @@ static void show_changed_item(struct open_item *item, enum open_kind kind, const
 		recipient->has_changed = false;
 }
 
-static void show_changed_list(struct open_list *list, enum open_kind kind, const struct correlate_sink *sink)
+static void show_changed_list(struct correlate *correlate, struct open_list *list, enum open_kind kind, const struct correlate_sink *sink)
 {
 	for (struct open_item *item = list->first; item; item = item->next)
-		show_changed_item(item, kind, sink);
+		show_changed_item(correlate, item, kind, sink);
+}
+
+/* A session and its messages are under way together: another process would not find the one that rests by the other. */
+static void wake_together(struct open_list *list)
+{
+	for (struct open_item *item = list->first; item; item = item->next) {
+		bool is_changed = item->is_changed, rests = item->rests;
+
+		if (item->kind != OPEN_SESSION)
+			continue;
+		for (struct message *each = open_session_of(item)->session.messages; each; each = each->next_in_session) {
+			is_changed |= ((struct open_message *)each)->item.is_changed;
+			rests |= ((struct open_message *)each)->item.rests;
+		}
+		if (!is_changed || !rests)
+			continue;
+		item->is_changed = true;
+		for (struct message *each = open_session_of(item)->session.messages; each; each = each->next_in_session)
+			((struct open_message *)each)->item.is_changed = true;
+	}
 }
 
 /* Sessions before their messages. */
@@ -158,10 +179,15 @@ void correlate_show_changed(struct correlate *correlate, const struct correlate_
 {
 	static const enum open_kind kinds[] = { OPEN_SESSION, OPEN_MESSAGE };
 
-	for (size_t kind = 0; kind < sizeof kinds / sizeof kinds[0]; kind++) {
-		show_changed_list(&correlate->open, kinds[kind], sink);
+	if (correlate->rested_us) {
+		wake_together(&correlate->open);
 		for (unsigned i = 0; i < origin_host_count(correlate->origins); i++)
-			show_changed_list(&origin_host_at(correlate->origins, i)->ending, kinds[kind], sink);
+			wake_together(&origin_host_at(correlate->origins, i)->ending);
+	}
+	for (size_t kind = 0; kind < sizeof kinds / sizeof kinds[0]; kind++) {
+		show_changed_list(correlate, &correlate->open, kinds[kind], sink);
+		for (unsigned i = 0; i < origin_host_count(correlate->origins); i++)
+			show_changed_list(correlate, &origin_host_at(correlate->origins, i)->ending, kinds[kind], sink);
 	}
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 enum {
+	FIRST_SIZE = 64,
 	EVIDENCE = 0xff, EVIDENCE_HEAD = 5, IS_UNSURE = 0x80,
 	FACT_HEAD_MAX = 3, LONG = 0x80, IS_CUT = 0x40,
 	NUMBER_SIZE = sizeof(uint64_t),
@@ -111,19 +112,20 @@ void facts_done(struct facts *facts, struct pool *pool)
 	*facts = (struct facts){ .bytes = NULL };
 }
 
-static bool make_room(struct facts *facts, struct pool *pool, size_t more)
+static __attribute__((noinline)) bool grow(struct facts *facts, struct pool *pool, size_t size)
 {
-	size_t size = facts->used + more;
 	unsigned char *bytes;
 
 	if (size > FACTS_SIZE_MAX) {
 		facts->is_cut = true;
 		return false;
 	}
-	if (size <= facts->size)
-		return true;
 	/* Entities grow to what others of their kind have: a little ahead, in steps. */
 	size += facts->size / 4;
+	if (size < FIRST_SIZE)
+		size = FIRST_SIZE;
+	if (size > FACTS_SIZE_MAX)
+		size = FACTS_SIZE_MAX;
 	bytes = pool_take(pool, &size);
 	if (!bytes) {
 		facts->is_cut = true;
@@ -135,6 +137,13 @@ static bool make_room(struct facts *facts, struct pool *pool, size_t more)
 	facts->bytes = bytes;
 	facts->size = (uint16_t)size;
 	return true;
+}
+
+static inline bool make_room(struct facts *facts, struct pool *pool, size_t more)
+{
+	size_t size = facts->used + more;
+
+	return size <= facts->size || grow(facts, pool, size);
 }
 
 /* ---- what lies in the block ---- */
@@ -300,6 +309,21 @@ void facts_note_cut(struct facts *facts, enum fact fact)
 		facts->bytes[offset + 1] |= IS_CUT;
 }
 
+/* Most are short. */
+static inline void copy(unsigned char *at, struct text text)
+{
+	uint64_t words[2];
+
+	if (text.length - 8 > 8) {
+		memcpy(at, text.start, text.length);
+		return;
+	}
+	memcpy(&words[0], text.start, sizeof words[0]);
+	memcpy(&words[1], text.start + text.length - 8, sizeof words[1]);
+	memcpy(at, &words[0], sizeof words[0]);
+	memcpy(at + text.length - 8, &words[1], sizeof words[1]);
+}
+
 void facts_add_text(struct facts *facts, struct pool *pool, enum fact fact, struct text text)
 {
 	bool is_cut = text.length > FACT_TEXT_MAX;
@@ -320,7 +344,7 @@ void facts_add_text(struct facts *facts, struct pool *pool, enum fact fact, stru
 		*at++ = (unsigned char)(LONG | (is_cut ? IS_CUT : 0) | text.length >> 8);
 		*at++ = (unsigned char)text.length;
 	}
-	memcpy(at, text.start, text.length);
+	copy(at, text);
 	facts->used = (uint16_t)(at + text.length - facts->bytes);
 }
 
@@ -341,13 +365,15 @@ void facts_set_text(struct facts *facts, struct pool *pool, enum fact fact, stru
 {
 	if (!text.start)
 		return;
-	facts_unset(facts, fact);
+	if (facts->there & bit_of(fact))
+		facts_unset(facts, fact);
 	facts_add_text(facts, pool, fact, text);
 }
 
 void facts_set_number(struct facts *facts, struct pool *pool, enum fact fact, uint64_t number)
 {
-	facts_unset(facts, fact);
+	if (facts->there & bit_of(fact))
+		facts_unset(facts, fact);
 	facts_add_number(facts, pool, fact, number);
 }
 

@@ -344,9 +344,16 @@ void origin_learn_host(struct origin_cache *cache, struct text host)
 		memcpy(cache->host_bytes, host.start, host.length);
 }
 
-const struct origin *origin_learn(struct origin_cache *cache, struct origin *origin, uint64_t hash, struct text host, struct text process)
+const struct origin *origin_learn(struct origin_cache *cache, uint64_t hash, struct text host, struct text process)
 {
+	struct origin *origin = &cache->slots[hash % ORIGIN_CACHE_SLOTS], *beside = &cache->slots[(hash + 1) % ORIGIN_CACHE_SLOTS];
 	struct origins *origins = cache->origins;
+
+	/* Two of a few dozen often fall on one place, and lines of both may come again and again. */
+	if (beside->hash == hash)
+		return beside;
+	if (origin->hash && !beside->hash)
+		origin = beside;
 
 	*origin = (struct origin){ .hash = hash, .role = ROLE_OTHER, .host = origin_host(origins, host) };
 	if (process.length > sizeof origin->process_bytes)

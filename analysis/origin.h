@@ -87,19 +87,19 @@ struct origin_cache {
 
 struct origin_cache *origins_cache(struct origins *origins);
 void origin_learn_host(struct origin_cache *cache, struct text host);
-const struct origin *origin_learn(struct origin_cache *cache, struct origin *origin, uint64_t hash, struct text host, struct text process);
+const struct origin *origin_learn(struct origin_cache *cache, uint64_t hash, struct text host, struct text process);
 
 /* host and process may be absent. */
 static inline const struct origin *origin_find(struct origin_cache *cache, struct text host, struct text process)
 {
-	struct origin *origin;
+	const struct origin *origin;
 	uint64_t hash;
 
 	if (cache->host_length != host.length || !text_same_bytes(cache->host_bytes, host.start, host.length))
 		origin_learn_host(cache, host);
 	hash = hash_text(cache->host_hash, process);
 	origin = &cache->slots[hash % ORIGIN_CACHE_SLOTS];
-	return origin->hash == hash ? origin : origin_learn(cache, origin, hash, host, process);
+	return origin->hash == hash ? origin : origin_learn(cache, hash, host, process);
 }
 
 /* A host by any of its names; it is new where none is known. */

@@ -386,8 +386,10 @@ enum { MOMENTS = 8 };
 
 struct report_run {
 	unsigned count, moments;
-	unsigned *called[MOMENTS];	/* numbers of the parts that are called then; of one memory */
-	unsigned call_counts[MOMENTS];
+	struct call {
+		void (*collect)(struct tally **tallies, const struct report_row *row);
+		struct tally **tallies;
+	} *calls[MOMENTS];		/* of the parts that are called then, with one without collect behind; of one memory */
 	bool asks_anything;
 	struct fact_set facts;
 	struct {
@@ -406,15 +408,15 @@ static void ask_facts(struct report_run *run, const struct report *report)
 /* false: no memory. */
 static bool order_calls(struct report_run *run)
 {
-	unsigned *parts = calloc(MOMENTS, (run->count + 1) * sizeof *parts);
+	struct call *call = calloc(MOMENTS, (run->count + 1) * sizeof *call);
 
-	if (!parts)
+	if (!call)
 		return false;
-	for (unsigned moment = 0; moment < MOMENTS; moment++) {
-		run->called[moment] = parts + (size_t)moment * (run->count + 1);
+	for (unsigned moment = 0; moment < MOMENTS; moment++, call++) {
+		run->calls[moment] = call;
 		for (unsigned i = 0; i < run->count; i++)
 			if (run->parts[i].report->moments >> moment & 1)
-				run->called[moment][run->call_counts[moment]++] = i;
+				*call++ = (struct call){ run->parts[i].report->collect, run->parts[i].tallies };
 	}
 	return true;
 }
@@ -452,7 +454,7 @@ void report_run_free(struct report_run *run)
 	for (unsigned i = 0; i < run->count; i++)
 		for (unsigned j = 0; j < REPORT_TALLIES_MAX; j++)
 			tally_free(run->parts[i].tallies[j]);
-	free(run->called[0]);
+	free(run->calls[0]);
 	free(run);
 }
 
@@ -468,13 +470,8 @@ const struct fact_set *report_run_facts(const struct report_run *run)
 
 void report_run_add(struct report_run *run, const struct report_row *row)
 {
-	unsigned moment = (unsigned)__builtin_ctz(row->moment);
-
-	for (unsigned i = 0; i < run->call_counts[moment]; i++) {
-		unsigned part = run->called[moment][i];
-
-		run->parts[part].report->collect(run->parts[part].tallies, row);
-	}
+	for (const struct call *call = run->calls[__builtin_ctz(row->moment)]; call->collect; call++)
+		call->collect(call->tallies, row);
 }
 
 void report_run_show(const struct report_run *run, const struct report_options *options, report_emit *emit, void *context)

@@ -55,22 +55,18 @@ struct message_row {
 	char from_domain[DOMAIN_MAX], to_domain[DOMAIN_MAX];
 };
 
-/* What a message's rows ask for themselves, whatever else is asked for. */
-static const enum fact asked_for[] = {
-	FACT_MESSAGE_QUEUE_ID, FACT_MESSAGE_STATE, FACT_MESSAGE_SIZE,
-};
-
 static bool asks_for(const struct rows *rows, enum fact fact)
 {
 	return !rows->facts || fact_set_has(rows->facts, fact);
 }
 
-static void begin_message(struct rows *rows, struct message_row *made, const struct message *message, const struct session *session)
+static void begin_message(struct rows *rows, struct message_row *made, const struct message *message, const struct session *session,
+			  bool is_accepted)
 {
 	struct report_row *row = &made->row;
 
 	*row = (struct report_row){
-		.session = session, .message = message, .time_us = message->start_us, .is_accepted = message_is_accepted(message),
+		.session = session, .message = message, .time_us = message->start_us, .is_accepted = is_accepted,
 		.size = facts_number(&message->facts, FACT_MESSAGE_SIZE, 0),
 	};
 	if (asks_for(rows, FACT_MESSAGE_ORIGIN))
@@ -143,12 +139,12 @@ static void give_checks(struct rows *rows, struct report_row *row)
 }
 
 /* Whether it was found: itself, or one of its recipients. */
-static bool give_message(struct rows *rows, const struct message *message, const struct session *session, bool with_attempts)
+static bool give_message(struct rows *rows, const struct message *message, const struct session *session, bool is_accepted, bool with_attempts)
 {
 	struct message_row made;
 	bool is_found = false;
 
-	begin_message(rows, &made, message, session);
+	begin_message(rows, &made, message, session, is_accepted);
 	for (const struct recipient *recipient = message->recipients; recipient; recipient = recipient->next) {
 		add_recipient(rows, &made, recipient);
 		if (matches(rows, &made.row)) {
@@ -171,7 +167,7 @@ static bool give_message(struct rows *rows, const struct message *message, const
 
 bool rows_give_message(struct rows *rows, const struct message *message, const struct session *session)
 {
-	return give_message(rows, message, session, true);
+	return give_message(rows, message, session, message_is_accepted(message), true);
 }
 
 void rows_give_session(struct rows *rows, const struct session *session)
@@ -223,7 +219,7 @@ static void take_message(void *context, const struct message *message)
 {
 	struct reading *reading = context;
 
-	if (give_message(reading->rows, message, message->session, reading->keeps_attempts) && reading->rows->query && message->session_key)
+	if (give_message(reading->rows, message, message->session, message->is_accepted, reading->keeps_attempts) && reading->rows->query && message->session_key)
 		note(reading, key_set_add(&reading->found, message->session_key));
 }
 
@@ -270,17 +266,27 @@ static void take_line(void *context, const struct event *event, enum format_resu
 		give_line(reading->rows, event, time_us);
 }
 
-const struct fact_set *rows_facts(const struct rows *rows, struct fact_set *set)
+/* What the rows of any message ask for, whatever else is asked for. */
+static const struct fact_set *own_facts(const struct rows *rows, struct fact_set *set)
 {
 	if (rows->query || !rows->facts)
 		return NULL;
 	*set = *rows->facts;
-	for (size_t i = 0; i < sizeof asked_for / sizeof asked_for[0]; i++)
-		fact_set_add(set, asked_for[i]);
+	fact_set_add(set, FACT_MESSAGE_SIZE);
 	if (fact_set_has(set, FACT_RECIPIENT_TO))
 		fact_set_add(set, FACT_RECIPIENT_ORIG_TO);
 	if (fact_set_has(set, FACT_MESSAGE_ORIGIN))
 		fact_set_add(set, FACT_SESSION_AUTH_AUTHEN);
+	return set;
+}
+
+const struct fact_set *rows_facts(const struct rows *rows, struct fact_set *set)
+{
+	if (!own_facts(rows, set))
+		return NULL;
+	/* By message_is_accepted. */
+	fact_set_add(set, FACT_MESSAGE_QUEUE_ID);
+	fact_set_add(set, FACT_MESSAGE_STATE);
 	return set;
 }
 
@@ -305,7 +311,7 @@ int rows_read_files(struct rows *rows, char **paths, size_t path_count)
 	options.hosts = &hosts;
 	options.keeps_attempts = reading.keeps_attempts;
 	options.keeps_reasons = true;
-	options.facts = rows_facts(rows, &facts);
+	options.facts = own_facts(rows, &facts);
 	options.only_logs = !correlate_files_have_records(paths, path_count);
 	rows->sources = source_table_new();
 	if (rows->sources && correlate_new(&files.correlate, &options, &sink) == 0) {

@@ -709,16 +709,22 @@ static void take_rest(void *context, const struct correlate_rest *rest)
 	store_rests_add(((struct store *)context)->rests, rest);
 }
 
-static void give_rest(void *context, uint64_t name, void (*take)(void *taker, struct text state), void *taker)
+static void give_rest(void *context, uint64_t name, correlate_take take, void *taker)
 {
-	store_rests_wake(((struct store *)context)->rests, name, take, taker);
+	store_rests_find(((struct store *)context)->rests, name, take, taker);
+}
+
+static void drop_rest(void *context, transaction_key key)
+{
+	store_rests_drop(((struct store *)context)->rests, key);
 }
 
 void store_ended_sink(struct store *store, struct correlate_sink *ret_sink)
 {
 	*ret_sink = (struct correlate_sink){
 		.attempt = take_attempt, .login = take_login, .message = take_ended_message, .session = take_ended_session,
-		.gone = take_gone, .moved = take_moved, .rest = take_rest, .wake = give_rest, .context = store,
+		.gone = take_gone, .moved = take_moved, .rest = take_rest, .wake = give_rest, .unrest = drop_rest,
+		.context = store,
 	};
 }
 

@@ -12,7 +12,7 @@ struct pending {
 	struct pending *next;
 	transaction_key key;
 	uint64_t names[CORRELATE_REST_NAMES];
-	bool is_woken;
+	bool is_dropped;
 	size_t length;
 	char bytes[];
 };
@@ -20,9 +20,9 @@ struct pending {
 struct store_rests {
 	struct statement *add, *add_name, *find, *names_of, *drop, *drop_name, *oldest, *all;
 	struct pending *first;
-	struct open_table by_name;	/* of these */
+	struct open_table by_name, by_key;	/* of these */
 	size_t bytes;
-	struct key_set woken;		/* keys that are in the tables, and are to leave them */
+	struct key_set dropped;		/* keys that are to leave the tables */
 	uint64_t count, newest_us;
 	bool is_out_of_memory;
 	int error;			/* of a look-up, for the next commit */
@@ -82,6 +82,7 @@ static void forget_pending(struct store_rests *rests)
 		for (unsigned i = 0; i < CORRELATE_REST_NAMES; i++)
 			if (pending->names[i])
 				open_table_remove(&rests->by_name, pending->names[i], pending);
+		open_table_remove(&rests->by_key, pending->key, pending);
 		free(pending);
 	}
 	rests->bytes = 0;
@@ -93,7 +94,8 @@ void store_rests_free(struct store_rests *rests)
 		return;
 	forget_pending(rests);
 	open_table_done(&rests->by_name);
-	key_set_done(&rests->woken);
+	open_table_done(&rests->by_key);
+	key_set_done(&rests->dropped);
 	free(rests);
 }
 
@@ -115,37 +117,44 @@ void store_rests_add(struct store_rests *rests, const struct correlate_rest *res
 		else
 			rests->is_out_of_memory = true;
 	}
+	if (open_table_add(&rests->by_key, rest->key, pending) != 0)
+		rests->is_out_of_memory = true;
 	rests->first = pending;
 	rests->bytes += rest->state.length;
 	if (transaction_key_time(rest->key) > rests->newest_us)
 		rests->newest_us = transaction_key_time(rest->key);
 }
 
-void store_rests_wake(struct store_rests *rests, uint64_t name, void (*take)(void *taker, struct text state), void *taker)
+void store_rests_find(struct store_rests *rests, uint64_t name, correlate_take take, void *taker)
 {
 	struct pending *pending;
 	int more;
 
-	for (size_t at = SIZE_MAX; (pending = open_table_next(&rests->by_name, name, &at));) {
-		if (pending->is_woken)
-			continue;
-		pending->is_woken = true;
-		take(taker, (struct text){ pending->bytes, pending->length });
-	}
+	for (size_t at = SIZE_MAX; (pending = open_table_next(&rests->by_name, name, &at));)
+		if (!pending->is_dropped)
+			take(taker, pending->key, (struct text){ pending->bytes, pending->length });
 	if (!rests->count)
 		return;
 	statement_reset(rests->find);
 	statement_bind_number(rests->find, 1, name);
 	while ((more = statement_step(rests->find)) > 0) {
-		int is_new = key_set_add(&rests->woken, statement_number(rests->find, 0));
+		transaction_key key = statement_number(rests->find, 0);
 
-		if (is_new > 0)
-			take(taker, statement_text(rests->find, 1));
-		else if (is_new < 0)
-			rests->is_out_of_memory = true;
+		if (!key_set_has(&rests->dropped, key))
+			take(taker, key, statement_text(rests->find, 1));
 	}
 	if (more < 0)
 		rests->error = more;
+}
+
+void store_rests_drop(struct store_rests *rests, transaction_key key)
+{
+	struct pending *pending;
+
+	for (size_t at = SIZE_MAX; (pending = open_table_next(&rests->by_key, key, &at));)
+		pending->is_dropped |= pending->key == key;
+	if (rests->count && key_set_add(&rests->dropped, key) < 0)
+		rests->is_out_of_memory = true;
 }
 
 size_t store_rests_pending(const struct store_rests *rests)
@@ -155,7 +164,7 @@ size_t store_rests_pending(const struct store_rests *rests)
 
 bool store_rests_has_changes(const struct store_rests *rests)
 {
-	return rests->first || rests->woken.count || rests->error || rests->is_out_of_memory;
+	return rests->first || rests->dropped.count || rests->error || rests->is_out_of_memory;
 }
 
 /* ---- to the tables ---- */
@@ -235,10 +244,10 @@ int store_rests_keep(struct store_rests *rests)
 	size_t at = 0;
 	int error = rests->is_out_of_memory ? -ENOMEM : rests->error;
 
-	while (!error && (key = key_set_next(&rests->woken, &at)))
+	while (!error && (key = key_set_next(&rests->dropped, &at)))
 		error = drop(rests, key);
 	for (const struct pending *pending = rests->first; pending && !error; pending = pending->next)
-		if (!pending->is_woken)
+		if (!pending->is_dropped)
 			error = put(rests, pending);
 	return error ? error : drop_old(rests);
 }
@@ -246,7 +255,7 @@ int store_rests_keep(struct store_rests *rests)
 void store_rests_kept(struct store_rests *rests)
 {
 	forget_pending(rests);
-	key_set_clear(&rests->woken);
+	key_set_clear(&rests->dropped);
 }
 
 int store_rests_forget(struct store_rests *rests, bool (*test)(const void *context, struct text bytes), const void *context)

@@ -1,12 +1,12 @@
 /*
  * store_rests.h - what the join may ask for again (struct correlate_rest): tables rest and rest_name of current.db.
  *
- * What comes is found at once, and written with the next commit; what was given back is gone with the next commit, too.
+ * What comes is found at once, and written with the next commit; what is dropped is found no more, and gone with that.
  *
  * Threads: one owner at a time, that of the database.
  * Memory:  what came since the last commit.
  * Limits:  STORE_RESTS_MAX of them, and none that began STORE_RESTS_DAYS before the newest: older ones go.
- * Errors:  adding and waking do not fail; store_rests_keep tells.
+ * Errors:  adding, finding and dropping do not fail; store_rests_keep tells.
  */
 #ifndef SMTPTRAIL_STORE_RESTS_H
 #define SMTPTRAIL_STORE_RESTS_H
@@ -22,8 +22,10 @@ int store_rests_new(struct store_rests **ret_rests, struct database *current, st
 void store_rests_free(struct store_rests *rests);
 
 void store_rests_add(struct store_rests *rests, const struct correlate_rest *rest);
-/* Gives each that has the name to take, and has it no longer. */
-void store_rests_wake(struct store_rests *rests, uint64_t name, void (*take)(void *taker, struct text state), void *taker);
+/* Gives each that has the name to take, which neither adds nor drops. */
+void store_rests_find(struct store_rests *rests, uint64_t name, correlate_take take, void *taker);
+/* That one, if it is there. */
+void store_rests_drop(struct store_rests *rests, transaction_key key);
 
 /* Bytes that wait for a commit; whether there is anything for it. */
 size_t store_rests_pending(const struct store_rests *rests);

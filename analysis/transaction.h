@@ -85,6 +85,7 @@ struct message {
 	uint64_t start_us, last_us;	/* first and last evidence */
 	uint8_t parent_kind;		/* enum parent_kind */
 	bool is_complete;		/* its end was seen: removed, refused, aborted */
+	bool is_accepted;		/* of one that the join shows at its end: as message_is_accepted says, whatever facts are kept */
 	uint32_t recipient_count;
 	struct session *session;	/* NULL: none is known, or it has left memory */
 	struct message *next_in_session;

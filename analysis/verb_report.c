@@ -122,6 +122,13 @@ struct runs {
 	uint64_t from_us, until_us;
 };
 
+static void take_now(void *context, const struct report_row *row)
+{
+	const struct runs *runs = context;
+
+	report_run_add(runs->now, row);
+}
+
 static void take(void *context, const struct report_row *row)
 {
 	struct runs *runs = context;
@@ -286,7 +293,7 @@ static int report(const struct options *options)
 	if (options->ask.html)
 		runs.page = page_new();
 	ask_rows(&options->ask, &rows);
-	rows.take = take;
+	rows.take = runs.before || runs.page ? take : take_now;
 	rows.context = &runs;
 	/* The span before is as long. */
 	if (options->compares && runs.until_us - runs.from_us < runs.from_us)

@@ -150,7 +150,8 @@ void journal_wake(struct journal *journal);
 /* What a cursor found in Redis means for this journal. */
 enum journal_position {
 	JOURNAL_AT_CURSOR,		/* reading goes on right after it */
-	JOURNAL_AFTER_KEPT,		/* what follows is no longer kept: on at the oldest; a gap is noted */
+	JOURNAL_AFTER_KEPT,		/* what follows is no longer kept: on at the oldest; a gap is noted, once for
+					 * all tries in this run */
 	JOURNAL_FOREIGN,		/* written by another holder of this identity: fenced */
 };
 /* Moves the reading position behind (incarnation, epoch, counter); incarnation empty: no cursor, the

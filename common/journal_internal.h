@@ -88,11 +88,21 @@ struct place {
 	uint64_t index, byte;		/* entries and bytes passed, of all segments */
 };
 
+/* What was not kept behind a cursor, and noted: until Redis has taken what follows, the same is met at each try. */
+struct told {
+	char producer[JOURNAL_NAME_SIZE];
+	uint32_t epoch;
+	uint64_t counter;		/* the cursor's */
+	uint64_t count;			/* 0: nothing yet */
+};
+
 struct reader {				/* the reading thread alone */
 	struct segment *segment;	/* pinned; NULL: at the beginning */
 	uint64_t from_counter;		/* entries before it are passed over */
 	uint64_t expected;		/* counter of the next entry, if none is missing */
 	uint64_t last_time_us;		/* of the last entry read */
+	struct told told;
+	uint64_t told_index;		/* place behind the last hole that was noted */
 	char producer[JOURNAL_NAME_SIZE];	/* of the last batch; empty: none yet */
 	struct segment_reader file;
 	int fd;				/* -1: not open */

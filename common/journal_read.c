@@ -151,10 +151,18 @@ static int open_segment(struct journal *journal, uint64_t used)
 	return 0;
 }
 
-static void note_missing(struct journal *journal, uint64_t count, uint64_t from_us, uint64_t to_us)
+/* Entries up to before this counter are missing. What is read again brings the same holes again, which are known. */
+static void note_missing(struct journal *journal, uint64_t counter, uint64_t from_us, uint64_t to_us)
 {
-	if (count == 0)
+	struct reader *reader = &journal->reader;
+	uint64_t count = counter - reader->expected;
+	uint64_t index = reader->segment->first_index + (counter - reader->segment->first_counter);
+
+	if (count == 0 || index <= reader->told_index)
 		return;
+	if (count > index - reader->told_index)
+		count = index - reader->told_index;
+	reader->told_index = index;
 	pthread_mutex_lock(&journal->lock);
 	journal->counts.damaged += count;
 	journal_gap_note(journal, GAP_DAMAGED, count, from_us ? from_us : to_us, to_us ? to_us : from_us);
@@ -188,14 +196,14 @@ static int fill_batch(struct journal *journal, struct journal_batch *batch, uint
 		}
 		uint64_t time_us = journal_payload_time(entry.payload);
 
-		note_missing(journal, counter - reader->expected, reader->last_time_us, time_us);
+		note_missing(journal, counter, reader->last_time_us, time_us);
 		reader->last_time_us = time_us;
 		reader->expected = counter + 1;
 		batch->entries[batch->count++] = entry;
 	}
 	if (result == 0 && reader->expected <= last) {
 		/* The file ended before its last entry. */
-		note_missing(journal, last + 1 - reader->expected, reader->last_time_us, clock_now_us());
+		note_missing(journal, last + 1, reader->last_time_us, clock_now_us());
 		reader->expected = last + 1;
 		file->offset = file->end;
 	}
@@ -379,13 +387,26 @@ static uint64_t count_not_kept(struct journal *journal, const struct segment *se
 	return count;
 }
 
-static enum journal_position note_not_kept(struct journal *journal, const struct segment *segment,
-					   uint64_t count)
+/* How much of what is missing behind this place was noted before: behind the same place, or a later one. */
+static uint64_t told_before(const struct told *told, const char *producer, uint32_t epoch, uint64_t counter)
 {
-	if (count == 0)
+	bool is_behind = epoch < told->epoch || (epoch == told->epoch && counter <= told->counter);
+
+	return is_behind && strcmp(producer, told->producer) == 0 ? told->count : 0;
+}
+
+static enum journal_position note_not_kept(struct journal *journal, const struct segment *segment, uint32_t after_epoch,
+					   uint64_t after_counter, uint64_t count)
+{
+	struct told *told = &journal->reader.told;
+	uint64_t before = told_before(told, segment->origin.producer, after_epoch, after_counter);
+
+	if (count <= before)
 		return JOURNAL_AT_CURSOR;
+	*told = (struct told){ .epoch = after_epoch, .counter = after_counter, .count = count };
+	memcpy(told->producer, segment->origin.producer, sizeof told->producer);
 	pthread_mutex_lock(&journal->lock);
-	journal_gap_note(journal, GAP_NOT_KEPT, count, segment->created_us, segment->created_us);
+	journal_gap_note(journal, GAP_NOT_KEPT, count - before, segment->created_us, segment->created_us);
 	pthread_mutex_unlock(&journal->lock);
 	return JOURNAL_AFTER_KEPT;
 }
@@ -398,7 +419,7 @@ static enum journal_position seek_oldest(struct journal *journal, const char *pr
 	enum journal_position position = JOURNAL_AT_CURSOR;
 
 	if (segment) {
-		position = note_not_kept(journal, segment,
+		position = note_not_kept(journal, segment, after_epoch, after_counter,
 					 count_not_kept(journal, segment, after_epoch, after_counter));
 		move_to(journal, segment, first_read_locked(journal, segment), 0);
 	} else {
@@ -444,7 +465,7 @@ static bool seek_segment(struct journal *journal, const struct cursor *cursor,
 	if (first > cursor->counter + 1 && best->read_from < first) {
 		uint64_t from = best->read_from > cursor->counter + 1 ? best->read_from : cursor->counter + 1;
 
-		*ret_position = note_not_kept(journal, best, first - from);
+		*ret_position = note_not_kept(journal, best, cursor->epoch, cursor->counter, first - from);
 	}
 	move_to(journal, best, cursor->counter + 1, segment_seq(cursor->epoch, cursor->counter));
 	return true;

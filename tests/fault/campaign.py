@@ -24,6 +24,7 @@ import targets			# noqa: E402
 from lab import Lab, LabError, RedisError, reason_of, run_test, wait_until	# noqa: E402
 
 PATIENCE = 120
+CHECKS = 20			# of the stream at the end, two seconds after each other
 MEAN_BYTES = 120000		# of requests between two faults of the line
 NAIVE_MEAN_BYTES = 20000
 CAUGHT_UP = 300			# records: what is on its way at any time
@@ -190,18 +191,20 @@ class Campaign:
             each.truth.control(checker.PAUSE)
         wait_until("the producers pause", lambda: all(each.is_idle() for each in self.producers), PATIENCE)
         self.target.lines.quiet()
-        deadline = time.monotonic() + PATIENCE / 3
+        tries = 0
         while True:
             self.wait_caught_up(0)
+            tries += 1
             try:
                 verdict = checker.check({each.name: each.truth for each in self.producers}, [
                     checker.read_stream(self.target.server(partition).call, targets.key(partition))
                     for partition in range(self.target.partitions)])
             except (OSError, RedisError):	# it became a replica while it was read
-                if time.monotonic() > deadline:
+                if tries > CHECKS:
                     raise
+                time.sleep(2)
                 continue
-            if verdict.is_good() or self.options.naive or time.monotonic() > deadline:
+            if verdict.is_good() or self.options.naive or tries > CHECKS:
                 return verdict
             # What is still on its way may mend a loss, and nothing else.
             if verdict.doubled or verdict.out_of_order or verdict.holes or verdict.foreign:

@@ -1,8 +1,10 @@
 """targets.py - the Redis of a campaign: one server, a master with sentinels, or a cluster; a bad line before each server.
 
 Each has: address, partitions, lines, server(partition), and its own faults, a function of (target, pause, random)
-each; caught_up() waits until all producers have. On a busy machine sentinels and clusters may change a master of their own accord, at any time; so whoever
-is to be told something is asked for anew until it is done.
+each; caught_up() waits until all producers have.
+
+A machine may be busy, or stand still for a while, at any moment. So a set is whole, and changes no master of its own
+accord, but while a fault wants it to (redis_sets.py); what Redis gives up after a time is asked for anew until it is done.
 """
 import os
 import time
@@ -10,9 +12,10 @@ import time
 import mounts
 from lab import LabError, RedisError, free_ports, wait_until
 from line import KINDS, Line, tcp_listener, unix_listener
-from redis_sets import Cluster, Node, Sentinels
+from redis_sets import NEVER_MS, Cluster, Node, Sentinels
 
-PATIENCE = 60
+DOWN_AFTER_MS = 2000
+ASK_AGAIN_SECONDS = 6		# a fail-over that was asked for is given up after five
 MEBIBYTE = 1 << 20
 DISK_BYTES, DISK_LEFT = 4096 * MEBIBYTE, MEBIBYTE // 4	# of the server with a file
 LEFT_SECONDS = 1.5		# nothing came for so long
@@ -101,8 +104,8 @@ class Single:
     def fill_disk(self, pause, random):
         """It goes on for up to a second before it refuses; killed then, it has lost what it took."""
         wait_until("its disk is nearly full", lambda: mounts.resize(
-            self.node.directory, mounts.used(self.node.directory) + DISK_LEFT), PATIENCE)
-        wait_until("its file cannot be written", lambda: self.node.info("persistence", "aof_last_write_status") == "err", PATIENCE)
+            self.node.directory, mounts.used(self.node.directory) + DISK_LEFT))
+        wait_until("its file cannot be written", lambda: self.node.info("persistence", "aof_last_write_status") == "err")
         pause()
         is_killed = random.random() < 0.5
         if is_killed:
@@ -110,7 +113,7 @@ class Single:
         mounts.resize(self.node.directory, DISK_BYTES)
         if is_killed:
             self.node.start()
-        wait_until("its file can be written", lambda: self.node.info("persistence", "aof_last_write_status") == "ok", PATIENCE)
+        wait_until("its file can be written", lambda: self.node.info("persistence", "aof_last_write_status") == "ok")
 
 
 class Failing:
@@ -124,10 +127,8 @@ class Failing:
         return self.lines.lines[node.port]
 
     def _reunite(self, _master):
-        try:
-            self.caught_up()
-        finally:
-            self.lines.let_go()
+        self.caught_up()
+        self.lines.let_go()
 
     def divide(self, inside, outside):
         """A network cut in two; producers reach both sides."""
@@ -149,7 +150,7 @@ class WithSentinels(Failing):
 
     def __init__(self, lab, seed, _over, mean_bytes):
         self.lines = Lines(seed, mean_bytes)
-        self.set = Sentinels(lab, down_after_ms=2000, line=self.lines.before)
+        self.set = Sentinels(lab, line=self.lines.before)
         for sentinel in self.set.sentinels:
             self.line(sentinel).mean_bytes = mean_bytes and QUESTION_BYTES
         self.address = self.set.address
@@ -166,7 +167,7 @@ class WithSentinels(Failing):
         return [self.server()]
 
     def _settle(self):
-        wait_until("the set is whole", self._is_whole, PATIENCE, 0.1)
+        wait_until("the set is whole", self._is_whole, pause=0.1)
 
     def _is_whole(self):
         """One of both is the master for all, and the other follows it; which one, the sentinels say."""
@@ -202,11 +203,11 @@ class WithSentinels(Failing):
         self._settle()
         old = self.set.master
         harm(old, self.set.replica)
-        try:
-            wait_until("the replica is the master", lambda: self.set.named() not in (None, old.announced), PATIENCE)
-        finally:
-            if mend:
-                mend(old)
+        self.set.down_after(DOWN_AFTER_MS)
+        wait_until("the replica is the master", lambda: self.set.named() not in (None, old.announced))
+        self.set.down_after(NEVER_MS)
+        if mend:
+            mend(old)
         self._settle()
 
     def kill(self, _pause, _random):
@@ -230,10 +231,8 @@ class WithSentinels(Failing):
         self._replace(harm, self._reunite)
 
     def _reunite(self, old):
-        try:
-            wait_until("the producers left the old master", lambda: self._is_left(old), PATIENCE)
-        finally:
-            Failing._reunite(self, old)
+        wait_until("the producers left the old master", lambda: self._is_left(old))
+        Failing._reunite(self, old)
 
     @staticmethod
     def _is_left(old):
@@ -264,7 +263,7 @@ class WithCluster(Failing):
                 return False
             return True
 
-        wait_until("a node holds partition %d" % partition, find, PATIENCE, 0.1)
+        wait_until("a node holds partition %d" % partition, find, pause=0.1)
         return found[-1]
 
     def masters(self):
@@ -276,32 +275,32 @@ class WithCluster(Failing):
                      node.info("replication", "master_port") == str(master.announced) and
                      node.info("replication", "master_link_status") == "up"), None)
 
-    def _is_well(self):
-        try:
-            return all("cluster_state:ok" in node.call("CLUSTER", "INFO") for node in self.set.nodes)
-        except (OSError, RedisError):
-            return False
-
-    def _follows(self, node):
-        try:
-            return node.info("replication", "role") == "slave" and node.info("replication", "master_link_status") == "up"
-        except (OSError, RedisError):
-            return False
-
-    def _replace(self, random, harm, mend=None):
-        """harm(master, replica) makes the replica the master; mend(master) undoes what is left of it."""
+    def _replace(self, random, harm, mend=None, ask=None):
+        """harm(master, replica) makes the replica the master, or else ask(replica) does; mend(master) undoes what is left
+        of it. The cluster is whole before and after."""
+        self.set.hold_still()
         master = random.choice(self.masters())
-        replica = wait_until("it has a replica", lambda: self._replica_of(master), PATIENCE)
-        harm(master, replica)
-        try:
-            wait_until("the replica is the master", lambda: replica.info("replication", "role") == "master", PATIENCE)
-        finally:
-            if mend:
-                mend(master)
+        replica = wait_until("it has a replica", lambda: self._replica_of(master))
+        asked = -ASK_AGAIN_SECONDS
+
+        def is_master():
+            nonlocal asked
+            if replica.info("replication", "role") == "master":
+                return True
+            if ask and time.monotonic() - asked >= ASK_AGAIN_SECONDS:
+                asked = time.monotonic()
+                ask(replica)
+            return False
+
+        if harm:
+            harm(master, replica)
+        self.set.let_fail_over(replica)		# where it is asked for too: votes come no sooner than twice the nodes' patience
+        wait_until("the replica is the master", is_master)
+        if mend:
+            mend(master)
         if master.process.poll() is not None:
             master.start()
-        wait_until("the old master follows", lambda: self._follows(master), PATIENCE)
-        wait_until("the cluster is well", self._is_well, PATIENCE)
+        self.set.hold_still()
 
     def kill(self, _pause, random):
         self._replace(random, lambda master, _: master.kill())
@@ -310,7 +309,13 @@ class WithCluster(Failing):
         self._replace(random, lambda master, _: master.freeze(), lambda master: master.thaw())
 
     def hand_over(self, _pause, random):
-        self._replace(random, lambda _, replica: replica.call("CLUSTER", "FAILOVER"))
+        def ask(replica):
+            try:
+                replica.call("CLUSTER", "FAILOVER")
+            except RedisError:		# its link to the master is down just now
+                pass
+
+        self._replace(random, None, ask=ask)
 
     def kill_while_behind(self, pause, random):
         self._replace(random, lambda master, replica: self.kill_behind(master, replica, pause))
@@ -320,37 +325,41 @@ class WithCluster(Failing):
         self._replace(random, lambda master, _: self.divide([master], [node for node in self.set.nodes if node is not master]),
                       self._reunite)
 
-    def _move_some(self, source, target, slot):
-        """One try at all of it; whoever is interrupted begins anew."""
-        ids = {node: node.call("CLUSTER", "MYID") for node in (source, target)}
-        target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source])
-        source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
+    @staticmethod
+    def _tell(node, *words):
+        """Each of these may come twice; a cluster that lacks a node for a moment refuses them."""
+        def tell():
+            try:
+                node.call(*words)
+            except (OSError, RedisError):
+                return False
+            return True
+
+        wait_until("%s is done" % " ".join(str(word) for word in words[:4]), tell)
+
+    def _move_keys(self, source, target, slot):
+        """A key whose arrival was not told in time is on both sides: the source's counts."""
         while True:
             keys = source.call("CLUSTER", "GETKEYSINSLOT", slot, 1)
             if not keys:
-                break
-            source.call("MIGRATE", "127.0.0.1", target.port, "", 0, 10000, "KEYS", *keys)
-        for node in (target, source, *(each for each in self.set.nodes if each not in (source, target))):
-            if node.info("replication", "role") == "master":
-                node.call("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
+                return
+            self._tell(source, "MIGRATE", "127.0.0.1", target.port, "", 0, 10000, "REPLACE", "KEYS", *keys)
 
     def move_slot(self, _pause, random):
         """Its keys go one by one, the stream and a cursor for each producer; in between, nothing can be appended."""
+        self.set.hold_still()
         partition = random.randrange(self.partitions)
         source = self.server(partition)
-        target = random.choice([node for node in self.set.nodes if node is not source and
-                                node.info("replication", "role") == "master"])
+        others = [node for node in self.set.nodes if node is not source and node.info("replication", "role") == "master"]
+        target = random.choice(others)
         slot = source.call("CLUSTER", "KEYSLOT", key(partition))
-
-        def move():
-            try:
-                self._move_some(source, target, slot)
-            except (OSError, RedisError):
-                return False
-            return self.server(partition) is target
-
-        wait_until("the slot is moved", move, PATIENCE)
-        wait_until("the cluster is well", self._is_well, PATIENCE)
+        ids = {node: node.call("CLUSTER", "MYID") for node in (source, target)}
+        self._tell(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source])
+        self._tell(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
+        self._move_keys(source, target, slot)
+        for node in (target, source, *(each for each in others if each is not target)):
+            self._tell(node, "CLUSTER", "SETSLOT", slot, "NODE", ids[target])
+        self.set.hold_still()
 
 
 # Faults of any server.
@@ -384,7 +393,7 @@ def tell_master(target, *words):
             return False
         return True
 
-    wait_until("the master takes %s" % words[0], tell, PATIENCE)
+    wait_until("the master takes %s" % words[0], tell)
 
 
 def wrong_type(target, pause, _random):
@@ -404,15 +413,15 @@ def failing_saves(target, pause, _random):
             server.call("BGSAVE")
         except RedisError:
             return False
-        wait_until("the save ends", lambda: server.info("persistence", "rdb_bgsave_in_progress") == "0", PATIENCE)
+        wait_until("the save ends", lambda: server.info("persistence", "rdb_bgsave_in_progress") == "0")
         return server.info("persistence", "rdb_last_bgsave_status") == word
 
     server.call("CONFIG", "SET", "save", "100000 1000000000")
     server.call("CONFIG", "SET", "dbfilename", "directory")
-    wait_until("a save fails", lambda: saves("err"), PATIENCE)
+    wait_until("a save fails", lambda: saves("err"))
     pause()
     server.call("CONFIG", "SET", "dbfilename", "dump.rdb")
-    wait_until("a save succeeds", lambda: saves("ok"), PATIENCE)
+    wait_until("a save succeeds", lambda: saves("ok"))
     server.call("CONFIG", "SET", "save", "")
 
 

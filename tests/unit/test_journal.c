@@ -856,6 +856,41 @@ TEST(a_cursor_behind_what_is_kept_leaves_a_gap_of_the_right_size)
 	rooms_done(&rooms);
 }
 
+TEST(a_gap_is_told_once_however_often_what_follows_it_is_tried)
+{
+	struct rooms rooms;
+	struct journal_gap gap = { 0 };
+
+	rooms_init(&rooms);
+	struct journal *journal = rooms_open(&rooms);
+	struct journal_origin origin = journal_origin(journal);
+	uint64_t told = 0;
+
+	for (uint64_t i = 0; i < 10; i++) {
+		CHECK_NUMBER(rooms_fill(journal, 1 + i * 500, 500, 150), 500);
+		(void)journal_keep(journal);
+		(void)journal_prepare(journal);
+	}
+	ship_all(journal);
+	/* Redis lost what was behind the 1000th, and refuses what follows: the cursor is the same each time. */
+	CHECK_NUMBER(journal_seek(journal, text_of(origin.incarnation), 1, 1000), JOURNAL_AFTER_KEPT);
+	CHECK_NUMBER(journal_seek(journal, text_of(origin.incarnation), 1, 1000), JOURNAL_AT_CURSOR);
+	CHECK(journal_gap_take(journal, &gap));
+	CHECK_NUMBER(journal_seek(journal, text_of(origin.incarnation), 1, 1000), JOURNAL_AT_CURSOR);
+	told = gap.count;
+	CHECK(!journal_gap_take(journal, &gap));
+	/* It lost more: no more than that is told. */
+	CHECK_NUMBER(journal_seek(journal, text_of(origin.incarnation), 1, 400), JOURNAL_AFTER_KEPT);
+	CHECK(journal_gap_take(journal, &gap));
+	CHECK_NUMBER(gap.count, 600);
+	CHECK_NUMBER(journal_seek(journal, TEXT_NONE, 0, 0), JOURNAL_AFTER_KEPT);
+	CHECK(journal_gap_take(journal, &gap));
+	CHECK_NUMBER(gap.count, 400);
+	CHECK_NUMBER(rooms_drain(journal, false).first, told + 1001);
+	journal_close(journal);
+	rooms_done(&rooms);
+}
+
 TEST(a_fenced_producer_goes_on_under_a_new_name_with_all_that_was_not_shipped)
 {
 	struct rooms rooms;
@@ -1100,6 +1135,12 @@ static uint64_t check_damaged(struct rooms *rooms, const char *what, size_t offs
 	while (journal_gap_take(journal, &gap))
 		noted += gap.count;
 	CHECK_SAYING(noted == rooms_stat(journal).damaged, "%s at %zu", what, offset);
+	/* Redis took nothing of it, and it is read again: what is missing is known. */
+	(void)journal_seek(journal, TEXT_NONE, 0, 0);
+	while (journal_read(journal, &batch) == 1)
+		;
+	CHECK_SAYING(!journal_gap_take(journal, &gap) && noted == rooms_stat(journal).damaged, "%s at %zu, read again",
+		     what, offset);
 	journal_close(journal);
 	return noted;
 }
@@ -1689,6 +1730,7 @@ int main(int argc, char **argv)
 		UNIT_TEST(an_inherited_identity_in_other_hands_goes_on_under_a_name_of_its_own),
 		UNIT_TEST(a_cursor_is_found_passed_over_or_known_to_be_foreign),
 		UNIT_TEST(a_cursor_behind_what_is_kept_leaves_a_gap_of_the_right_size),
+		UNIT_TEST(a_gap_is_told_once_however_often_what_follows_it_is_tried),
 		UNIT_TEST(a_fenced_producer_goes_on_under_a_new_name_with_all_that_was_not_shipped),
 		UNIT_TEST(entries_of_the_epoch_that_another_holder_used_too_are_read_again),
 		UNIT_TEST(what_redis_had_of_a_spool_that_was_copied_as_it_ran_is_not_sent_again_under_the_new_name),

@@ -1,4 +1,4 @@
-/* test_store_rests.c - what rests is found by each of its names, once, and goes when it is too old or there is too much. */
+/* test_store_rests.c - what rests is found by each of its names till it is dropped, is too old or one of too many. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -52,22 +52,24 @@ static void add(transaction_key key, uint64_t name, uint64_t other_name, const c
 
 struct taken {
 	unsigned count;
+	transaction_key key;
 	char words[64];
 };
 
-static void take(void *taker, struct text state)
+static void take(void *taker, transaction_key key, struct text state)
 {
 	struct taken *taken = taker;
 
 	taken->count++;
+	taken->key = key;
 	(void)snprintf(taken->words, sizeof taken->words, "%.*s", TEXT_ARGS(state));
 }
 
-static struct taken wake(uint64_t name)
+static struct taken find(uint64_t name)
 {
 	struct taken taken = { .count = 0 };
 
-	store_rests_wake(rests, name, take, &taken);
+	store_rests_find(rests, name, take, &taken);
 	return taken;
 }
 
@@ -91,22 +93,51 @@ static void drop_all(void)
 	start();
 }
 
-TEST(what_rests_is_found_by_each_name_before_and_after_a_commit_and_once)
+TEST(what_rests_is_found_by_each_name_before_and_after_a_commit_until_it_is_dropped)
 {
+	const transaction_key key = key_at(BEGIN, 1);
+
 	for (int is_kept = 0; is_kept < 2; is_kept++)
 		for (uint64_t name = 7; name <= 8; name++) {
-			add(key_at(BEGIN, 1), 7, 8, "one");
+			add(key, 7, 8, "one");
 			if (is_kept)
 				commit_and_restart();
-			CHECK_NUMBER(wake(9).count, 0);
-			struct taken first = wake(name);
-			CHECK_NUMBER(first.count, 1);
-			CHECK_STRING(first.words, "one");
-			CHECK_NUMBER(wake(7).count + wake(8).count, 0);
+			CHECK_NUMBER(find(9).count, 0);
+			for (int turn = 0; turn < 2; turn++) {
+				struct taken found = find(name);
+
+				CHECK_NUMBER(found.count, 1);
+				CHECK(found.key == key);
+				CHECK_STRING(found.words, "one");
+			}
+			store_rests_drop(rests, key);
+			CHECK_NUMBER(find(7).count + find(8).count, 0);
 			commit_and_restart();
-			CHECK_NUMBER(wake(7).count + wake(8).count, 0);
+			CHECK_NUMBER(find(7).count + find(8).count, 0);
 			CHECK_NUMBER(rows("rest") + rows("rest_name"), 0);
 		}
+}
+
+TEST(what_is_dropped_and_comes_again_before_a_commit_is_there)
+{
+	const transaction_key key = key_at(BEGIN, 1);
+
+	for (int is_kept = 0; is_kept < 2; is_kept++) {
+		add(key, 7, 8, "one");
+		if (is_kept)
+			commit_and_restart();
+		store_rests_drop(rests, key);
+		add(key, 7, 9, "again");
+		for (int turn = 0; turn < 2; turn++) {
+			CHECK_NUMBER(find(8).count, 0);
+			CHECK_NUMBER(find(7).count, 1);
+			CHECK_STRING(find(9).words, "again");
+			commit_and_restart();
+		}
+		CHECK_NUMBER(rows("rest"), 1);
+		CHECK_NUMBER(rows("rest_name"), 2);
+		drop_all();
+	}
 }
 
 TEST(several_have_a_name_and_one_that_rests_again_replaces_itself)
@@ -119,8 +150,8 @@ TEST(several_have_a_name_and_one_that_rests_again_replaces_itself)
 	commit_and_restart();
 	CHECK_NUMBER(rows("rest"), 2);
 	CHECK_NUMBER(rows("rest_name"), 2);
-	CHECK_STRING(wake(9).words, "one, later");
-	CHECK_STRING(wake(7).words, "two");
+	CHECK_STRING(find(9).words, "one, later");
+	CHECK_STRING(find(7).words, "two");
 	drop_all();
 }
 
@@ -133,8 +164,8 @@ TEST(what_began_days_before_the_newest_goes)
 	add(key_at(BEGIN + STORE_RESTS_DAYS * DAY + SECOND, 3), 9, 0, "newest");
 	commit_and_restart();
 	CHECK_NUMBER(rows("rest"), 2);
-	CHECK_NUMBER(wake(7).count, 0);
-	CHECK_NUMBER(wake(8).count, 1);
+	CHECK_NUMBER(find(7).count, 0);
+	CHECK_NUMBER(find(8).count, 1);
 	drop_all();
 }
 
@@ -143,16 +174,16 @@ TEST(of_too_many_the_oldest_go)
 	for (unsigned round = 0; round < 2; round++) {
 		for (unsigned i = 0; i < STORE_RESTS_MAX / 2 + 5; i++)
 			add(key_at(BEGIN + (round * STORE_RESTS_MAX + i) * SECOND, i), 1 + round * STORE_RESTS_MAX + i, 0, "x");
-		/* What was woken makes room. */
+		/* What was dropped makes room. */
 		if (round)
 			for (unsigned i = 10; i < 15; i++)
-				CHECK_NUMBER(wake(1 + i).count, 1);
+				store_rests_drop(rests, key_at(BEGIN + i * SECOND, i));
 		commit_and_restart();
 	}
 	CHECK_NUMBER(rows("rest"), STORE_RESTS_MAX);
 	CHECK_NUMBER(rows("rest_name"), STORE_RESTS_MAX);
 	for (unsigned i = 0; i < 10; i++)
-		CHECK_NUMBER(wake(1 + i).count, i >= 5);
+		CHECK_NUMBER(find(1 + i).count, i >= 5);
 	drop_all();
 }
 
@@ -169,15 +200,16 @@ TEST(of_a_person_all_go)
 	CHECK(store_rests_forget(rests, is_of, "joe@") == 0);
 	CHECK_NUMBER(rows("rest"), 1);
 	CHECK_NUMBER(rows("rest_name"), 2);
-	CHECK_NUMBER(wake(8).count, 0);
-	CHECK_STRING(wake(7).words, "ann@example.com");
+	CHECK_NUMBER(find(8).count, 0);
+	CHECK_STRING(find(7).words, "ann@example.com");
 	drop_all();
 }
 
 int main(int argc, char **argv)
 {
 	static const struct unit_test tests[] = {
-		UNIT_TEST(what_rests_is_found_by_each_name_before_and_after_a_commit_and_once),
+		UNIT_TEST(what_rests_is_found_by_each_name_before_and_after_a_commit_until_it_is_dropped),
+		UNIT_TEST(what_is_dropped_and_comes_again_before_a_commit_is_there),
 		UNIT_TEST(several_have_a_name_and_one_that_rests_again_replaces_itself),
 		UNIT_TEST(what_began_days_before_the_newest_goes),
 		UNIT_TEST(of_too_many_the_oldest_go),
