@@ -19,7 +19,7 @@
 #include "common/clock.h"
 
 /* In bulk the addresses of a day, which come in the order of their digests, are to stay in memory. */
-enum { CURRENT_CACHE_KB = 2048, DAY_CACHE_KB = 16 * 1024, BULK_CACHE_KB = 64 * 1024 };
+enum { CURRENT_CACHE_KB = 2048, BULK_CURRENT_CACHE_KB = 20 * 1024, DAY_CACHE_KB = 16 * 1024, BULK_CACHE_KB = 64 * 1024 };
 
 struct day {
 	store_day day;
@@ -200,7 +200,10 @@ static int open_current(struct store *store, struct problem *problem)
 	if (!error)
 		error = check_current(store, problem);
 	if (!error)
-		error = set_up_writing(store->current, CURRENT_CACHE_KB, problem);
+		error = set_up_writing(store->current, store->options.is_bulk ? BULK_CURRENT_CACHE_KB : CURRENT_CACHE_KB, problem);
+	/* What was moved is written over by what is moved next, not with zeros before. */
+	if (!error && store->options.is_bulk)
+		error = database_run(store->current, "PRAGMA secure_delete=FAST", problem);
 	if (!error && is_new)
 		error = sync_directory(store->directory);
 	return error ? error : prepare(store, problem);
@@ -1098,9 +1101,19 @@ int store_settle(struct store *store, struct problem *problem)
 		error = wait_for_moving(store, problem);
 	/* Nothing more is put into it soon. */
 	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
-		if (store->days[i].rows)
-			database_set_cache(store_rows_database(store->days[i].rows), DAY_CACHE_KB);
+		if (!error && store->days[i].rows)
+			store_rows_relax(store->days[i].rows, DAY_CACHE_KB);
 	return error;
+}
+
+/* After a bulk most of current.db is room for what was on its way. A store would do with that. */
+static void give_room_back(struct store *store)
+{
+	int64_t free_pages = 0, pages = 0;
+
+	if (database_number(store->current, "PRAGMA freelist_count", &free_pages, NULL) == 0 &&
+	    database_number(store->current, "PRAGMA page_count", &pages, NULL) == 0 && free_pages > pages / 2)
+		(void)database_run(store->current, "VACUUM", NULL);
 }
 
 int store_finish(struct store *store, struct problem *problem)
@@ -1118,6 +1131,8 @@ int store_finish(struct store *store, struct problem *problem)
 	/* All that was committed is in its days. */
 	if (!error)
 		error = database_run(store->current, "DELETE FROM moving", problem);
+	if (!error && store->options.is_bulk)
+		give_room_back(store);
 	if (!error) {
 		key_set_clear(&store->unfinished);
 		key_set_clear(&store->newly_unfinished);
