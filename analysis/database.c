@@ -10,12 +10,14 @@
 
 #include <sqlite3.h>
 
+#include "analysis/behind.h"
 #include "common/escape.h"
 
 struct statement {
 	struct statement *next;
 	struct database *database;
 	sqlite3_stmt *prepared;
+	bool is_behind;			/* as statement_run_behind says */
 };
 
 /* What SQLite is told of a test. */
@@ -37,7 +39,27 @@ struct database {
 	char *path;
 	struct added_test *tests;
 	struct statement *statements;
+	struct behind *behind;		/* NULL: all is run at once */
+	const struct statement *taken;	/* of which steps are taken down */
+	bool has_lost_steps;		/* there was no memory for one */
+	/* Of the thread, and the owner's while that has nothing to do. */
+	struct statement *running;
+	int behind_error;		/* the first */
 };
+
+/* What is done behind: the statement that the next steps are of, what is bound to it, that it is run. */
+enum step_kind { STEP_STATEMENT, STEP_CLEAR, STEP_NUMBER, STEP_TEXT, STEP_BYTES, STEP_NULL, STEP_RUN };
+
+struct step {
+	uint16_t kind, parameter;
+	uint32_t length;		/* of the bytes behind it, which are padded */
+	union {
+		uint64_t number;
+		struct statement *statement;
+	};
+};
+
+static int settle(struct database *database);
 
 static int error_of(sqlite3 *handle, int code)
 {
@@ -84,6 +106,8 @@ static void say(const struct database *database, const char *what, struct proble
 
 void database_explain(const struct database *database, int error, struct problem *problem)
 {
+	if (database->behind)
+		behind_wait(database->behind);
 	switch (-error) {
 	case ENOSPC:
 		problem_set(problem, "cannot write '%s': no space left on its disk", database->path);
@@ -175,6 +199,7 @@ void database_close(struct database *database)
 {
 	if (!database)
 		return;
+	behind_free(database->behind);
 	while (database->statements) {
 		struct statement *statement = database->statements;
 
@@ -202,6 +227,7 @@ void database_set_cache(struct database *database, unsigned kilobytes)
 {
 	char *sql = sqlite3_mprintf("PRAGMA cache_size=-%u", kilobytes);
 
+	(void)settle(database);
 	if (sql)
 		(void)sqlite3_exec(database->handle, sql, NULL, NULL, NULL);
 	sqlite3_free(sql);
@@ -209,8 +235,10 @@ void database_set_cache(struct database *database, unsigned kilobytes)
 
 int database_run(struct database *database, const char *sql, struct problem *problem)
 {
-	int error = error_of(database->handle, sqlite3_exec(database->handle, sql, NULL, NULL, NULL));
+	int error = settle(database);
 
+	if (!error)
+		error = error_of(database->handle, sqlite3_exec(database->handle, sql, NULL, NULL, NULL));
 	if (error)
 		database_explain(database, error, problem);
 	return error;
@@ -228,11 +256,14 @@ int database_pack(struct database *database, struct problem *problem)
 int database_number(struct database *database, const char *sql, int64_t *ret_number, struct problem *problem)
 {
 	sqlite3_stmt *prepared = NULL;
-	int code = sqlite3_prepare_v2(database->handle, sql, -1, &prepared, NULL), error;
+	int code = SQLITE_OK, error = settle(database);
 
-	if (code == SQLITE_OK)
+	if (!error)
+		code = sqlite3_prepare_v2(database->handle, sql, -1, &prepared, NULL);
+	if (!error && code == SQLITE_OK)
 		code = sqlite3_step(prepared);
-	error = error_of(database->handle, code);
+	if (!error)
+		error = error_of(database->handle, code);
 	if (error)
 		database_explain(database, error, problem);
 	else
@@ -257,12 +288,17 @@ int database_commit(struct database *database, struct problem *problem)
 
 void database_rollback(struct database *database)
 {
+	(void)settle(database);
+	database->behind_error = 0;
+	database->has_lost_steps = false;
 	if (database_is_in_transaction(database))
 		(void)sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
 }
 
 bool database_is_in_transaction(const struct database *database)
 {
+	if (database->behind)
+		behind_wait(database->behind);
 	return !sqlite3_get_autocommit(database->handle);
 }
 
@@ -341,10 +377,145 @@ int database_add_change(struct database *database, const char *name, database_ch
 								      call_change, NULL, NULL, free));
 }
 
+/* ---- statements ---- */
+
+static int step(struct statement *statement)
+{
+	int code = sqlite3_step(statement->prepared), error;
+
+	if (code == SQLITE_ROW)
+		return 1;
+	error = error_of(statement->database->handle, code);
+	(void)sqlite3_reset(statement->prepared);
+	return error;
+}
+
+static int run(struct statement *statement)
+{
+	int more;
+
+	do
+		more = step(statement);
+	while (more > 0);
+	return more;
+}
+
+/* ---- behind ---- */
+
+/* NULL: no memory, which whoever waits next is told. */
+static struct step *take_step(struct statement *statement, enum step_kind kind, uint32_t length)
+{
+	struct database *database = statement->database;
+	size_t padded = (length + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1);
+	bool is_other = database->taken != statement;
+	struct step *steps = behind_add(database->behind, (1 + (size_t)is_other) * sizeof *steps + padded);
+
+	if (!steps) {
+		database->has_lost_steps = true;
+		return NULL;
+	}
+	if (is_other)
+		*steps++ = (struct step){ .kind = STEP_STATEMENT, .statement = statement };
+	database->taken = statement;
+	*steps = (struct step){ .kind = (uint16_t)kind, .length = length };
+	return steps;
+}
+
+static void take_bytes(struct statement *statement, enum step_kind kind, int parameter, struct text bytes)
+{
+	struct step *step = take_step(statement, bytes.start ? kind : STEP_NULL, bytes.start ? (uint32_t)bytes.length : 0);
+
+	if (!step)
+		return;
+	step->parameter = (uint16_t)parameter;
+	if (step->length)
+		memcpy(step + 1, bytes.start, bytes.length);
+}
+
+static void take_number(struct statement *statement, int parameter, uint64_t number)
+{
+	struct step *step = take_step(statement, STEP_NUMBER, 0);
+
+	if (!step)
+		return;
+	step->parameter = (uint16_t)parameter;
+	step->number = number;
+}
+
+static void bind_step(sqlite3_stmt *prepared, const struct step *step)
+{
+	const char *bytes = (const char *)(step + 1);
+
+	switch ((enum step_kind)step->kind) {
+	case STEP_CLEAR:
+		(void)sqlite3_clear_bindings(prepared);
+		break;
+	case STEP_NUMBER:
+		(void)sqlite3_bind_int64(prepared, step->parameter, (int64_t)step->number);
+		break;
+	case STEP_TEXT:
+		(void)sqlite3_bind_text64(prepared, step->parameter, bytes, step->length, SQLITE_STATIC, SQLITE_UTF8);
+		break;
+	case STEP_BYTES:
+		(void)sqlite3_bind_blob64(prepared, step->parameter, bytes, step->length, SQLITE_STATIC);
+		break;
+	case STEP_NULL:
+		(void)sqlite3_bind_null(prepared, step->parameter);
+		break;
+	case STEP_STATEMENT:
+	case STEP_RUN:
+		break;
+	}
+}
+
+/* What is bound lies in the same bytes, behind which the statement is run. */
+static void do_steps(void *context, const unsigned char *bytes, size_t length)
+{
+	struct database *database = context;
+
+	for (size_t at = 0; at < length;) {
+		const struct step *step = (const struct step *)(const void *)(bytes + at);
+
+		at += sizeof *step + ((step->length + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1));
+		if (step->kind == STEP_STATEMENT)
+			database->running = step->statement;
+		else if (step->kind != STEP_RUN)
+			bind_step(database->running->prepared, step);
+		else if (!database->behind_error)
+			database->behind_error = run(database->running);
+	}
+}
+
+/* What is asked now, comes behind it. */
+static int settle(struct database *database)
+{
+	if (!database->behind)
+		return 0;
+	behind_wait(database->behind);
+	if (!database->behind_error && database->has_lost_steps)
+		database->behind_error = -ENOMEM;
+	return database->behind_error;
+}
+
+int database_start_behind(struct database *database)
+{
+	if (!database->behind)
+		database->behind = behind_new(do_steps, database);
+	return database->behind ? 0 : -ENOMEM;
+}
+
+void statement_run_behind(struct statement *statement)
+{
+	statement->is_behind = statement->database->behind;
+}
+
 int statement_new(struct statement **ret_statement, struct database *database, const char *sql, struct problem *problem)
 {
 	struct statement *statement = calloc(1, sizeof *statement);
-	int error = statement ? error_of(database->handle, sqlite3_prepare_v3(database->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
+	int error;
+
+	(void)settle(database);
+	error = statement ? error_of(database->handle, sqlite3_prepare_v3(database->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
 									       &statement->prepared, NULL)) : -ENOMEM;
 
 	if (error) {
@@ -365,6 +536,7 @@ void statement_free(struct statement *statement)
 
 	if (!statement)
 		return;
+	(void)settle(statement->database);
 	for (link = &statement->database->statements; *link != statement; link = &(*link)->next)
 		;
 	*link = statement->next;
@@ -374,50 +546,71 @@ void statement_free(struct statement *statement)
 
 void statement_clear(struct statement *statement)
 {
+	if (statement->is_behind) {
+		(void)take_step(statement, STEP_CLEAR, 0);
+		return;
+	}
+	(void)settle(statement->database);
 	(void)sqlite3_clear_bindings(statement->prepared);
 }
 
 void statement_bind_number(struct statement *statement, int parameter, uint64_t number)
 {
+	if (statement->is_behind) {
+		take_number(statement, parameter, number);
+		return;
+	}
+	(void)settle(statement->database);
 	(void)sqlite3_bind_int64(statement->prepared, parameter, (int64_t)number);
 }
 
 void statement_bind_bytes(struct statement *statement, int parameter, struct text bytes)
 {
+	if (statement->is_behind) {
+		take_bytes(statement, STEP_BYTES, parameter, bytes);
+		return;
+	}
+	(void)settle(statement->database);
 	(void)sqlite3_bind_blob64(statement->prepared, parameter, bytes.start, bytes.length, SQLITE_STATIC);
 }
 
 void statement_bind_text(struct statement *statement, int parameter, struct text text)
 {
-	if (text.start && escape_is_utf8(text))
-		(void)sqlite3_bind_text64(statement->prepared, parameter, text.start, text.length, SQLITE_STATIC, SQLITE_UTF8);
-	else
+	if (!text.start || !escape_is_utf8(text)) {
 		statement_bind_bytes(statement, parameter, text);
+		return;
+	}
+	if (statement->is_behind) {
+		take_bytes(statement, STEP_TEXT, parameter, text);
+		return;
+	}
+	(void)settle(statement->database);
+	(void)sqlite3_bind_text64(statement->prepared, parameter, text.start, text.length, SQLITE_STATIC, SQLITE_UTF8);
 }
 
 int statement_step(struct statement *statement)
 {
-	int code = sqlite3_step(statement->prepared), error;
+	int error = settle(statement->database);
 
-	if (code == SQLITE_ROW)
-		return 1;
-	error = error_of(statement->database->handle, code);
-	(void)sqlite3_reset(statement->prepared);
-	return error;
+	return error ? error : step(statement);
 }
 
 int statement_run(struct statement *statement)
 {
-	int more;
+	int error;
 
-	do
-		more = statement_step(statement);
-	while (more > 0);
-	return more;
+	if (statement->is_behind) {
+		(void)take_step(statement, STEP_RUN, 0);
+		behind_pass(statement->database->behind);
+		return 0;
+	}
+	error = settle(statement->database);
+	return error ? error : run(statement);
 }
 
 void statement_reset(struct statement *statement)
 {
+	(void)settle(statement->database);
 	(void)sqlite3_reset(statement->prepared);
 }
 
@@ -443,10 +636,14 @@ struct text statement_text(const struct statement *statement, int column)
 
 uint64_t database_changes(const struct database *database)
 {
+	if (database->behind)
+		behind_wait(database->behind);
 	return (uint64_t)sqlite3_changes64(database->handle);
 }
 
 int64_t database_last_row(const struct database *database)
 {
+	if (database->behind)
+		behind_wait(database->behind);
 	return sqlite3_last_insert_rowid(database->handle);
 }

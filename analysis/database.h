@@ -4,7 +4,7 @@
  * Texts come from outside: what is no UTF-8, or holds a NUL, is stored as a BLOB of the same bytes, and both are read
  * alike. A text that is looked for is bound by the same rule.
  *
- * Threads: one owner at a time.
+ * Threads: one owner at a time; with database_start_behind a thread of its own beside, for which each function waits.
  * Memory:  a text that is read lends until the next call on its statement; one that is bound must stay until then.
  * Errors:  -ENOSPC disk full; -EBUSY held by another for DATABASE_WAIT_MS; -EBADMSG damaged, or no database at all;
  *          -EEXIST a key that is there; -EACCES, -ENOENT, -EIO, -ENOMEM as the system says; -EINVAL our own mistake.
@@ -91,6 +91,15 @@ void statement_reset(struct statement *statement);
 bool statement_is_null(const struct statement *statement, int column);
 uint64_t statement_number(const struct statement *statement, int column);
 struct text statement_text(const struct statement *statement, int column);	/* absent: NULL */
+
+/*
+ * From now on the statements that are named by statement_run_behind are run by a thread, in their order, while the owner goes on; what is
+ * bound to them is copied. Whatever else is asked of the database waits until they are done, and gives the first error that one
+ * of them had, up to a rollback. 0 or -ENOMEM.
+ */
+int database_start_behind(struct database *database);
+/* It gives no rows, and whether it fails is not known at once. Where no thread was started it is run as all others. */
+void statement_run_behind(struct statement *statement);
 
 /* Rows that the last statement changed. */
 uint64_t database_changes(const struct database *database);

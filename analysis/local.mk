@@ -35,6 +35,7 @@ libanalysis_a_SOURCES = \
 	analysis/audit_spf.c \
 	analysis/auth_report.c analysis/auth_report.h \
 	analysis/background.c analysis/background.h \
+	analysis/behind.c analysis/behind.h \
 	analysis/columns.c analysis/columns.h \
 	analysis/config.c analysis/config.h \
 	analysis/correlate.c analysis/correlate.h analysis/correlate_internal.h analysis/totals.def \

@@ -25,7 +25,8 @@ struct day {
 	store_day day;
 	struct store_rows *rows;	/* NULL: the place is free */
 	uint64_t used;			/* when last, in turns */
-	uint64_t last_us;		/* the last that this transaction puts was seen; 0: it puts nothing */
+	bool is_begun;			/* a transaction */
+	uint64_t last_us;		/* the last that it puts was seen; 0: it puts nothing */
 };
 
 /* What is under way, and how that changed since the last commit. */
@@ -247,6 +248,7 @@ static void close_day(struct day *day)
 	set_down_writing(store_rows_database(day->rows));
 	store_rows_close(day->rows);
 	day->rows = NULL;
+	day->is_begun = false;
 }
 
 static int open_day(struct store *store, struct day *day, store_day number, struct problem *problem)
@@ -276,22 +278,22 @@ static int open_day(struct store *store, struct day *day, store_day number, stru
 
 static int commit_day(struct day *day, struct problem *problem)
 {
-	struct database *database = day->rows ? store_rows_database(day->rows) : NULL;
 	char sql[sizeof STORE_LAST_KEEP + 24];
 	int error = 0;
 
-	if (!database || !database_is_in_transaction(database))
+	if (!day->is_begun)
 		return 0;
 	if (day->last_us) {
 		(void)snprintf(sql, sizeof sql, STORE_LAST_KEEP, day->last_us);
-		error = database_run(database, sql, problem);
+		error = database_run(store_rows_database(day->rows), sql, problem);
 	}
 	day->last_us = 0;
+	day->is_begun = error;
 	return error ? error : store_rows_commit(day->rows, problem);
 }
 
 /* The open place of a day; the day that was not asked for longest makes room. */
-static int find_day(struct store *store, store_day number, struct store_rows **ret_rows, struct problem *problem)
+static int find_day(struct store *store, store_day number, struct day **ret_day, struct problem *problem)
 {
 	struct day *found = &store->days[0];
 	int error = 0;
@@ -315,7 +317,7 @@ static int find_day(struct store *store, store_day number, struct store_rows **r
 			return error;
 	}
 	found->used = ++store->turn;
-	*ret_rows = found->rows;
+	*ret_day = found;
 	return 0;
 }
 
@@ -323,16 +325,23 @@ static int find_day(struct store *store, store_day number, struct store_rows **r
 static int find_day_to_write(struct store *store, transaction_key key, struct store_rows **ret_rows, struct problem *problem)
 {
 	const store_day number = store_day_of(transaction_key_time(key));
-	int is_new, error = find_day(store, number, ret_rows, problem);
+	struct day *day;
+	int is_new, error = find_day(store, number, &day, problem);
 
-	if (error || database_is_in_transaction(store_rows_database(*ret_rows)))
+	if (error)
 		return error;
+	*ret_rows = day->rows;
+	if (day->is_begun)
+		return 0;
 	is_new = key_set_add(&store->unfinished, (uint64_t)number + 1);
 	if (is_new < 0 || (is_new && key_set_add(&store->found_unfinished, (uint64_t)number + 1) < 0))
 		return -ENOMEM;
-	error = database_begin(store_rows_database(*ret_rows), problem);
+	error = database_begin(store_rows_database(day->rows), problem);
 	/* What was counted of the day is so no longer. */
-	return error ? error : database_run(store_rows_database(*ret_rows), STORE_ROLLUP_DROP, problem);
+	if (!error)
+		error = database_run(store_rows_database(day->rows), STORE_ROLLUP_DROP, problem);
+	day->is_begun = !error;
+	return error;
 }
 
 /* ---- from the image into rows ---- */
@@ -916,8 +925,10 @@ static void roll_back(struct store *store)
 	(void)wait_for_moving(store, NULL);
 	database_rollback(store->current);
 	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
-		if (store->days[i].rows)
+		if (store->days[i].rows) {
 			store_rows_rollback(store->days[i].rows);
+			store->days[i].is_begun = false;
+		}
 }
 
 int store_commit(struct store *store, struct problem *problem)
@@ -1013,19 +1024,19 @@ static int restore_all(struct store *store, const struct open_keys *open, const 
 	int error = keys ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < count && !error; i++) {
-		struct store_rows *rows;
+		struct day *day;
 
 		if (!has_day(store, store_day_of(transaction_key_time(keys[i])))) {
 			note_ended(store, open->is_session ? &store->sessions : &store->messages, keys[i]);
 			continue;
 		}
-		error = find_day(store, store_day_of(transaction_key_time(keys[i])), &rows, problem);
+		error = find_day(store, store_day_of(transaction_key_time(keys[i])), &day, problem);
 		if (error)
 			break;
-		error = open->is_session ? restore_session(store, restorer, rows, keys[i]) :
-					   restore_message(store, restorer, rows, keys[i]);
+		error = open->is_session ? restore_session(store, restorer, day->rows, keys[i]) :
+					   restore_message(store, restorer, day->rows, keys[i]);
 		if (error)
-			store_rows_explain(rows, error, problem);
+			store_rows_explain(day->rows, error, problem);
 	}
 	free(keys);
 	return error;
@@ -1065,11 +1076,11 @@ int store_restore(struct store *store, const struct store_restorer *restorer, st
 
 static int finish_day(struct store *store, store_day number, struct problem *problem)
 {
-	struct store_rows *rows;
-	int error = find_day(store, number, &rows, problem);
+	struct day *day;
+	int error = find_day(store, number, &day, problem);
 
-	if (!error && !store_schema_is_indexed(store_rows_database(rows)))
-		error = store_schema_index(store_rows_database(rows), problem);
+	if (!error && !store_schema_is_indexed(store_rows_database(day->rows)))
+		error = store_schema_index(store_rows_database(day->rows), problem);
 	if (error)
 		return error;
 	statement_bind_number(store->drop_unfinished, 1, (uint64_t)number);

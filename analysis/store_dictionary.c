@@ -34,9 +34,13 @@ struct dictionary {
 	struct slots by_text, by_number;
 	unsigned looked_up;		/* by number, where all are expected */
 	struct store_texts all;
-	bool is_held;			/* all are in memory, with those that wait to be put */
-	uint32_t *waiting;		/* numbers */
+	/* Held: all are in memory, with those that wait to be put, under their digest or right behind it. Of what is counted each text
+	 * is behind its number. */
+	bool is_held;
+	uint32_t last_number;		/* of what is counted */
+	uint32_t *waiting;		/* where they are held */
 	size_t waiting_count, waiting_size;
+	struct statement *put;
 };
 
 struct store_dictionaries {
@@ -298,41 +302,61 @@ static int add_by_digest(struct store_dictionaries *dictionaries, struct diction
 
 /* ---- held until they are put ---- */
 
-int store_dictionary_hold(struct store_dictionaries *dictionaries)
+int store_dictionary_hold(struct store_dictionaries *dictionaries, bool *ret_all)
 {
+	*ret_all = true;
 	for (int i = 0; i < DICTIONARY_COUNT; i++) {
 		char sql[128];
-		int64_t is_used = 1;
-		int error = 0;
+		int64_t is_used;
+		int error;
 
 		(void)snprintf(sql, sizeof sql, "SELECT EXISTS(SELECT 1 FROM %s)", store_dictionary_name((enum store_dictionary)i));
-		if (!dictionaries->each[i].is_counted)
-			error = database_number(dictionaries->database, sql, &is_used, NULL);
+		error = database_number(dictionaries->database, sql, &is_used, NULL);
 		if (error)
 			return error;
 		dictionaries->each[i].is_held = !is_used;
+		*ret_all = *ret_all && !is_used;
 	}
 	return 0;
 }
 
-static int by_number(const void *a, const void *b)
+/* The text that is held there, and its number; absent: none is. */
+static struct text held_at(const struct dictionary *dictionary, uint64_t place, uint64_t *ret_number)
+{
+	struct text held = store_texts_find(&dictionary->all, place);
+	uint32_t number;
+
+	*ret_number = place;
+	if (!dictionary->is_counted || !held.start)
+		return held;
+	memcpy(&number, held.start, sizeof number);
+	*ret_number = number;
+	return (struct text){ held.start + sizeof number, held.length - sizeof number };
+}
+
+static int by_height(const void *a, const void *b)
 {
 	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
 
 	return (left > right) - (left < right);
 }
 
-/* In their order, so that they go from page to page. */
+/* In the order of their numbers, so that they go from page to page. */
 static int put_waiting(struct store_dictionaries *dictionaries, struct dictionary *dictionary)
 {
-	int error = need_add(dictionaries, dictionary);
+	int error = need(dictionaries, dictionary, &dictionary->put, "INSERT INTO", "(text, id) VALUES(?1, ?2)");
 
-	if (dictionary->waiting_count)
-		qsort(dictionary->waiting, dictionary->waiting_count, sizeof *dictionary->waiting, by_number);
+	if (error)
+		return error;
+	statement_run_behind(dictionary->put);
+	if (!dictionary->is_counted && dictionary->waiting_count)
+		qsort(dictionary->waiting, dictionary->waiting_count, sizeof *dictionary->waiting, by_height);
 	for (size_t i = 0; i < dictionary->waiting_count && !error; i++) {
-		statement_bind_text(dictionary->add, 1, store_texts_find(&dictionary->all, dictionary->waiting[i]));
-		statement_bind_number(dictionary->add, 2, dictionary->waiting[i]);
-		error = statement_run(dictionary->add);
+		uint64_t number;
+
+		statement_bind_text(dictionary->put, 1, held_at(dictionary, dictionary->waiting[i], &number));
+		statement_bind_number(dictionary->put, 2, number);
+		error = statement_run(dictionary->put);
 	}
 	dictionary->waiting_count = 0;
 	return error;
@@ -348,37 +372,61 @@ int store_dictionary_put(struct store_dictionaries *dictionaries)
 	return error;
 }
 
-static bool hold(struct dictionary *dictionary, uint64_t number, struct text text)
+static bool make_waiting(struct dictionary *dictionary)
 {
-	if (dictionary->waiting_count == dictionary->waiting_size) {
-		size_t size = dictionary->waiting_size ? dictionary->waiting_size * 2 : 1024;
-		uint32_t *larger = reallocarray(dictionary->waiting, size, sizeof *larger);
+	size_t size = dictionary->waiting_size ? dictionary->waiting_size * 2 : 1024;
+	uint32_t *larger;
 
-		if (!larger)
-			return false;
-		dictionary->waiting = larger;
-		dictionary->waiting_size = size;
-	}
-	if (!store_texts_keep(&dictionary->all, number, text, HELD_MAX))
+	if (dictionary->waiting_count < dictionary->waiting_size)
+		return true;
+	larger = reallocarray(dictionary->waiting, size, sizeof *larger);
+	if (!larger)
 		return false;
-	dictionary->waiting[dictionary->waiting_count++] = (uint32_t)number;
+	dictionary->waiting = larger;
+	dictionary->waiting_size = size;
 	return true;
 }
 
-/* As add_by_digest does it. 0: there is no room to hold it. */
+static bool keep_counted(struct dictionary *dictionary, uint64_t place, struct text text)
+{
+	uint32_t number = dictionary->last_number + 1;
+	char bytes[sizeof number + FACT_TEXT_MAX];
+
+	if (text.length > FACT_TEXT_MAX)
+		return false;
+	memcpy(bytes, &number, sizeof number);
+	if (text.length)
+		memcpy(bytes + sizeof number, text.start, text.length);
+	if (!store_texts_keep(&dictionary->all, place, (struct text){ bytes, sizeof number + text.length }, HELD_MAX))
+		return false;
+	dictionary->last_number = number;
+	return true;
+}
+
+/* Its number; 0: there is no room for it. */
+static uint64_t hold(struct dictionary *dictionary, uint64_t place, struct text text)
+{
+	if (!make_waiting(dictionary) || !(dictionary->is_counted ? keep_counted(dictionary, place, text) :
+								     store_texts_keep(&dictionary->all, place, text, HELD_MAX)))
+		return 0;
+	dictionary->waiting[dictionary->waiting_count++] = (uint32_t)place;
+	return dictionary->is_counted ? dictionary->last_number : place;
+}
+
+/* As add_counted and add_by_digest do it. 0: there is no room to hold it. */
 static uint64_t number_held(struct dictionary *dictionary, enum store_dictionary which, struct text text)
 {
-	uint64_t number = store_dictionary_first(which, text);
+	uint64_t place = store_dictionary_first(which, text), number;
 
-	for (unsigned i = 0; i < PROBES_MAX; i++, number++) {
-		struct text there = store_texts_find(&dictionary->all, number);
+	for (unsigned i = 0; i < PROBES_MAX; i++, place++) {
+		struct text there = held_at(dictionary, place, &number);
 
-		if (there.start ? text_equal(there, text) : hold(dictionary, number, text))
-			return number;
 		if (!there.start)
-			return 0;
+			return hold(dictionary, place, text);
+		if (text_equal(there, text))
+			return number;
 	}
-	return number - 1;
+	return dictionary->is_counted ? 0 : place - 1;
 }
 
 /* From now on as where nothing was held. */
@@ -474,9 +522,13 @@ int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_di
 	struct slot *slot = slot_at(&dictionary->by_number, number);
 	int more, error;
 
-	*ret_text = dictionary->is_held ? store_texts_find(&dictionary->all, number) : TEXT_NONE;
-	if (ret_text->start)
-		return 0;
+	if (dictionary->is_held) {
+		/* Where it is held is not told by the number of what is counted. */
+		error = dictionary->is_counted ? put_waiting(dictionaries, dictionary) : 0;
+		*ret_text = dictionary->is_counted ? TEXT_NONE : store_texts_find(&dictionary->all, number);
+		if (error || ret_text->start)
+			return error;
+	}
 	if (slot && number && slot->number == number) {
 		*ret_text = (struct text){ slot->text, slot->length };
 		return 0;

@@ -209,7 +209,15 @@ void store_rows_explain(const struct store_rows *rows, int error, struct problem
 
 int store_rows_hold(struct store_rows *rows)
 {
-	return store_dictionary_hold(rows->dictionaries);
+	bool is_new;
+	int error = store_dictionary_hold(rows->dictionaries, &is_new);
+
+	/* Else look-ups in between would wait for what was put. */
+	if (!error && is_new)
+		error = database_start_behind(rows->database);
+	for (int level = 0; level < LEVEL_COUNT && !error && is_new; level++)
+		statement_run_behind(rows->tables[level].put);
+	return error;
 }
 
 int store_rows_commit(struct store_rows *rows, struct problem *problem)

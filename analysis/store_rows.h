@@ -24,7 +24,10 @@ int store_rows_open(struct store_rows **ret_rows, const char *path, enum databas
 void store_rows_close(struct store_rows *rows);
 struct database *store_rows_database(struct store_rows *rows);
 void store_rows_explain(const struct store_rows *rows, int error, struct problem *problem);
-/* See store_dictionary_hold. */
+/*
+ * Where many rows are to be put: see store_dictionary_hold. Of a database that has none yet they are put by a thread of its own
+ * (database_start_behind), and errors are told by store_rows_commit at the latest.
+ */
 int store_rows_hold(struct store_rows *rows);
 /* Ends the transaction: what was put stays, or is taken back. */
 int store_rows_commit(struct store_rows *rows, struct problem *problem);
