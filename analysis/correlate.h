@@ -44,6 +44,8 @@ struct correlate_rest {
 	struct text state;			/* all of it, as bytes that only correlate knows */
 };
 typedef void (*correlate_take)(void *taker, transaction_key key, struct text state);
+/* Whether that state has a text of which test says so. True, too, of one that another version kept: nobody will ask for it. */
+bool correlate_rest_has(struct text state, bool (*test)(const void *context, struct text value), const void *context);
 
 void correlate_defaults(struct correlate_options *options);
 

@@ -194,6 +194,8 @@ static void merge_messages(struct correlate *correlate, struct open_message *int
 		into->message.start_us = from->message.start_us;
 	if (from->message.last_us > into->message.last_us)
 		into->message.last_us = from->message.last_us;
+	/* Recipients that move were shown settled, and are not. */
+	rest_end(correlate, &from->item);
 	if (is_kept)
 		message_swap_keys(correlate, into, from);
 	message_know_id(correlate, into, from->id_hash);

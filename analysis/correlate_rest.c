@@ -322,6 +322,21 @@ static transaction_key session_key_of(const struct woken *woken)
 	return state_get(&more, &message, sizeof message) ? message.session_key : 0;
 }
 
+/* NULL: of another version, and it stays what was shown; or no memory. */
+static struct woken *woken_new(struct text state)
+{
+	struct woken *woken = malloc(sizeof *woken + state.length);
+
+	if (!woken)
+		return NULL;
+	*woken = (struct woken){ .length = state.length };
+	memcpy(woken->bytes, state.start, state.length);
+	if (read_end(woken))
+		return woken;
+	free(woken);
+	return NULL;
+}
+
 static void take(void *taker, transaction_key key, struct text state)
 {
 	struct waking *waking = taker;
@@ -329,16 +344,9 @@ static void take(void *taker, transaction_key key, struct text state)
 
 	if (session_by_key(waking->correlate, key) || message_by_key(waking->correlate, key) || key_set_add(&waking->keys, key) <= 0)
 		return;
-	woken = malloc(sizeof *woken + state.length);
+	woken = woken_new(state);
 	if (!woken)
 		return;
-	*woken = (struct woken){ .length = state.length };
-	memcpy(woken->bytes, state.start, state.length);
-	/* Of another version: it stays what was shown. */
-	if (!read_end(woken)) {
-		free(woken);
-		return;
-	}
 	woken->session_key = session_key_of(woken);
 	*waking->last = woken;
 	waking->last = &woken->next;
@@ -405,32 +413,43 @@ static struct recipient *get_recipients(struct text *state, uint64_t count)
 	return all;
 }
 
+/* Texts are those of the bytes. */
+static void get_message(struct text *more, struct message *ret_message)
+{
+	/* Whatever stands in the file, there are no pointers in it. */
+	(void)state_get(more, ret_message, sizeof *ret_message);
+	ret_message->session = NULL;
+	ret_message->next_in_session = NULL;
+	get_facts(more, &ret_message->facts);
+	ret_message->recipients = get_recipients(more, state_get_number(more));
+	ret_message->checks = get_checks(more);
+}
+
+static void free_message(struct message *message)
+{
+	free(message->recipients);
+	while (message->checks) {
+		struct check *check = message->checks;
+
+		message->checks = check->next;
+		free(check);
+	}
+}
+
 static void wake_message(struct correlate *correlate, struct woken *woken)
 {
 	struct text more = woken->more;
 	struct message message;
 	struct open_message *open;
 
-	/* Whatever stands in the file, there are no pointers in it. */
-	(void)state_get(&more, &message, sizeof message);
-	message.session = NULL;
-	message.next_in_session = NULL;
-	get_facts(&more, &message.facts);
-	message.recipients = get_recipients(&more, state_get_number(&more));
-	message.checks = get_checks(&more);
+	get_message(&more, &message);
 	if (!message_by_key(correlate, message.key)) {
 		correlate_restore_message(correlate, &message, woken->state);
 		open = message_by_key(correlate, message.key);
 		if (open)
 			item_wake(correlate, &open->item);
 	}
-	free(message.recipients);
-	while (message.checks) {
-		struct check *check = message.checks;
-
-		message.checks = check->next;
-		free(check);
-	}
+	free_message(&message);
 }
 
 /* Sessions before their messages. */
@@ -511,6 +530,55 @@ bool rest_wake_queue_name(struct correlate *correlate, const struct queue_name *
 	const uint64_t hash = name_of_queue(correlate, name);
 
 	return wake(correlate, &hash, 1);
+}
+
+/* ---- and looked into ---- */
+
+static bool facts_have(const struct facts *facts, bool (*test)(const void *context, struct text value), const void *context)
+{
+	struct facts_walk walk;
+	struct fact_value value;
+
+	facts_walk_start(&walk, facts);
+	while (facts_walk_next(&walk, &value))
+		if (fact_is_text(value.fact) && test(context, value.text))
+			return true;
+	return false;
+}
+
+static bool session_has(struct text more, bool (*test)(const void *context, struct text value), const void *context)
+{
+	struct facts facts;
+
+	/* Behind key, begin and end. */
+	for (unsigned i = 0; i < 3; i++)
+		(void)state_get_number(&more);
+	get_facts(&more, &facts);
+	return facts_have(&facts, test, context);
+}
+
+static bool message_has(struct text more, bool (*test)(const void *context, struct text value), const void *context)
+{
+	struct message message;
+	bool has;
+
+	get_message(&more, &message);
+	has = facts_have(&message.facts, test, context);
+	for (const struct recipient *each = message.recipients; each && !has; each = each->next)
+		has = facts_have(&each->facts, test, context);
+	for (const struct check *each = message.checks; each && !has; each = each->next)
+		has = facts_have(&each->facts, test, context);
+	free_message(&message);
+	return has;
+}
+
+bool correlate_rest_has(struct text state, bool (*test)(const void *context, struct text value), const void *context)
+{
+	struct woken *woken = woken_new(state);
+	bool has = !woken || (woken->is_session ? session_has(woken->more, test, context) : message_has(woken->more, test, context));
+
+	free(woken);
+	return has;
 }
 
 /* ---- what is of none ---- */

@@ -303,11 +303,17 @@ static int forget_journal(const char *directory, const struct person *person, st
 	return error;
 }
 
-static bool names_person(const void *context, struct text bytes)
+static bool names_person(const void *context, struct text value)
 {
 	const struct person *person = context;
 
-	return person_find(person, bytes).start || person_has_word(person, bytes);
+	return person_find(person, value).start || person_has_word(person, value);
+}
+
+/* Text by text: among other bytes it is not to be seen where a word ends. */
+static bool has_person(const void *context, struct text bytes)
+{
+	return correlate_rest_has(bytes, names_person, context);
 }
 
 static int forget_all(const struct options *options, const struct store_forget *what, struct forgotten *counts,
@@ -320,7 +326,7 @@ static int forget_all(const struct options *options, const struct store_forget *
 	if (error)
 		return error;
 	/* The bytes of what the join may ask for again name the person, too. */
-	error = store_forget_rests(store, names_person, &what->person, problem);
+	error = store_forget_rests(store, has_person, &what->person, problem);
 	if (!error)
 		error = store_put_to_rest(store, problem);
 	if (!error)

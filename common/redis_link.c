@@ -389,6 +389,19 @@ static enum redis_failure wait_ready(struct redis_link *link, short events, uint
 	}
 }
 
+/* Who ends a connection of TLS says why before: what it said has come, though nothing can be sent any more. */
+static enum redis_failure lost_sending(struct redis_link *link, int error, struct problem *problem)
+{
+	ssize_t length = link->tls ? recv(link->context->fd, link->input, sizeof link->input, MSG_DONTWAIT) : 0;
+	struct problem why;
+	size_t plain;
+
+	if (length > 0 && (redis_tls_came(link->tls, link->input, (size_t)length, &why) ||
+			   redis_tls_read(link->tls, link->input, sizeof link->input, &plain, &why)))
+		return lost(link, why.text, problem);
+	return lost(link, strerror(error), problem);
+}
+
 static enum redis_failure send_plain(struct redis_link *link, const char *bytes, size_t length, uint64_t deadline_us,
 				     struct problem *problem)
 {
@@ -405,7 +418,7 @@ static enum redis_failure send_plain(struct redis_link *link, const char *bytes,
 			if (failure)
 				return failure;
 		} else if (errno != EINTR) {
-			return lost(link, strerror(errno), problem);
+			return lost_sending(link, errno, problem);
 		}
 	}
 	return REDIS_OK;

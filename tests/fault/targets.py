@@ -12,9 +12,8 @@ import time
 import mounts
 from lab import LabError, RedisError, free_ports, wait_until
 from line import KINDS, Line, tcp_listener, unix_listener
-from redis_sets import NEVER_MS, Cluster, Node, Sentinels
+from redis_sets import Cluster, Node, Sentinels
 
-DOWN_AFTER_MS = 2000
 ASK_AGAIN_SECONDS = 6		# a fail-over that was asked for is given up after five
 MEBIBYTE = 1 << 20
 DISK_BYTES, DISK_LEFT = 4096 * MEBIBYTE, MEBIBYTE // 4	# of the server with a file
@@ -203,9 +202,9 @@ class WithSentinels(Failing):
         self._settle()
         old = self.set.master
         harm(old, self.set.replica)
-        self.set.down_after(DOWN_AFTER_MS)
+        self.set.let_fail_over()
         wait_until("the replica is the master", lambda: self.set.named() not in (None, old.announced))
-        self.set.down_after(NEVER_MS)
+        self.set.hold_still()
         if mend:
             mend(old)
         self._settle()

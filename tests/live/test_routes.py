@@ -16,7 +16,7 @@ from cases import case, run_cases
 from expected import sequence_differences
 from lab import STREAM_KEY, WAIT_SECONDS, Lab, LabError, RedisError, check, run_test, wait_until, write
 from milter_load import load_words, run_load
-from redis_sets import NEVER_MS, Cluster, Sentinels
+from redis_sets import Cluster, Sentinels
 
 # For those cases that need a link that is never cut: a machine that stands still for a while is no reason to.
 NEVER_CUT = {"redis_connect_timeout": "60s", "redis_command_timeout": "60s"}
@@ -170,7 +170,7 @@ def a_link_that_is_open_leaves_a_master_that_most_sentinels_left():
         for sentinel, master in zip(redis.sentinels, (redis.master, redis.replica, redis.replica)):
             sentinel.call("SENTINEL", "REMOVE", "trail")
             sentinel.call("SENTINEL", "MONITOR", "trail", "127.0.0.1", master.port, "2")
-        redis.down_after(NEVER_MS)
+        redis.hold_still()
         before = redis.replica.call("XLEN", STREAM_KEY)
         wait_until("records come to the other one", lambda: redis.replica.call("XLEN", STREAM_KEY) > before)
         load.finish(process)
