@@ -43,7 +43,12 @@ struct correlate_rest {
 	uint64_t names[CORRELATE_REST_NAMES];	/* under which it is asked for; 0: none */
 	struct text state;			/* all of it, as bytes that only correlate knows */
 };
-typedef void (*correlate_take)(void *taker, transaction_key key, struct text state);
+/* Whoever asks for it. What it does not lack need not be read. */
+struct correlate_taker {
+	bool (*lacks)(void *context, transaction_key key);
+	void (*take)(void *context, transaction_key key, struct text state);
+	void *context;
+};
 /* Whether that state has a text of which test says so. True, too, of one that another version kept: nobody will ask for it. */
 bool correlate_rest_has(struct text state, bool (*test)(const void *context, struct text value), const void *context);
 
@@ -64,10 +69,10 @@ struct correlate_sink {
 	void (*gone)(void *context, enum fact_level level, transaction_key key, transaction_key into);
 	/* A recipient that was shown, and its attempts, are another's now. Before its message is gone, if that goes too. */
 	void (*moved)(void *context, const struct recipient_name *from, const struct recipient_name *into);
-	/* Behind what was shown of it. It is to be kept as long as the other side may be late, and given to take (all that have
-	 * the name) whenever wake asks for it, until unrest says that it rests no more. All three, or none. */
+	/* Behind what was shown of it. It is to be kept as long as the other side may be late, and given to the taker (all that have
+	 * the name, and that it lacks) whenever wake asks for it, until unrest says that it rests no more. All three, or none. */
 	void (*rest)(void *context, const struct correlate_rest *rest);
-	void (*wake)(void *context, uint64_t name, correlate_take take, void *taker);
+	void (*wake)(void *context, uint64_t name, const struct correlate_taker *taker);
 	void (*unrest)(void *context, transaction_key key);
 	void *context;
 };

@@ -337,14 +337,18 @@ static struct woken *woken_new(struct text state)
 	return NULL;
 }
 
-static void take(void *taker, transaction_key key, struct text state)
+static bool lacks(void *context, transaction_key key)
 {
-	struct waking *waking = taker;
-	struct woken *woken;
+	const struct waking *waking = context;
 
-	if (session_by_key(waking->correlate, key) || message_by_key(waking->correlate, key) || key_set_add(&waking->keys, key) <= 0)
-		return;
-	woken = woken_new(state);
+	return !session_by_key(waking->correlate, key) && !message_by_key(waking->correlate, key) && !key_set_has(&waking->keys, key);
+}
+
+static void take(void *context, transaction_key key, struct text state)
+{
+	struct waking *waking = context;
+	struct woken *woken = key_set_add(&waking->keys, key) > 0 ? woken_new(state) : NULL;
+
 	if (!woken)
 		return;
 	woken->session_key = session_key_of(woken);
@@ -465,7 +469,9 @@ static void wake_all(struct correlate *correlate, struct woken *first)
 
 static void ask(struct waking *waking, uint64_t name)
 {
-	waking->correlate->sink.wake(waking->correlate->sink.context, name, take, waking);
+	const struct correlate_taker taker = { .lacks = lacks, .take = take, .context = waking };
+
+	waking->correlate->sink.wake(waking->correlate->sink.context, name, &taker);
 }
 
 /* What has one of the names, and all of its sessions. */

@@ -750,9 +750,9 @@ static void take_rest(void *context, const struct correlate_rest *rest)
 	store_rests_add(((struct store *)context)->rests, rest);
 }
 
-static void give_rest(void *context, uint64_t name, correlate_take take, void *taker)
+static void give_rest(void *context, uint64_t name, const struct correlate_taker *taker)
 {
-	store_rests_find(((struct store *)context)->rests, name, take, taker);
+	store_rests_find(((struct store *)context)->rests, name, taker);
 }
 
 static void drop_rest(void *context, transaction_key key)

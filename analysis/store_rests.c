@@ -18,7 +18,7 @@ struct pending {
 };
 
 struct store_rests {
-	struct statement *add, *add_name, *find, *names_of, *drop, *drop_name, *oldest, *all;
+	struct statement *add, *add_name, *find, *state_of, *names_of, *drop, *drop_name, *oldest, *all;
 	struct pending *first;
 	struct open_table by_name, by_key;	/* of these */
 	size_t bytes;
@@ -39,7 +39,9 @@ static int prepare(struct store_rests *rests, struct database *current, struct p
 	} statements[] = {
 		{ &rests->add, "REPLACE INTO rest(key, " NAME_COLUMNS ", state) VALUES(?1, ?2, ?3, ?4, ?5, ?6)" },
 		{ &rests->add_name, "INSERT OR IGNORE INTO rest_name(name, key) VALUES(?1, ?2)" },
-		{ &rests->find, "SELECT rest.key, rest.state FROM rest_name JOIN rest ON rest.key = rest_name.key WHERE rest_name.name = ?1" },
+		/* Of many that have a name most may have been taken already: their states are not looked at. */
+		{ &rests->find, "SELECT key FROM rest_name WHERE name = ?1" },
+		{ &rests->state_of, "SELECT state FROM rest WHERE key = ?1" },
 		{ &rests->names_of, "SELECT " NAME_COLUMNS " FROM rest WHERE key = ?1" },
 		{ &rests->drop, "DELETE FROM rest WHERE key = ?1" },
 		{ &rests->drop_name, "DELETE FROM rest_name WHERE name = ?1 AND key = ?2" },
@@ -125,14 +127,27 @@ void store_rests_add(struct store_rests *rests, const struct correlate_rest *res
 		rests->newest_us = transaction_key_time(rest->key);
 }
 
-void store_rests_find(struct store_rests *rests, uint64_t name, correlate_take take, void *taker)
+/* 1, 0 (there is none) or -errno. */
+static int give_state(struct store_rests *rests, transaction_key key, const struct correlate_taker *taker)
+{
+	int more;
+
+	statement_bind_number(rests->state_of, 1, key);
+	more = statement_step(rests->state_of);
+	if (more > 0)
+		taker->take(taker->context, key, statement_text(rests->state_of, 0));
+	statement_reset(rests->state_of);
+	return more;
+}
+
+void store_rests_find(struct store_rests *rests, uint64_t name, const struct correlate_taker *taker)
 {
 	struct pending *pending;
 	int more;
 
 	for (size_t at = SIZE_MAX; (pending = open_table_next(&rests->by_name, name, &at));)
-		if (!pending->is_dropped)
-			take(taker, pending->key, (struct text){ pending->bytes, pending->length });
+		if (!pending->is_dropped && taker->lacks(taker->context, pending->key))
+			taker->take(taker->context, pending->key, (struct text){ pending->bytes, pending->length });
 	if (!rests->count)
 		return;
 	statement_reset(rests->find);
@@ -140,9 +155,13 @@ void store_rests_find(struct store_rests *rests, uint64_t name, correlate_take t
 	while ((more = statement_step(rests->find)) > 0) {
 		transaction_key key = statement_number(rests->find, 0);
 
-		if (!key_set_has(&rests->dropped, key))
-			take(taker, key, statement_text(rests->find, 1));
+		if (key_set_has(&rests->dropped, key) || !taker->lacks(taker->context, key))
+			continue;
+		more = give_state(rests, key, taker);
+		if (more < 0)
+			break;
 	}
+	statement_reset(rests->find);
 	if (more < 0)
 		rests->error = more;
 }

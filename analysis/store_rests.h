@@ -22,8 +22,8 @@ int store_rests_new(struct store_rests **ret_rests, struct database *current, st
 void store_rests_free(struct store_rests *rests);
 
 void store_rests_add(struct store_rests *rests, const struct correlate_rest *rest);
-/* Gives each that has the name to take, which neither adds nor drops. */
-void store_rests_find(struct store_rests *rests, uint64_t name, correlate_take take, void *taker);
+/* Gives each that has the name to the taker, which neither adds nor drops. */
+void store_rests_find(struct store_rests *rests, uint64_t name, const struct correlate_taker *taker);
 /* That one, if it is there. */
 void store_rests_drop(struct store_rests *rests, transaction_key key);
 

@@ -52,7 +52,7 @@ static void add(transaction_key key, uint64_t name, uint64_t other_name, const c
 
 struct taken {
 	unsigned count;
-	transaction_key key;
+	transaction_key key, had;	/* had: not lacked */
 	char words[64];
 };
 
@@ -65,12 +65,25 @@ static void take(void *taker, transaction_key key, struct text state)
 	(void)snprintf(taken->words, sizeof taken->words, "%.*s", TEXT_ARGS(state));
 }
 
+static bool lacks(void *taker, transaction_key key)
+{
+	const struct taken *taken = taker;
+
+	return key != taken->had;
+}
+
+static struct taken find_but(uint64_t name, transaction_key had)
+{
+	struct taken taken = { .had = had };
+	const struct correlate_taker taker = { .lacks = lacks, .take = take, .context = &taken };
+
+	store_rests_find(rests, name, &taker);
+	return taken;
+}
+
 static struct taken find(uint64_t name)
 {
-	struct taken taken = { .count = 0 };
-
-	store_rests_find(rests, name, take, &taken);
-	return taken;
+	return find_but(name, 0);
 }
 
 static long long rows(const char *table)
@@ -109,6 +122,7 @@ TEST(what_rests_is_found_by_each_name_before_and_after_a_commit_until_it_is_drop
 				CHECK_NUMBER(found.count, 1);
 				CHECK(found.key == key);
 				CHECK_STRING(found.words, "one");
+				CHECK_NUMBER(find_but(name, key).count, 0);
 			}
 			store_rests_drop(rests, key);
 			CHECK_NUMBER(find(7).count + find(8).count, 0);
