@@ -19,7 +19,11 @@
 #include "common/clock.h"
 
 /* In bulk the addresses of a day, which come in the order of their digests, are to stay in memory. */
-enum { CURRENT_CACHE_KB = 2048, DAY_CACHE_KB = 16 * 1024, BULK_CACHE_KB = 64 * 1024 };
+enum { CURRENT_CACHE_KB = 2048, BULK_CURRENT_CACHE_KB = 20 * 1024, DAY_CACHE_KB = 16 * 1024, BULK_CACHE_KB = 64 * 1024 };
+
+/* In bulk so many commits go into their days before those are committed: addresses lie all over a day, and each of their pages
+ * is written once for all of them. */
+enum { BULK_COMMITS = 4 };
 
 struct day {
 	store_day day;
@@ -50,9 +54,11 @@ struct store {
 	struct store_rests *rests;
 	struct store_image image;	/* what comes */
 	struct store_image moving;	/* what the last commit changed, on its way into the days */
+	bool ends_days;			/* days are to be committed behind it */
+	unsigned begun_count;		/* commits that went into days since those were committed */
 	uint64_t moving_number;		/* of the last piece that current.db has of what commits changed */
 	uint64_t started_number;	/* of the last one that was on its way */
-	uint64_t moved_number;		/* up to it they are in their days */
+	uint64_t moved_number;		/* up to it they are in their days, and committed there */
 	struct store_image_reader *reader;
 	struct store_item item;		/* at hand */
 	struct store_counts moved;	/* of moving */
@@ -200,7 +206,10 @@ static int open_current(struct store *store, struct problem *problem)
 	if (!error)
 		error = check_current(store, problem);
 	if (!error)
-		error = set_up_writing(store->current, CURRENT_CACHE_KB, problem);
+		error = set_up_writing(store->current, store->options.is_bulk ? BULK_CURRENT_CACHE_KB : CURRENT_CACHE_KB, problem);
+	/* What was moved is written over by what is moved next, not with zeros before. */
+	if (!error && store->options.is_bulk)
+		error = database_run(store->current, "PRAGMA secure_delete=FAST", problem);
 	if (!error && is_new)
 		error = sync_directory(store->directory);
 	return error ? error : prepare(store, problem);
@@ -444,7 +453,7 @@ static int move_image(void *context, struct problem *problem)
 
 	for (unsigned i = 0; i < store->moving.count && !error; i++)
 		error = move_chunk(store, store->moving.chunks[i].bytes, store->moving.chunks[i].used, problem);
-	return error ? error : commit_days(store, problem);
+	return error || !store->ends_days ? error : commit_days(store, problem);
 }
 
 static void start_moving(struct store *store)
@@ -454,6 +463,7 @@ static void start_moving(struct store *store)
 	store->image = store->moving;
 	store->moving = image;
 	store->started_number = store->moving_number;
+	store->ends_days = ++store->begun_count == BULK_COMMITS || !store->options.is_bulk;
 	background_start(&store->background, move_image, store);
 }
 
@@ -468,14 +478,20 @@ static void take_found_days(struct store *store)
 	key_set_clear(&store->found_unfinished);
 }
 
-/* What the last commit changed is in its days. */
+static void note_committed_days(struct store *store)
+{
+	store->moved_number = store->started_number;
+	store->begun_count = 0;
+}
+
+/* What the last commit changed is in its days, which may have to be committed yet. */
 static int wait_for_moving(struct store *store, struct problem *problem)
 {
 	int error = background_wait(&store->background, problem);
 	const struct store_counts *moved = &store->moved;
 
-	if (!error)
-		store->moved_number = store->started_number;
+	if (!error && store->ends_days)
+		note_committed_days(store);
 	take_found_days(store);
 	store->counts.sessions += moved->sessions;
 	store->counts.messages += moved->messages;
@@ -484,6 +500,31 @@ static int wait_for_moving(struct store *store, struct problem *problem)
 	store->counts.logins += moved->logins;
 	store->moved = (struct store_counts){ .commits = 0 };
 	store_image_clear(&store->moving);
+	return error;
+}
+
+static void roll_back(struct store *store)
+{
+	(void)wait_for_moving(store, NULL);
+	database_rollback(store->current);
+	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
+		if (store->days[i].rows) {
+			store_rows_rollback(store->days[i].rows);
+			store->days[i].is_begun = false;
+		}
+}
+
+/* And is committed there. */
+static int settle_days(struct store *store, struct problem *problem)
+{
+	int error = wait_for_moving(store, problem);
+
+	if (!error)
+		error = commit_days(store, problem);
+	if (error)
+		roll_back(store);
+	else
+		note_committed_days(store);
 	return error;
 }
 
@@ -598,7 +639,7 @@ void store_close(struct store *store)
 {
 	if (!store)
 		return;
-	(void)wait_for_moving(store, NULL);
+	(void)settle_days(store, NULL);
 	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
 		close_day(&store->days[i]);
 	store_rests_free(store->rests);
@@ -920,17 +961,6 @@ static int commit_changes(struct store *store, struct problem *problem)
 	return error;
 }
 
-static void roll_back(struct store *store)
-{
-	(void)wait_for_moving(store, NULL);
-	database_rollback(store->current);
-	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
-		if (store->days[i].rows) {
-			store_rows_rollback(store->days[i].rows);
-			store->days[i].is_begun = false;
-		}
-}
-
 int store_commit(struct store *store, struct problem *problem)
 {
 	int error = 0;
@@ -1095,12 +1125,22 @@ int store_settle(struct store *store, struct problem *problem)
 	int error = store_commit(store, problem);
 
 	if (!error)
-		error = wait_for_moving(store, problem);
+		error = settle_days(store, problem);
 	/* Nothing more is put into it soon. */
 	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
-		if (store->days[i].rows)
-			database_set_cache(store_rows_database(store->days[i].rows), DAY_CACHE_KB);
+		if (!error && store->days[i].rows)
+			store_rows_relax(store->days[i].rows, DAY_CACHE_KB);
 	return error;
+}
+
+/* After a bulk most of current.db is room for what was on its way. A store would do with that. */
+static void give_room_back(struct store *store)
+{
+	int64_t free_pages = 0, pages = 0;
+
+	if (database_number(store->current, "PRAGMA freelist_count", &free_pages, NULL) == 0 &&
+	    database_number(store->current, "PRAGMA page_count", &pages, NULL) == 0 && free_pages > pages / 2)
+		(void)database_run(store->current, "VACUUM", NULL);
 }
 
 int store_finish(struct store *store, struct problem *problem)
@@ -1118,6 +1158,8 @@ int store_finish(struct store *store, struct problem *problem)
 	/* All that was committed is in its days. */
 	if (!error)
 		error = database_run(store->current, "DELETE FROM moving", problem);
+	if (!error && store->options.is_bulk)
+		give_room_back(store);
 	if (!error) {
 		key_set_clear(&store->unfinished);
 		key_set_clear(&store->newly_unfinished);
@@ -1213,7 +1255,7 @@ int store_prune(struct store *store, const struct store_retention *retention, ui
 	int error = store_commit(store, problem);
 
 	if (!error)
-		error = wait_for_moving(store, problem);
+		error = settle_days(store, problem);
 	*ret_days = 0;
 	if (!error)
 		error = store_days_list(store->directory, &days, &count, problem);

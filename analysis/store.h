@@ -10,7 +10,8 @@
  * Both are synced at each commit (a few in a second at most): with less, a power cut could keep the one and lose the other.
  *
  * Threads: one owner at a time. One process at a time writes to a store; any number reads it beside.
- * Memory:  what has changed since the last commit (in bulk: since the one before), and the caches of STORE_DAYS_OPEN databases.
+ * Memory:  what has changed since the last commit (in bulk: since the one before), the caches of STORE_DAYS_OPEN databases, and in bulk
+ *          the texts of days that are new (store_dictionary_hold).
  * Errors:  sinks do not fail; the next commit tells. After a commit that failed the store is to be closed, and opened again.
  */
 #ifndef SMTPTRAIL_STORE_H
@@ -25,7 +26,7 @@ struct store_options {
 	const char *directory;
 	struct source_table *sources;	/* empty, or of the process that wrote last */
 	/* A day that is new gets its indexes at the end (store_finish), and what a commit changed goes into its days beside what
-	 * comes next; the next commit waits for that. */
+	 * comes next; the next commit waits for that. Whoever reads a day sees it after every fourth commit, or store_settle. */
 	bool is_bulk;
 };
 

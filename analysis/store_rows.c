@@ -220,6 +220,12 @@ int store_rows_hold(struct store_rows *rows)
 	return error;
 }
 
+void store_rows_relax(struct store_rows *rows, unsigned kilobytes)
+{
+	store_dictionary_forget(rows->dictionaries);
+	database_set_cache(rows->database, kilobytes);
+}
+
 int store_rows_commit(struct store_rows *rows, struct problem *problem)
 {
 	int error = store_dictionary_put(rows->dictionaries);

@@ -29,6 +29,8 @@ void store_rows_explain(const struct store_rows *rows, int error, struct problem
  * (database_start_behind), and errors are told by store_rows_commit at the latest.
  */
 int store_rows_hold(struct store_rows *rows);
+/* Between transactions, where no more is to be put soon: what is held is forgotten, and pages take so much memory. */
+void store_rows_relax(struct store_rows *rows, unsigned kilobytes);
 /* Ends the transaction: what was put stays, or is taken back. */
 int store_rows_commit(struct store_rows *rows, struct problem *problem);
 void store_rows_rollback(struct store_rows *rows);
