@@ -31,7 +31,7 @@ def report_of(text):
     return report
 
 
-def run_load(lab, connections, limit_seconds=120, **options):
+def run_load(lab, connections, limit_seconds=300, **options):
     """Runs a load to its end and gives its report; every reply must have come, and be right."""
     done = subprocess.run(load_words(lab, connections, **options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False, timeout=limit_seconds)

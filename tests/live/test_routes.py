@@ -28,8 +28,8 @@ class Load:
     def __init__(self, lab):
         self.lab, self.sessions = lab, 0
 
-    def some(self, sessions=20):
-        run_load(self.lab, 1, sessions=sessions, first=self.sessions + 1)
+    def some(self, sessions=20, connections=1):
+        run_load(self.lab, connections, sessions=sessions, first=self.sessions + 1)
         self.sessions += sessions
 
     def begin(self, server, pace=300, seconds=None):
@@ -220,7 +220,7 @@ def a_frozen_replica_that_is_promoted_leaves_a_gap_of_the_right_size_where_nothi
         wait_until("the replica has all of it", lambda: closes(redis.replica) == 20)
         redis.replica.freeze()
         redis.master.call("CLIENT", "KILL", "TYPE", "replica")
-        load.some(2500)
+        load.some(2500, 8)
         wait_taken(lab, redis.master)
         wait_until("the journal has only the last of it", lambda: lab.status()["front_bytes"] +
                    lab.status()["spool_bytes"] < 2 << 20)
