@@ -50,7 +50,8 @@ struct correlate_taker {
 	void *context;
 };
 /* Whether that state has a text of which test says so. True, too, of one that another version kept: nobody will ask for it. */
-bool correlate_rest_has(struct text state, bool (*test)(const void *context, struct text value), const void *context);
+typedef bool correlate_test(const void *context, struct text value);
+bool correlate_rest_has(struct text state, correlate_test *test, const void *context);
 
 void correlate_defaults(struct correlate_options *options);
 
@@ -122,8 +123,10 @@ void correlate_counts(const struct correlate *correlate, struct correlate_counts
 void correlate_show_changed(struct correlate *correlate, const struct correlate_sink *sink);
 struct text correlate_session_state(struct correlate *correlate, const struct session *session);
 struct text correlate_message_state(struct correlate *correlate, const struct message *message);
-/* Of what is no session and no message: clocks of hosts, what was said of messages that have not come. */
+/* Of what is no session and no message: clocks of hosts, what was said of messages that have not come, logins that last. */
 struct text correlate_state(struct correlate *correlate);
+/* Logins of which test says so of a text are under way no more; gives how many. */
+unsigned correlate_forget_logins(struct correlate *correlate, correlate_test *test, const void *context);
 
 /* The way back: first the state, then sessions, then messages. */
 void correlate_restore(struct correlate *correlate, struct text state);

@@ -420,6 +420,8 @@ struct host *state_host(const struct correlate *correlate, uint64_t number);
 /* It is about to leave, and not settled yet. */
 void rest_session(struct correlate *correlate, struct open_session *session);
 void rest_message(struct correlate *correlate, struct open_message *message);
+/* Whether one of the texts is such. */
+bool facts_have(const struct facts *facts, correlate_test *test, const void *context);
 /* Something was told of it: it does not rest any more, and is to be shown whole. */
 void rest_end(struct correlate *correlate, struct open_item *item);
 /* A record came of that producer. */
@@ -519,9 +521,10 @@ void session_tell_finer(struct open_session *session);
 void session_tell_stamp(struct open_session *session);
 /* Before it is shown: what follows from all that is known. */
 void session_settle(struct correlate *correlate, struct open_session *session);
-/* Postscreen's and smtpd's lines of one connection were looked for, from either; several sessions fit it: true. */
+/* Postscreen's and smtpd's lines of one connection were looked for, from either. */
 void session_match(struct open_session *session);
-bool session_doubt(struct open_session *session);
+/* Several sessions of the other side fit it. */
+void session_doubt(struct open_session *session);
 /* Something of it is not known. */
 void session_miss(struct correlate *correlate, struct open_session *session, const char *what);
 

@@ -128,6 +128,20 @@ static uint64_t login_hash(const struct clue *clue)
 	return name.length ? hash_text(clue->correlate->seed + clue->host->number, name) : 0;
 }
 
+unsigned correlate_forget_logins(struct correlate *correlate, correlate_test *test, const void *context)
+{
+	unsigned count = 0;
+
+	for (struct open_login *login = correlate->first_login; login; login = login->next) {
+		if (!login->hash || !facts_have(&login->login.facts, test, context))
+			continue;
+		open_table_remove(&correlate->logins, login->hash, login);
+		login->hash = 0;
+		count++;
+	}
+	return count;
+}
+
 /* From the oldest on: those that have ended, and what is too many. */
 static void forget_logins(struct correlate *correlate, size_t max)
 {

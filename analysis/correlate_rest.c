@@ -540,7 +540,7 @@ bool rest_wake_queue_name(struct correlate *correlate, const struct queue_name *
 
 /* ---- and looked into ---- */
 
-static bool facts_have(const struct facts *facts, bool (*test)(const void *context, struct text value), const void *context)
+bool facts_have(const struct facts *facts, correlate_test *test, const void *context)
 {
 	struct facts_walk walk;
 	struct fact_value value;
@@ -552,7 +552,7 @@ static bool facts_have(const struct facts *facts, bool (*test)(const void *conte
 	return false;
 }
 
-static bool session_has(struct text more, bool (*test)(const void *context, struct text value), const void *context)
+static bool session_has(struct text more, correlate_test *test, const void *context)
 {
 	struct facts facts;
 
@@ -563,7 +563,7 @@ static bool session_has(struct text more, bool (*test)(const void *context, stru
 	return facts_have(&facts, test, context);
 }
 
-static bool message_has(struct text more, bool (*test)(const void *context, struct text value), const void *context)
+static bool message_has(struct text more, correlate_test *test, const void *context)
 {
 	struct message message;
 	bool has;
@@ -578,7 +578,7 @@ static bool message_has(struct text more, bool (*test)(const void *context, stru
 	return has;
 }
 
-bool correlate_rest_has(struct text state, bool (*test)(const void *context, struct text value), const void *context)
+bool correlate_rest_has(struct text state, correlate_test *test, const void *context)
 {
 	struct woken *woken = woken_new(state);
 	bool has = !woken || (woken->is_session ? session_has(woken->more, test, context) : message_has(woken->more, test, context));

@@ -1084,7 +1084,7 @@ static int restore_join(struct store *store, const struct store_restorer *restor
 		restorer->join(restorer->context, statement_text(row, 0));
 	else if (more < 0)
 		database_explain(store->current, more, problem);
-	statement_reset(row);
+	statement_free(row);
 	return more < 0 ? more : 0;
 }
 

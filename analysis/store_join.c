@@ -70,3 +70,23 @@ int store_join_restore(struct store *store, struct correlate *correlate, struct 
 
 	return store_restore(store, &restorer, problem);
 }
+
+int store_join_forget_logins(struct store *store, correlate_test *test, const void *context, struct problem *problem)
+{
+	const struct correlate_sink nobody = { .login = NULL };
+	struct correlate_options options;
+	struct store_restorer restorer = { .join = take_state };
+	struct correlate *correlate;
+	int error;
+
+	correlate_defaults(&options);
+	error = correlate_new(&correlate, &options, &nobody);
+	if (error)
+		return error;
+	restorer.context = correlate;
+	error = store_restore(store, &restorer, problem);
+	if (!error && correlate_forget_logins(correlate, test, context))
+		error = store_keep_join_state(store, correlate_state(correlate), problem);
+	correlate_free(correlate);
+	return error;
+}

@@ -13,6 +13,7 @@
 #include "analysis/store.h"
 #include "analysis/store_check.h"
 #include "analysis/store_forget.h"
+#include "analysis/store_join.h"
 #include "analysis/store_schema.h"
 #include "analysis/verb.h"
 #include "analysis/when.h"
@@ -325,8 +326,10 @@ static int forget_all(const struct options *options, const struct store_forget *
 
 	if (error)
 		return error;
-	/* The bytes of what the join may ask for again name the person, too. */
-	error = store_forget_rests(store, has_person, &what->person, problem);
+	/* The bytes of what the join may ask for again name the person, too, and those of logins that last. */
+	error = store_join_forget_logins(store, names_person, &what->person, problem);
+	if (!error)
+		error = store_forget_rests(store, has_person, &what->person, problem);
 	if (!error)
 		error = store_put_to_rest(store, problem);
 	if (!error)
