@@ -1,7 +1,7 @@
 /* background.c - a thread for each piece of work: one is begun a few times in a second at most. */
 #include "analysis/background.h"
 
-#include <signal.h>
+#include "common/thread.h"
 
 static void *run(void *context)
 {
@@ -11,23 +11,10 @@ static void *run(void *context)
 	return NULL;
 }
 
-/* Signals are the owner's. */
-static bool start_thread(struct background *background)
-{
-	sigset_t all, before;
-	bool is_started;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	is_started = pthread_create(&background->thread, NULL, run, background) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return is_started;
-}
-
 void background_start(struct background *background, background_work *work, void *context)
 {
 	*background = (struct background){ .work = work, .context = context, .is_under_way = true };
-	background->has_thread = start_thread(background);
+	background->has_thread = thread_start(&background->thread, run, background) == 0;
 	if (!background->has_thread)
 		(void)run(background);
 }

@@ -985,8 +985,10 @@ static bool has_rivals(const struct correlate *correlate, const struct open_sess
 		if (other == chosen || !is_fit(correlate, session, other, slack_us(correlate) + LATE_US))
 			continue;
 		looked++;
-		if (count_fits(correlate, other, &back) == 0)
-			has_one = session_doubt(other);
+		if (count_fits(correlate, other, &back) != 0)
+			continue;
+		session_doubt(other);
+		has_one = true;
 	}
 	return has_one || looked == RIVALS_MAX;
 }
@@ -996,10 +998,10 @@ static void mark_ambiguous(struct correlate *correlate, struct open_session *ses
 {
 	struct open_session *other;
 
-	(void)session_doubt(session);
+	session_doubt(session);
 	for (size_t at = SIZE_MAX; (other = open_table_next(&correlate->clients, session->client, &at));)
 		if (is_fit(correlate, session, other, slack_us(correlate)))
-			(void)session_doubt(other);
+			session_doubt(other);
 }
 
 /* The session that alone fits this one, which alone fits it; NULL: there is none, or several are, and are marked. */
@@ -1011,7 +1013,7 @@ static struct open_session *find_fit(struct correlate *correlate, struct open_se
 
 	if (count == 0) {
 		if (has_rival)
-			(void)session_doubt(session);
+			session_doubt(session);
 		return NULL;
 	}
 	has_rival = has_rivals(correlate, other, session) || has_rival;

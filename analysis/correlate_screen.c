@@ -284,7 +284,7 @@ static void mark_ambiguous(const struct correlate *correlate, struct open_sessio
 {
 	struct open_session *session;
 
-	(void)session_doubt(screen);
+	session_doubt(screen);
 	for (size_t at = SIZE_MAX; (session = open_table_next(&correlate->clients, screen->client, &at));)
 		if (may_be_passed(screen, session))
 			session_match(session);

@@ -535,11 +535,10 @@ void session_match(struct open_session *session)
 	session->was_matched = true;
 }
 
-bool session_doubt(struct open_session *session)
+void session_doubt(struct open_session *session)
 {
 	session->item.is_changed |= !session->is_ambiguous;
 	session->is_ambiguous = true;
-	return true;
 }
 
 /* Records are missed where some are there, or where it is known that there should be. */

@@ -10,7 +10,7 @@
 
 #include <sqlite3.h>
 
-#include "analysis/behind.h"
+#include "analysis/worker.h"
 #include "common/escape.h"
 
 struct statement {
@@ -39,7 +39,7 @@ struct database {
 	char *path;
 	struct added_test *tests;
 	struct statement *statements;
-	struct behind *behind;		/* NULL: all is run at once */
+	struct worker *worker;		/* NULL: all is run at once */
 	const struct statement *taken;	/* of which steps are taken down */
 	bool has_lost_steps;		/* there was no memory for one */
 	/* Of the thread, and the owner's while that has nothing to do. */
@@ -106,8 +106,8 @@ static void say(const struct database *database, const char *what, struct proble
 
 void database_explain(const struct database *database, int error, struct problem *problem)
 {
-	if (database->behind)
-		behind_wait(database->behind);
+	if (database->worker)
+		worker_wait(database->worker);
 	switch (-error) {
 	case ENOSPC:
 		problem_set(problem, "cannot write '%s': no space left on its disk", database->path);
@@ -199,7 +199,7 @@ void database_close(struct database *database)
 {
 	if (!database)
 		return;
-	behind_free(database->behind);
+	worker_free(database->worker);
 	while (database->statements) {
 		struct statement *statement = database->statements;
 
@@ -297,8 +297,8 @@ void database_rollback(struct database *database)
 
 bool database_is_in_transaction(const struct database *database)
 {
-	if (database->behind)
-		behind_wait(database->behind);
+	if (database->worker)
+		worker_wait(database->worker);
 	return !sqlite3_get_autocommit(database->handle);
 }
 
@@ -408,7 +408,7 @@ static struct step *take_step(struct statement *statement, enum step_kind kind, 
 	struct database *database = statement->database;
 	size_t padded = (length + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1);
 	bool is_other = database->taken != statement;
-	struct step *steps = behind_add(database->behind, (1 + (size_t)is_other) * sizeof *steps + padded);
+	struct step *steps = worker_add(database->worker, (1 + (size_t)is_other) * sizeof *steps + padded);
 
 	if (!steps) {
 		database->has_lost_steps = true;
@@ -489,9 +489,9 @@ static void do_steps(void *context, const unsigned char *bytes, size_t length)
 /* What is asked now, comes behind it. */
 static int settle(struct database *database)
 {
-	if (!database->behind)
+	if (!database->worker)
 		return 0;
-	behind_wait(database->behind);
+	worker_wait(database->worker);
 	if (!database->behind_error && database->has_lost_steps)
 		database->behind_error = -ENOMEM;
 	return database->behind_error;
@@ -499,14 +499,14 @@ static int settle(struct database *database)
 
 int database_start_behind(struct database *database)
 {
-	if (!database->behind)
-		database->behind = behind_new(do_steps, database);
-	return database->behind ? 0 : -ENOMEM;
+	if (!database->worker)
+		database->worker = worker_new(do_steps, database);
+	return database->worker ? 0 : -ENOMEM;
 }
 
 void statement_run_behind(struct statement *statement)
 {
-	statement->is_behind = statement->database->behind;
+	statement->is_behind = statement->database->worker;
 }
 
 int statement_new(struct statement **ret_statement, struct database *database, const char *sql, struct problem *problem)
@@ -601,7 +601,7 @@ int statement_run(struct statement *statement)
 
 	if (statement->is_behind) {
 		(void)take_step(statement, STEP_RUN, 0);
-		behind_pass(statement->database->behind);
+		worker_pass(statement->database->worker);
 		return 0;
 	}
 	error = settle(statement->database);
@@ -636,14 +636,14 @@ struct text statement_text(const struct statement *statement, int column)
 
 uint64_t database_changes(const struct database *database)
 {
-	if (database->behind)
-		behind_wait(database->behind);
+	if (database->worker)
+		worker_wait(database->worker);
 	return (uint64_t)sqlite3_changes64(database->handle);
 }
 
 int64_t database_last_row(const struct database *database)
 {
-	if (database->behind)
-		behind_wait(database->behind);
+	if (database->worker)
+		worker_wait(database->worker);
 	return sqlite3_last_insert_rowid(database->handle);
 }

@@ -35,7 +35,6 @@ libanalysis_a_SOURCES = \
 	analysis/audit_spf.c \
 	analysis/auth_report.c analysis/auth_report.h \
 	analysis/background.c analysis/background.h \
-	analysis/behind.c analysis/behind.h \
 	analysis/columns.c analysis/columns.h \
 	analysis/config.c analysis/config.h \
 	analysis/correlate.c analysis/correlate.h analysis/correlate_internal.h analysis/totals.def \
@@ -175,7 +174,8 @@ libanalysis_a_SOURCES = \
 	analysis/transaction_copy.c analysis/transaction_copy.h \
 	analysis/watch_filter.c analysis/watch_filter.h \
 	analysis/watch_query.c analysis/watch_query.h \
-	analysis/when.c analysis/when.h
+	analysis/when.c analysis/when.h \
+	analysis/worker.c analysis/worker.h
 nodist_libanalysis_a_SOURCES = analysis/audits.inc analysis/formats.inc analysis/reports.inc \
 	analysis/page_css.inc analysis/page_js.inc
 libanalysis_a_CFLAGS = $(AM_CFLAGS) $(PCRE2_CFLAGS) $(JANSSON_CFLAGS) $(ZLIB_CFLAGS) $(LZMA_CFLAGS) $(ZSTD_CFLAGS) \

@@ -4,12 +4,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
+
+#include "common/thread.h"
 
 /* A step takes some 40 us. To sleep and be woken costs as much, so a thread first looks about for half of that, and for
  * less where that was in vain: where the cores are busy, or the consumer is slow. */
@@ -201,17 +202,11 @@ static unsigned core_count(void)
 	return (unsigned)CPU_COUNT(&set);
 }
 
-/* As many as there are to be had. Signals are the owner's. */
+/* As many as there are to be had. */
 static void start_threads(struct log_pipeline *pipeline, unsigned wanted)
 {
-	sigset_t all, before;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	while (pipeline->thread_count + 1 < wanted &&
-	       pthread_create(&pipeline->threads[pipeline->thread_count], NULL, run, pipeline) == 0)
+	while (pipeline->thread_count + 1 < wanted && thread_start(&pipeline->threads[pipeline->thread_count], run, pipeline) == 0)
 		pipeline->thread_count++;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static void stop_threads(struct log_pipeline *pipeline)

@@ -14,8 +14,8 @@ enum { BY_TEXT = 32 * 1024, BY_NUMBER = 16 * 1024, SLOTS_FIRST = 256, SLOTS_GROW
 enum { PROBES_MAX = 1000 };
 /* After so many that were looked up all are read, up to so many bytes of texts. */
 enum { LOOKED_UP_MAX = 16 * 1024, ALL_MAX = 24 * 1024 * 1024 };
-/* So many bytes of texts are held until they are put; where there are more, the database is asked as usual. */
-enum { HELD_MAX = 128 * 1024 * 1024 };
+/* So many bytes of texts are held of all dictionaries; where there are more, the database is asked as usual. */
+enum { HELD_MAX = 96 * 1024 * 1024 };
 
 struct slot {
 	uint64_t number;		/* 0: empty */
@@ -387,7 +387,18 @@ static bool make_waiting(struct dictionary *dictionary)
 	return true;
 }
 
-static bool keep_counted(struct dictionary *dictionary, uint64_t place, struct text text)
+/* How many bytes of one there may be beside the others. */
+static size_t room_beside(const struct store_dictionaries *dictionaries, const struct dictionary *dictionary)
+{
+	size_t others = 0;
+
+	for (int i = 0; i < DICTIONARY_COUNT; i++)
+		if (&dictionaries->each[i] != dictionary)
+			others += dictionaries->each[i].all.size;
+	return others < HELD_MAX ? HELD_MAX - others : 0;
+}
+
+static bool keep_counted(struct dictionary *dictionary, uint64_t place, struct text text, size_t bytes_max)
 {
 	uint32_t number = dictionary->last_number + 1;
 	char bytes[sizeof number + FACT_TEXT_MAX];
@@ -397,32 +408,35 @@ static bool keep_counted(struct dictionary *dictionary, uint64_t place, struct t
 	memcpy(bytes, &number, sizeof number);
 	if (text.length)
 		memcpy(bytes + sizeof number, text.start, text.length);
-	if (!store_texts_keep(&dictionary->all, place, (struct text){ bytes, sizeof number + text.length }, HELD_MAX))
+	if (!store_texts_keep(&dictionary->all, place, (struct text){ bytes, sizeof number + text.length }, bytes_max))
 		return false;
 	dictionary->last_number = number;
 	return true;
 }
 
 /* Its number; 0: there is no room for it. */
-static uint64_t hold(struct dictionary *dictionary, uint64_t place, struct text text)
+static uint64_t hold(const struct store_dictionaries *dictionaries, struct dictionary *dictionary, uint64_t place, struct text text)
 {
-	if (!make_waiting(dictionary) || !(dictionary->is_counted ? keep_counted(dictionary, place, text) :
-								     store_texts_keep(&dictionary->all, place, text, HELD_MAX)))
+	size_t bytes_max = room_beside(dictionaries, dictionary);
+
+	if (!make_waiting(dictionary) || !(dictionary->is_counted ? keep_counted(dictionary, place, text, bytes_max) :
+								     store_texts_keep(&dictionary->all, place, text, bytes_max)))
 		return 0;
 	dictionary->waiting[dictionary->waiting_count++] = (uint32_t)place;
 	return dictionary->is_counted ? dictionary->last_number : place;
 }
 
 /* As add_counted and add_by_digest do it. 0: there is no room to hold it. */
-static uint64_t number_held(struct dictionary *dictionary, enum store_dictionary which, struct text text)
+static uint64_t number_held(struct store_dictionaries *dictionaries, enum store_dictionary which, struct text text)
 {
+	struct dictionary *dictionary = &dictionaries->each[which];
 	uint64_t place = store_dictionary_first(which, text), number;
 
 	for (unsigned i = 0; i < PROBES_MAX; i++, place++) {
 		struct text there = held_at(dictionary, place, &number);
 
 		if (!there.start)
-			return hold(dictionary, place, text);
+			return hold(dictionaries, dictionary, place, text);
 		if (text_equal(there, text))
 			return number;
 	}
@@ -447,7 +461,7 @@ int store_dictionary_number(struct store_dictionaries *dictionaries, enum store_
 	int error;
 
 	if (dictionary->is_held) {
-		*ret_number = number_held(dictionary, which, text);
+		*ret_number = number_held(dictionaries, which, text);
 		error = *ret_number ? 0 : stop_holding(dictionaries, dictionary);
 		if (error || *ret_number)
 			return error;

@@ -22,7 +22,7 @@ int store_dictionary_new(struct store_dictionaries **ret_dictionaries, struct da
 void store_dictionary_free(struct store_dictionaries *dictionaries);
 void store_dictionary_forget(struct store_dictionaries *dictionaries);
 /*
- * Whoever puts many rows: texts of a dictionary that has none yet are in memory from now on, up to 128 MB of them, and those
+ * Whoever puts many rows: texts of a dictionary that has none yet are in memory from now on, up to 96 MB of all, and those
  * that are new wait for store_dictionary_put, before the transaction ends. *ret_all: so it is with all dictionaries.
  */
 int store_dictionary_hold(struct store_dictionaries *dictionaries, bool *ret_all);

@@ -24,7 +24,8 @@ libcommon_a_SOURCES = \
 	common/redis_tls.c common/redis_tls.h \
 	common/stream.c common/stream.h common/stream_trim.c common/stream_trim.h \
 	common/status.c common/status.h \
-	common/text.h
+	common/text.h \
+	common/thread.h
 libcommon_a_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS) $(CONFUSE_CFLAGS) $(JANSSON_CFLAGS) \
 	$(SSL_CFLAGS) $(CRYPTO_CFLAGS) $(SYSTEMD_CFLAGS)
 

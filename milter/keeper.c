@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/behind.h"
 #include "common/log.h"
+#include "common/thread.h"
 
 /* Where no spare could be made, it is tried again so often: room may come without a word to us. */
 enum { PREPARE_RETRY_MS = 200, INTERVAL_MIN_MS = 10, INTERVAL_MAX_MS = 60000 };
@@ -66,19 +66,6 @@ static void *run_keep(void *argument)
 	return NULL;
 }
 
-/* Signals are the main thread's business. */
-static int start_thread(pthread_t *thread, void *(*run)(void *), struct keeper *keeper)
-{
-	sigset_t all, before;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	int error = pthread_create(thread, NULL, run, keeper);
-
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -error;
-}
-
 static void end_thread(struct keeper *keeper, pthread_t thread)
 {
 	atomic_store(&keeper->is_stopping, true);
@@ -98,10 +85,10 @@ int keeper_start(struct keeper **ret_keeper, struct journal *journal, uint64_t s
 	keeper->name = name;
 	keeper->interval_ms = interval_ms < INTERVAL_MIN_MS ? INTERVAL_MIN_MS :
 			      interval_ms > INTERVAL_MAX_MS ? INTERVAL_MAX_MS : (int)interval_ms;
-	error = start_thread(&keeper->prepare_thread, run_prepare, keeper);
+	error = thread_start(&keeper->prepare_thread, run_prepare, keeper);
 	if (error)
 		goto free_keeper;
-	error = start_thread(&keeper->keep_thread, run_keep, keeper);
+	error = thread_start(&keeper->keep_thread, run_keep, keeper);
 	if (error)
 		goto end_prepare;
 	*ret_keeper = keeper;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/stream.h"
+#include "common/thread.h"
 #include "trimmer.h"
 
 enum {
@@ -427,20 +427,13 @@ static void shipper_free(struct shipper *shipper)
 static int start_thread(struct shipper *shipper)
 {
 	pthread_condattr_t monotonic;
-	sigset_t all, before;
 
 	(void)pthread_condattr_init(&monotonic);
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	(void)pthread_mutex_init(&shipper->lock, NULL);
 	(void)pthread_cond_init(&shipper->wake, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
-	/* Signals are the business of other threads. */
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_BLOCK, &all, &before);
-	int error = pthread_create(&shipper->thread, NULL, ship, shipper);
-
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -error;
+	return thread_start(&shipper->thread, ship, shipper);
 }
 
 int shipper_start(struct shipper **ret_shipper, const struct shipper_options *options)

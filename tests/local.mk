@@ -41,7 +41,7 @@ EXTRA_DIST += tests/live/run $(LIVE_TEST_FILES) $(LIVE_TEST_FILES_ALONE)
 
 # What runs in several threads, for a sanitizer of these alone.
 THREADED_UNITS = tests/unit/test_auth_jobs tests/unit/test_dns tests/unit/test_journal tests/unit/test_keeper \
-	tests/unit/test_log tests/unit/test_log_pipeline tests/unit/test_power tests/unit/test_session
+	tests/unit/test_log tests/unit/test_log_pipeline tests/unit/test_power tests/unit/test_session tests/unit/test_store
 THREADED_CHECKS = tests/check_follow tests/check_milter tests/check_parse tests/check_replay tests/check_status
 .PHONY: check-threads
 check-threads: $(BUILT_SOURCES)

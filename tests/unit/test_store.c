@@ -949,6 +949,80 @@ TEST(what_was_held_and_taken_back_is_asked_for_again)
 	store_rows_close(rows);
 }
 
+/* Rows of all lengths, some longer than what the thread is given at once. */
+TEST(what_a_thread_runs_behind_is_all_there_in_its_order_and_before_what_is_asked)
+{
+	enum { COUNT = 20000, LONG = 400 * 1000 };
+	struct store_rows *rows = open_rows("behind.db");
+	struct database *database = store_rows_database(rows);
+	struct statement *put, *look;
+	struct problem problem = { "" };
+	char *text = malloc(LONG);
+	unsigned missing = 0;
+
+	CHECK(text);
+	memset(text, 'x', LONG);
+	CHECK_NUMBER(database_run(database, "CREATE TABLE t(number INTEGER PRIMARY KEY, text, bytes BLOB)", &problem), 0);
+	CHECK_NUMBER(database_start_behind(database), 0);
+	CHECK_NUMBER(statement_new(&put, database, "INSERT INTO t(number, text, bytes) VALUES(?1, ?2, ?3)", &problem), 0);
+	CHECK_NUMBER(statement_new(&look, database, "SELECT length(text), bytes FROM t WHERE number=?1", &problem), 0);
+	statement_run_behind(put);
+	CHECK_NUMBER(database_begin(database, &problem), 0);
+	for (uint64_t i = 1; i <= COUNT; i++) {
+		size_t length = i % 1000 ? i % 97 : LONG;
+
+		statement_clear(put);
+		statement_bind_number(put, 1, i);
+		statement_bind_text(put, 2, (struct text){ text, length });
+		if (i % 3)
+			statement_bind_bytes(put, 3, (struct text){ (const char *)&i, sizeof i });
+		missing += statement_run(put) != 0;
+		if (i % 500)
+			continue;
+		/* What was put just now. */
+		statement_bind_number(look, 1, i);
+		missing += statement_step(look) != 1 || statement_number(look, 0) != length || statement_is_null(look, 1) != (i % 3 == 0);
+		statement_reset(look);
+	}
+	CHECK_NUMBER(missing, 0);
+	CHECK_NUMBER(database_commit(database, &problem), 0);
+	CHECK_NUMBER(number(rows, "SELECT count(*) FROM t"), COUNT);
+	CHECK_NUMBER(number(rows, "SELECT count(*) FROM t WHERE length(text) <> CASE WHEN number % 1000 THEN number % 97 ELSE 400000 END"), 0);
+	CHECK_NUMBER(number(rows, "SELECT count(*) FROM t WHERE (bytes IS NULL) <> (number % 3 = 0)"), 0);
+	free(text);
+	store_rows_close(rows);
+}
+
+TEST(what_fails_behind_is_told_by_all_that_follows_until_it_is_taken_back)
+{
+	struct store_rows *rows = open_rows("failed.db");
+	struct database *database = store_rows_database(rows);
+	struct statement *put;
+	struct problem problem = { "" };
+	int64_t count = 0;
+
+	CHECK_NUMBER(database_run(database, "CREATE TABLE t(number INTEGER PRIMARY KEY)", &problem), 0);
+	CHECK_NUMBER(database_start_behind(database), 0);
+	CHECK_NUMBER(statement_new(&put, database, "INSERT INTO t(number) VALUES(?1)", &problem), 0);
+	statement_run_behind(put);
+	CHECK_NUMBER(database_begin(database, &problem), 0);
+	for (uint64_t i = 0; i < 4; i++) {
+		statement_bind_number(put, 1, 1 + i / 2);
+		CHECK_NUMBER(statement_run(put), 0);
+	}
+	CHECK_NUMBER(database_number(database, "SELECT count(*) FROM t", &count, &problem), -EEXIST);
+	CHECK(strstr(problem.text, database_path(database)));
+	CHECK_NUMBER(database_commit(database, &problem), -EEXIST);
+	database_rollback(database);
+	CHECK_NUMBER(number(rows, "SELECT count(*) FROM t"), 0);
+	CHECK_NUMBER(database_begin(database, &problem), 0);
+	statement_bind_number(put, 1, 7);
+	CHECK_NUMBER(statement_run(put), 0);
+	CHECK_NUMBER(database_commit(database, &problem), 0);
+	CHECK_NUMBER(number(rows, "SELECT number FROM t"), 7);
+	store_rows_close(rows);
+}
+
 TEST(a_set_of_keys_forgets_what_is_removed_and_nothing_else)
 {
 	struct key_set set = { .slots = NULL };
@@ -993,6 +1067,8 @@ int main(int argc, char **argv)
 		UNIT_TEST(addresses_of_one_digest_are_told_apart),
 		UNIT_TEST(what_is_held_has_the_numbers_that_it_would_have_had_and_is_in_the_table_once_it_is_put),
 		UNIT_TEST(what_was_held_and_taken_back_is_asked_for_again),
+		UNIT_TEST(what_a_thread_runs_behind_is_all_there_in_its_order_and_before_what_is_asked),
+		UNIT_TEST(what_fails_behind_is_told_by_all_that_follows_until_it_is_taken_back),
 		UNIT_TEST(a_set_of_keys_forgets_what_is_removed_and_nothing_else),
 		{ NULL, NULL },
 	};
