@@ -134,7 +134,7 @@ libanalysis_a_SOURCES = \
 	analysis/report_unknown.c \
 	analysis/report_warnings.c \
 	analysis/rows.c analysis/rows.h analysis/rows_store.c \
-	analysis/scan.h \
+	analysis/room.h analysis/scan.h \
 	analysis/search.c analysis/search.h \
 	analysis/sequence.c analysis/sequence.h \
 	analysis/shapes.c analysis/shapes.h \

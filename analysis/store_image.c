@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WORD = sizeof(uint64_t), NAME_MAX_LENGTH = 64 };
+#include "analysis/room.h"
+
+enum { WORD = sizeof(uint64_t), NAME_MAX_LENGTH = 64, FIRST_BYTES = 64 * 1024 };
 
 static size_t rounded(size_t length)
 {
@@ -75,29 +77,12 @@ bool store_image_is_empty(const struct store_image *image)
 	return image->count == 0;
 }
 
-static bool make_room(struct store_image_chunk *chunk, size_t more)
-{
-	size_t size = chunk->size ? chunk->size : 64 * 1024;
-	unsigned char *bytes;
-
-	if (chunk->used + more <= chunk->size)
-		return true;
-	while (size < chunk->used + more)
-		size *= 2;
-	bytes = realloc(chunk->bytes, size);
-	if (!bytes)
-		return false;
-	chunk->bytes = bytes;
-	chunk->size = size;
-	return true;
-}
-
 static void put_bytes(struct store_image *image, struct text bytes)
 {
 	struct store_image_chunk *chunk = &image->chunks[image->count - 1];
 	size_t whole = rounded(bytes.length);
 
-	if (image->has_failed || !make_room(chunk, whole)) {
+	if (image->has_failed || !room_for(&chunk->bytes, &chunk->size, chunk->used + whole, FIRST_BYTES)) {
 		image->has_failed = true;
 		return;
 	}

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/room.h"
+
 enum { FIRST_PLACES = 4 * 1024, FIRST_ROOM = 64 * 1024 };
 
 void store_texts_done(struct store_texts *texts)
@@ -38,25 +40,6 @@ static bool grow_places(struct store_texts *texts)
 	return true;
 }
 
-static bool make_room(struct store_texts *texts, size_t more, size_t bytes_max)
-{
-	size_t room = texts->room ? texts->room : FIRST_ROOM;
-	char *larger;
-
-	if (texts->size + more <= texts->room)
-		return true;
-	if (texts->size + more > bytes_max)
-		return false;
-	while (room < texts->size + more)
-		room *= 2;
-	larger = realloc(texts->bytes, room);
-	if (!larger)
-		return false;
-	texts->bytes = larger;
-	texts->room = room;
-	return true;
-}
-
 bool store_texts_keep(struct store_texts *texts, uint64_t number, struct text text, size_t bytes_max)
 {
 	uint16_t length = (uint16_t)text.length;
@@ -65,7 +48,8 @@ bool store_texts_keep(struct store_texts *texts, uint64_t number, struct text te
 		return false;
 	if (texts->used * 4 >= texts->place_count * 3 && !grow_places(texts))
 		return false;
-	if (!make_room(texts, sizeof length + text.length, bytes_max < UINT32_MAX ? bytes_max : UINT32_MAX))
+	if (texts->size + sizeof length + text.length > (bytes_max < UINT32_MAX ? bytes_max : UINT32_MAX) ||
+	    !room_for(&texts->bytes, &texts->room, texts->size + sizeof length + text.length, FIRST_ROOM))
 		return false;
 	*place_of(texts, (uint32_t)number) = (struct store_text_place){ (uint32_t)number, (uint32_t)texts->size };
 	memcpy(texts->bytes + texts->size, &length, sizeof length);
@@ -84,5 +68,5 @@ struct text store_texts_find(const struct store_texts *texts, uint64_t number)
 	if (!place || !place->number)
 		return TEXT_NONE;
 	memcpy(&length, texts->bytes + place->offset, sizeof length);
-	return (struct text){ texts->bytes + place->offset + sizeof length, length };
+	return (struct text){ (const char *)texts->bytes + place->offset + sizeof length, length };
 }

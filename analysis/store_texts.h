@@ -19,7 +19,7 @@ struct store_texts {
 		uint32_t number, offset;	/* number 0: free */
 	} *places;
 	size_t place_count, used;	/* of places: a power of two, at most three quarters are used */
-	char *bytes;
+	unsigned char *bytes;
 	size_t size, room;
 };
 

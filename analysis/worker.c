@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/room.h"
 #include "common/thread.h"
 
 enum { BLOCKS = 4 };
@@ -90,28 +91,11 @@ static struct block *at_hand(struct worker *worker)
 	return &worker->blocks[worker->filled % BLOCKS];
 }
 
-static bool make_room(struct block *block, size_t more)
-{
-	size_t size = block->size ? block->size : 2 * WORKER_BLOCK;
-	unsigned char *larger;
-
-	if (block->used + more <= block->size)
-		return true;
-	while (size < block->used + more)
-		size *= 2;
-	larger = realloc(block->bytes, size);
-	if (!larger)
-		return false;
-	block->bytes = larger;
-	block->size = size;
-	return true;
-}
-
 void *worker_add(struct worker *worker, size_t length)
 {
 	struct block *block = at_hand(worker);
 
-	if (!make_room(block, length))
+	if (!room_for(&block->bytes, &block->size, block->used + length, 2 * WORKER_BLOCK))
 		return NULL;
 	block->used += length;
 	return block->bytes + block->used - length;

@@ -812,6 +812,16 @@ static void ship_all(struct journal *journal)
 	(void)journal_keep(journal);
 }
 
+static void ship_more_than_is_kept(struct journal *journal)
+{
+	for (uint64_t i = 0; i < 10; i++) {
+		CHECK_NUMBER(rooms_fill(journal, 1 + i * 500, 500, 150), 500);
+		(void)journal_keep(journal);
+		(void)journal_prepare(journal);
+	}
+	ship_all(journal);
+}
+
 TEST(a_cursor_behind_what_is_kept_leaves_a_gap_of_the_right_size)
 {
 	struct rooms rooms;
@@ -821,12 +831,7 @@ TEST(a_cursor_behind_what_is_kept_leaves_a_gap_of_the_right_size)
 	struct journal *journal = rooms_open(&rooms);
 	struct journal_origin first = journal_origin(journal);
 
-	for (uint64_t i = 0; i < 10; i++) {
-		CHECK_NUMBER(rooms_fill(journal, 1 + i * 500, 500, 150), 500);
-		(void)journal_keep(journal);
-		(void)journal_prepare(journal);
-	}
-	ship_all(journal);
+	ship_more_than_is_kept(journal);
 	/* Redis lost all of it. */
 	CHECK_NUMBER(journal_seek(journal, TEXT_NONE, 0, 0), JOURNAL_AFTER_KEPT);
 	struct rooms_read read = rooms_drain(journal, false);
@@ -866,12 +871,7 @@ TEST(a_gap_is_told_once_however_often_what_follows_it_is_tried)
 	struct journal_origin origin = journal_origin(journal);
 	uint64_t told = 0;
 
-	for (uint64_t i = 0; i < 10; i++) {
-		CHECK_NUMBER(rooms_fill(journal, 1 + i * 500, 500, 150), 500);
-		(void)journal_keep(journal);
-		(void)journal_prepare(journal);
-	}
-	ship_all(journal);
+	ship_more_than_is_kept(journal);
 	/* Redis lost what was behind the 1000th, and refuses what follows: the cursor is the same each time. */
 	CHECK_NUMBER(journal_seek(journal, text_of(origin.incarnation), 1, 1000), JOURNAL_AFTER_KEPT);
 	CHECK_NUMBER(journal_seek(journal, text_of(origin.incarnation), 1, 1000), JOURNAL_AT_CURSOR);
