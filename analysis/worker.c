@@ -149,7 +149,8 @@ void worker_wait(struct worker *worker)
 		wait_for_thread(worker);
 	else
 		work_through(worker, block);
-	memmove(block->bytes, block->bytes + block->whole, block->used - block->whole);
+	if (block->used > block->whole)
+		memmove(block->bytes, block->bytes + block->whole, block->used - block->whole);
 	block->used -= block->whole;
 	block->whole = 0;
 }
