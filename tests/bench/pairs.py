@@ -8,6 +8,7 @@ import sys
 import time
 
 DRAWS = 4000
+BUSY_SECONDS, BUSY_MUCH = 2, 0.1		# looked at so long before; from there on figures say little
 
 
 def read_arguments(usage, rounds, quick_rounds, sessions=()):
@@ -60,16 +61,28 @@ def value_in(path, name):
         return next((line.partition(":")[2].strip() for line in file if line.startswith(name)), "unknown")
 
 
+def busy_share(seconds):
+    """How much of the processors' time went to anything in the next seconds, while nothing is measured."""
+    def times():
+        with open("/proc/stat", encoding="ascii") as file:
+            numbers = [int(word) for word in file.readline().split()[1:9]]
+        return sum(numbers), numbers[3] + numbers[4]		# all; idle and waiting for a disk
+    all_before, idle_before = times()
+    time.sleep(seconds)
+    all_after, idle_after = times()
+    return 1 - (idle_after - idle_before) / (all_after - all_before)
+
+
 def print_machine(packages):
     """A paragraph about what was measured on, when, and with which versions of those that are installed."""
     memory = int(value_in("/proc/meminfo", "MemTotal").split()[0]) / 1048576
-    load = os.getloadavg()[0]
+    busy = busy_share(BUSY_SECONDS)
     versions = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *packages], check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.split("\n")
-    print("%s: %d cores (%s), %.0f GiB, Linux %s; %s.\nLoad average at the begin %.1f%s." % (
+    print("%s: %d cores (%s), %.0f GiB, Linux %s; %s.\nIn the %d s before the begin other work took %.0f %% of the cores%s." % (
         time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), os.cpu_count(), value_in("/proc/cpuinfo", "model name"),
-        memory, os.uname().release, ", ".join(filter(None, versions)), load,
-        ": other work ran on this machine, so that rates and times say little" if load > 1 else ""))
+        memory, os.uname().release, ", ".join(filter(None, versions)), BUSY_SECONDS, 100 * busy,
+        ", so that rates and times say little" if busy > BUSY_MUCH else ""))
 
 
 if __name__ == "__main__":
