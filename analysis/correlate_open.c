@@ -56,7 +56,7 @@ static void know_age(struct correlate *correlate, const struct open_item *item)
 		correlate->oldest_us = item->touched_us;
 }
 
-static void move_to(struct correlate *correlate, struct open_item *item, bool is_ending)
+static inline __attribute__((always_inline)) void move_to(struct correlate *correlate, struct open_item *item, bool is_ending)
 {
 	unlink_item(correlate, item);
 	item->is_ending = is_ending;
@@ -475,7 +475,7 @@ static bool joins(struct correlate *correlate, struct open_item *item)
 	return session && (join_at_end(correlate, session) || join_rest(correlate, MESSAGE_OF(item)));
 }
 
-static void release(struct correlate *correlate, struct open_item *item)
+static inline void release(struct correlate *correlate, struct open_item *item)
 {
 	if (waits(correlate, item)) {
 		item->due_us = item->host->now_us + correlate->options.lateness_us;

@@ -96,7 +96,7 @@ static bool is_better(const struct open_session *session, const struct open_sess
 	return session->session.start_us >= best->session.start_us;
 }
 
-static uint32_t client_port(const struct clue *clue)
+static inline uint32_t client_port(const struct clue *clue)
 {
 	uint64_t port = fact_number(clue_text(clue, NAME_CLIENT_PORT));
 
@@ -347,6 +347,7 @@ void correlate_connect(struct clue *clue)
 {
 	struct text name = session_name(clue);
 	uint64_t client = client_hash(clue->correlate, clue_text(clue, NAME_CLIENT_ADDR)), hash;
+	uint32_t port = client_port(clue);
 	const struct process *process;
 	struct open_session *known;
 
@@ -359,7 +360,7 @@ void correlate_connect(struct clue *clue)
 		known->session.start_us = clue->time_us;
 		if (fact_begin(clue, &known->session.facts, session_key(clue)))
 			FACT_COPY(clue, &known->session.facts, client_rows);
-	} else if ((known = screen_passed(clue, client, client_port(clue))) || (known = join_by_port(clue, client, client_port(clue), false))) {
+	} else if ((known = screen_passed(clue, client, port)) || (known = join_by_port(clue, client, port, false))) {
 		known->has_begin = true;
 		if (known->has_ended)
 			go_on(clue->correlate, known);

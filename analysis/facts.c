@@ -146,7 +146,7 @@ static inline bool make_room(struct facts *facts, struct pool *pool, size_t more
 	return size <= facts->size || grow(facts, pool, size);
 }
 
-/* ---- what lies in the block ---- */
+/* ---- what lies in the block: inline, as most of it is done several times for each line ---- */
 
 static unsigned write_number(unsigned char *at, uint64_t number)
 {
@@ -195,7 +195,7 @@ static struct evidence evidence_at(const unsigned char *at)
 	};
 }
 
-static struct fact_value value_at(const unsigned char *at)
+static inline __attribute__((always_inline)) struct fact_value value_at(const unsigned char *at)
 {
 	struct fact_value value = { .fact = (enum fact)*at, .is_cut = at[1] & LONG && at[1] & IS_CUT };
 	struct text bytes = { (const char *)at + head_size(at), value_size(at) };
@@ -213,7 +213,7 @@ static uint64_t bit_of(enum fact fact)
 }
 
 /* Where the fact lies, and the evidence before it; -1: it is not there. */
-static int offset_of(const struct facts *facts, enum fact fact, unsigned *ret_evidence)
+static inline __attribute__((always_inline)) int offset_of(const struct facts *facts, enum fact fact, unsigned *ret_evidence)
 {
 	if (!(facts->there & bit_of(fact)))
 		return -1;
@@ -324,7 +324,7 @@ static inline void copy(unsigned char *at, struct text text)
 	memcpy(at + text.length - 8, &words[1], sizeof words[1]);
 }
 
-void facts_add_text(struct facts *facts, struct pool *pool, enum fact fact, struct text text)
+static inline __attribute__((always_inline)) void add_text(struct facts *facts, struct pool *pool, enum fact fact, struct text text)
 {
 	bool is_cut = text.length > FACT_TEXT_MAX;
 	unsigned char *at;
@@ -348,7 +348,12 @@ void facts_add_text(struct facts *facts, struct pool *pool, enum fact fact, stru
 	facts->used = (uint16_t)(at + text.length - facts->bytes);
 }
 
-void facts_add_number(struct facts *facts, struct pool *pool, enum fact fact, uint64_t number)
+void facts_add_text(struct facts *facts, struct pool *pool, enum fact fact, struct text text)
+{
+	add_text(facts, pool, fact, text);
+}
+
+static inline __attribute__((always_inline)) void add_number(struct facts *facts, struct pool *pool, enum fact fact, uint64_t number)
 {
 	unsigned char *at;
 
@@ -361,20 +366,25 @@ void facts_add_number(struct facts *facts, struct pool *pool, enum fact fact, ui
 	facts->used = (uint16_t)(facts->used + 2 + at[1]);
 }
 
+void facts_add_number(struct facts *facts, struct pool *pool, enum fact fact, uint64_t number)
+{
+	add_number(facts, pool, fact, number);
+}
+
 void facts_set_text(struct facts *facts, struct pool *pool, enum fact fact, struct text text)
 {
 	if (!text.start)
 		return;
 	if (facts->there & bit_of(fact))
 		facts_unset(facts, fact);
-	facts_add_text(facts, pool, fact, text);
+	add_text(facts, pool, fact, text);
 }
 
 void facts_set_number(struct facts *facts, struct pool *pool, enum fact fact, uint64_t number)
 {
 	if (facts->there & bit_of(fact))
 		facts_unset(facts, fact);
-	facts_add_number(facts, pool, fact, number);
+	add_number(facts, pool, fact, number);
 }
 
 bool facts_next_item(struct text *list, struct text *ret_item)

@@ -98,7 +98,8 @@ static int program_of(const struct format *format, struct text process)
 	return format->program ? format->program(process) : -1;
 }
 
-static void learn(struct known *known, struct text process)
+/* Out of the way of those that are known. */
+static __attribute__((noinline)) void learn(struct known *known, struct text process)
 {
 	known->owner = NULL;
 	known->program = -1;

@@ -54,6 +54,13 @@ static inline const char *scan_find(const char *at, const char *end, char a, cha
 	return at;
 }
 
+#ifdef __SSE2__
+static inline uint64_t scan_line_ends_16(const char *at)
+{
+	return scan_hits(at, '\n', '\n', '\n', '\n');
+}
+#endif
+
 /* Where the line ends of a text are, counted from its start: up to so many of the first, into a room of SCAN_BLOCK more. In
  * blocks, without a branch for each line: where one ends is what no processor can guess. */
 enum { SCAN_BLOCK = 64 };
@@ -65,10 +72,9 @@ static inline size_t scan_line_ends(const char *start, const char *end, uint32_t
 #ifdef __SSE2__
 	for (; end - at >= SCAN_BLOCK && found < count; at += SCAN_BLOCK) {
 		uint32_t offset = (uint32_t)(at - start);
-		uint64_t hits = 0;
+		uint64_t hits = scan_line_ends_16(at) | scan_line_ends_16(at + 16) << 16 | scan_line_ends_16(at + 32) << 32 |
+				scan_line_ends_16(at + 48) << 48;
 
-		for (int i = 0; i < SCAN_BLOCK; i += SCAN_VECTOR)
-			hits |= (uint64_t)scan_hits(at + i, '\n', '\n', '\n', '\n') << i;
 		/* Nearly always there are two at most; what is written for none is written over by the next. */
 		offsets[found] = offset + (uint32_t)__builtin_ctzll(hits | UINT64_C(1) << 63);
 		found += hits != 0;

@@ -310,8 +310,9 @@ class Following(WatchTest):
         watch = self.watch(server, "--json").following()
         for seq in (1, 2, 3, 2, 3, 4, 1, 5):
             server.add(seq)
-        server.add(1, producer="p2")
         server.add(2, producer="p1")
+        # The last one is shown: then all before it has been read.
+        server.add(1, producer="p2")
         self.until_lines(watch, 6)
         watch.end()
         self.assertEqual(watch.counters(), [1, 2, 3, 4, 5, 1])
