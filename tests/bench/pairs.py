@@ -8,7 +8,8 @@ import sys
 import time
 
 DRAWS = 4000
-BUSY_SECONDS, BUSY_MUCH = 2, 0.1		# looked at so long before; from there on figures say little
+BUSY_SECONDS = 2		# what others do is looked at so long before
+BUSY_MUCH = 0.1			# of the cores: then figures say little
 
 
 def read_arguments(usage, rounds, quick_rounds, sessions=()):
