@@ -18,7 +18,7 @@
 #include "trimmer.h"
 
 enum {
-	LINGER_US = 20000,
+	LINGER_US = 100000,		/* a record may wait so long; waking Redis for a few costs it more than they do */
 	IDLE_WAIT_MS = 1000,
 	IDLE_CHECK_US = 5000000,	/* an idle shipper looks so often whether Redis is well */
 	BACK_OFF_FIRST_US = 50000,
