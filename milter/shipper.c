@@ -18,7 +18,9 @@
 #include "trimmer.h"
 
 enum {
-	LINGER_US = 100000,		/* a record may wait so long; waking Redis for a few costs it more than they do */
+	LINGER_US = 20000,		/* few records may wait so long */
+	GATHER_US = 100000,		/* and many, which cost Redis less the fewer pieces they come in */
+	FEW = 16,
 	IDLE_WAIT_MS = 1000,
 	IDLE_CHECK_US = 5000000,	/* an idle shipper looks so often whether Redis is well */
 	BACK_OFF_FIRST_US = 50000,
@@ -281,7 +283,8 @@ static void trim(struct shipper *shipper, uint64_t appended)
 
 enum step {
 	STEP_AGAIN,		/* at once */
-	STEP_LINGER,		/* nothing waits, or nearly */
+	STEP_LINGER,		/* hardly anything came */
+	STEP_GATHER,		/* more did, and hardly anything waits */
 	STEP_IDLE,
 	STEP_FAILED,
 };
@@ -302,7 +305,9 @@ static enum step taken(struct shipper *shipper)
 	count(shipper, &shipper->status.went_back, again);
 	say_well(shipper);
 	trim(shipper, batch->count);
-	return batch->count < JOURNAL_BATCH_ENTRIES / 2 ? STEP_LINGER : STEP_AGAIN;
+	if (batch->count >= JOURNAL_BATCH_ENTRIES / 2)
+		return STEP_AGAIN;
+	return batch->count < FEW ? STEP_LINGER : STEP_GATHER;
 }
 
 static enum step send_batch(struct shipper *shipper, enum redis_failure *ret_failure, struct problem *problem)
@@ -409,8 +414,8 @@ static void *ship(void *context)
 		}
 		if (step == STEP_IDLE)
 			journal_wait_read(shipper->options.journal, IDLE_WAIT_MS);
-		if (step == STEP_IDLE || step == STEP_LINGER)
-			pause_until_stop(shipper, LINGER_US);
+		if (step == STEP_IDLE || step == STEP_LINGER || step == STEP_GATHER)
+			pause_until_stop(shipper, step == STEP_GATHER ? GATHER_US : LINGER_US);
 	}
 	redis_link_close(shipper->link);
 	return NULL;

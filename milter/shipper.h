@@ -6,7 +6,7 @@
  * fail-over, a restart without its file) is sent again from what the journal keeps. Where the
  * cursor shows another holder of our identity, the journal goes on under a new one.
  *
- * A batch that is not full is followed by a pause of 100 ms, in which the next one gathers.
+ * A batch that is not full is followed by a pause, in which the next one gathers: 20 ms, where hardly anything comes, else 100 ms.
  *
  * Threads: start and stop from one thread, shipper_status from any. Of the journal it uses the
  *          reading functions, and journal_change_producer and journal_gap_return.
