@@ -104,10 +104,14 @@ def sessions(records):
     return [each["session"] for each in records if each["stage"] == "close"]
 
 
-def wait_taken(lab, server):
-    """The milter knows that this server has all of what it made: what it says of itself is a moment old."""
-    wait_until("the master has it", lambda: lab.status()["records_shipped"] == server.call("XLEN", STREAM_KEY) and
-               lab.status()["backlog_records"] == 0)
+def closes(server):
+    return len(sessions(server.records(STREAM_KEY)))
+
+
+def wait_taken(lab, load, server):
+    """This server has all of what was made, and the milter knows it: what it says of itself is a moment old."""
+    wait_until("the master has it", lambda: closes(server) == load.sessions and
+               lab.status()["records_shipped"] == server.call("XLEN", STREAM_KEY) and lab.status()["backlog_records"] == 0)
 
 
 def check_arrived(lab, load, where):
@@ -185,14 +189,14 @@ def a_frozen_replica_that_is_promoted_gets_again_what_it_had_not():
         redis = Sentinels(lab)
         reader, load = start(lab, redis)
         load.some()
-        wait_taken(lab, redis.master)
+        wait_taken(lab, load, redis.master)
         wait_until("the replica has it", lambda: redis.replica.call("XLEN", STREAM_KEY) ==
                    redis.master.call("XLEN", STREAM_KEY))
         redis.replica.freeze()
         # So short a load would fit into the buffers of their connection.
         redis.master.call("CLIENT", "KILL", "TYPE", "replica")
         load.some(200)
-        wait_taken(lab, redis.master)
+        wait_taken(lab, load, redis.master)
         redis.master.kill()
         redis.replica.thaw()
         before = redis.replica.call("XLEN", STREAM_KEY)
@@ -206,10 +210,6 @@ def a_frozen_replica_that_is_promoted_gets_again_what_it_had_not():
         check(status["redis_state"] == "shipping", "it ships again: %s" % status["redis_state"])
 
 
-def closes(server):
-    return len(sessions(server.records(STREAM_KEY)))
-
-
 @case
 def a_frozen_replica_that_is_promoted_leaves_a_gap_of_the_right_size_where_nothing_is_kept():
     with Lab() as lab:
@@ -221,7 +221,7 @@ def a_frozen_replica_that_is_promoted_leaves_a_gap_of_the_right_size_where_nothi
         redis.replica.freeze()
         redis.master.call("CLIENT", "KILL", "TYPE", "replica")
         load.some(2500, 8)
-        wait_taken(lab, redis.master)
+        wait_taken(lab, load, redis.master)
         wait_until("the journal has only the last of it", lambda: lab.status()["front_bytes"] +
                    lab.status()["spool_bytes"] < 2 << 20)
         made = {int(each["seq"]) for each in redis.master.records(STREAM_KEY)}
