@@ -448,7 +448,8 @@ bool log_reader_takes_batches(const struct log_reader *reader)
 }
 
 /* A line that is in a frame goes into the batch; what it means may be left to event_batch_read. False: it is not in one. */
-static inline __attribute__((always_inline)) bool add_line(struct log_reader *reader, struct event_batch *batch, struct text line, uint64_t number, bool is_cut)
+static inline __attribute__((always_inline)) bool add_line(struct log_reader *reader, struct event_batch *batch, struct text line,
+							    uint64_t number, bool is_cut)
 {
 	struct event *event = &batch->events[batch->count];
 

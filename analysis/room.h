@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* Room for so many; *size: how many there is room for, 0 at first. */
+/* Room for so many; *size: how many there is room for, 0 at first; first, not 0: how many then, or more. */
 static inline bool room_for(unsigned char **bytes, size_t *size, size_t wanted, size_t first)
 {
 	size_t larger_size = *size ? *size : first;

@@ -20,7 +20,7 @@
 enum {
 	LINGER_US = 20000,		/* few records may wait so long */
 	GATHER_US = 100000,		/* and many, which cost Redis less the fewer pieces they come in */
-	FEW = 16,
+	FEW = 16,			/* records of a batch; of more it is GATHER_US */
 	IDLE_WAIT_MS = 1000,
 	IDLE_CHECK_US = 5000000,	/* an idle shipper looks so often whether Redis is well */
 	BACK_OFF_FIRST_US = 50000,
