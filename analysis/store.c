@@ -576,12 +576,15 @@ static int load_sources(struct store *store, struct problem *problem)
 static int move_again(struct store *store, struct problem *problem)
 {
 	struct statement *row;
+	uint64_t first = UINT64_MAX;
 	int more, error = statement_new(&row, store->current, "SELECT transactions, number FROM moving ORDER BY number", problem);
 
 	if (error)
 		return error;
 	while ((more = statement_step(row)) > 0) {
 		store->moving_number = store->started_number = statement_number(row, 1);
+		if (first > store->moving_number)
+			first = store->moving_number;
 		error = move_row(store, statement_text(row, 0), problem);
 		if (error) {
 			statement_reset(row);
@@ -590,8 +593,10 @@ static int move_again(struct store *store, struct problem *problem)
 	}
 	if (more < 0)
 		database_explain(store->current, more, problem);
-	store->has_files = true;
 	error = more ? more : commit_days(store, problem);
+	if (!error)
+		store_image_file_sweep(store->directory, first, store->moving_number);
+	store->has_files = true;
 	if (!error)
 		store->moved.number = store->started_number;
 	add_counts(&store->moved.counts, &store->put);

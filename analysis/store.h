@@ -2,15 +2,15 @@
  * store.h - transactions kept: a directory of SQLite databases, one for each day in UTC, and current.db.
  *
  * A transaction lives in the database of the day in which it began, from its first commit on, whether it has ended or
- * not. current.db holds how far the inputs were read, which transactions are still under way, and what the last commit
- * changed. store_commit is one transaction of current.db; what it changed goes to the days behind it, by upserts that
- * change nothing when they are made again: that is what happens at the next opening after a kill between the two. So an input
- * may be acknowledged once store_commit has returned 0.
+ * not. current.db holds how far the inputs were read, which transactions are still under way, and what the last commits
+ * changed, or which files have it (store_image_file.h). store_commit is one transaction of current.db; what it changed goes
+ * to the days behind it, by upserts that change nothing when they are made again: that is what happens at the next opening
+ * after a kill between the two. So an input may be acknowledged once store_commit has returned 0.
  *
  * Both are synced at each commit (a few in a second at most): with less, a power cut could keep the one and lose the other.
  *
  * Threads: one owner at a time. One process at a time writes to a store; any number reads it beside.
- * Memory:  what has changed since the last commit (in bulk: since the one before), the caches of STORE_DAYS_OPEN databases, and in bulk
+ * Memory:  what has changed since the last commit (in bulk: of STORE_MOVING_MAX more), the caches of STORE_DAYS_OPEN databases, and in bulk
  *          the texts of days that are new (store_dictionary_hold).
  * Errors:  sinks do not fail; the next commit tells. After a commit that failed the store is to be closed, and opened again.
  */
@@ -26,7 +26,7 @@ struct store_options {
 	const char *directory;
 	struct source_table *sources;	/* empty, or of the process that wrote last */
 	/* A day that is new gets its indexes at the end (store_finish), and what a commit changed goes into its days beside what
-	 * comes next; the next commit waits for that. Whoever reads a day sees it after every fourth commit, or store_settle. */
+	 * comes next. Whoever reads a day sees it after every fourth commit, or store_settle. */
 	bool is_bulk;
 };
 
