@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "analysis/key_set.h"
+#include "analysis/store_counting.h"
 #include "analysis/store_image.h"
 #include "analysis/store_image_file.h"
 #include "analysis/store_moving.h"
@@ -54,6 +55,7 @@ struct store {
 	struct key_set unfinished, newly_unfinished;	/* days since 1970, and one more */
 	struct open_keys messages, sessions;
 	struct store_rests *rests;
+	struct store_counting *counting;	/* NULL: days are not counted */
 	struct store_image image;	/* what comes */
 	unsigned begun_count;		/* commits that went into days since those were committed */
 	bool has_files;			/* of images: in the directory, or perhaps */
@@ -620,6 +622,8 @@ int store_open(struct store **ret_store, const struct store_options *options, st
 	store->reader = store_image_reader_new();
 	pthread_mutex_init(&store->guard, NULL);
 	store->moving = store_moving_new(move_image, store);
+	if (options->counts_days)
+		store->counting = store_counting_new(options->directory);
 	if (!store->directory || !store->reader || !store->moving)
 		error = -ENOMEM;
 	if (!error)
@@ -663,6 +667,7 @@ void store_close(struct store *store)
 	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
 		close_day(&store->days[i]);
 	store_rests_free(store->rests);
+	store_counting_free(store->counting);
 	if (store->current) {
 		database_rollback(store->current);
 		set_down_writing(store->current);
@@ -705,24 +710,37 @@ static void note_ended(struct store *store, struct open_keys *keys, transaction_
 	(void)key_set_remove(&keys->added, key);
 }
 
+static void expect(struct store *store, transaction_key key)
+{
+	if (store->counting)
+		store_counting_expect(store->counting, key);
+}
+
 static void take_attempt(void *context, const struct message *message, const struct recipient *recipient,
 			 const struct attempt *attempt)
 {
 	struct store *store = context;
 	const struct attempt_name name = { message->key, recipient->number, recipient->attempts };
 
+	expect(store, message->key);
 	store_image_add_attempt(&store->image, &name, attempt);
 }
 
 static void take_login(void *context, const struct login *login)
 {
-	store_image_add_login(&((struct store *)context)->image, login);
+	struct store *store = context;
+
+	if (store->counting)
+		store_counting_login(store->counting, login);
+	store_image_add_login(&store->image, login);
 }
 
 static void take_ended_message(void *context, const struct message *message)
 {
 	struct store *store = context;
 
+	if (store->counting)
+		store_counting_message(store->counting, message);
 	store_image_add_message(&store->image, message);
 	note_ended(store, &store->messages, message->key);
 }
@@ -731,6 +749,8 @@ static void take_ended_session(void *context, const struct session *session)
 {
 	struct store *store = context;
 
+	if (store->counting)
+		store_counting_session(store->counting, session);
 	store_image_add_session(&store->image, session);
 	note_ended(store, &store->sessions, session->key);
 }
@@ -739,6 +759,7 @@ static void take_changed_message(void *context, const struct message *message)
 {
 	struct store *store = context;
 
+	expect(store, message->key);
 	store_image_add_message(&store->image, message);
 	note_open(store, &store->messages, message->key);
 }
@@ -747,6 +768,7 @@ static void take_changed_session(void *context, const struct session *session)
 {
 	struct store *store = context;
 
+	expect(store, session->key);
 	store_image_add_session(&store->image, session);
 	note_open(store, &store->sessions, session->key);
 }
@@ -794,6 +816,30 @@ void store_changed_sink(struct store *store, struct correlate_sink *ret_sink)
 	*ret_sink = (struct correlate_sink){
 		.message = take_changed_message, .session = take_changed_session, .context = store,
 	};
+}
+
+static void count_message(void *context, const struct message *message)
+{
+	store_counting_message(context, message);
+}
+
+static void count_session(void *context, const struct session *session)
+{
+	store_counting_session(context, session);
+}
+
+void store_counting_sink(struct store *store, struct correlate_sink *ret_sink)
+{
+	*ret_sink = (struct correlate_sink){ .context = store->counting };
+	if (!store->counting)
+		return;
+	ret_sink->message = count_message;
+	ret_sink->session = count_session;
+}
+
+struct store_rollup *store_take_counted(struct store *store, store_day day)
+{
+	return store->counting ? store_counting_take(store->counting, day) : NULL;
 }
 
 static int run_in_current(struct store *store, struct statement *statement, struct problem *problem)

@@ -28,6 +28,8 @@ struct store_options {
 	/* A day that is new gets its indexes at the end (store_finish), and what a commit changed goes into its days beside what
 	 * comes next. Whoever reads a day sees it after every fourth commit, or store_settle. */
 	bool is_bulk;
+	/* What is put into a day that is new is counted meanwhile (store_counting.h): neither records nor what rests will come. */
+	bool counts_days;
 };
 
 struct store;
@@ -56,6 +58,11 @@ int store_commit(struct store *store, struct problem *problem);
 int store_settle(struct store *store, struct problem *problem);
 /* The same, and indexes of days that have none yet. */
 int store_finish(struct store *store, struct problem *problem);
+
+/* What was counted of a day, when nothing more is put into it; to free. NULL: it was not. */
+struct store_rollup *store_take_counted(struct store *store, store_day day);
+/* What is still under way is counted as it stands: behind the last commit. */
+void store_counting_sink(struct store *store, struct correlate_sink *ret_sink);
 
 /* What the join might ask for again is asked for no longer, where test says so of its bytes. */
 int store_forget_rests(struct store *store, bool (*test)(const void *context, struct text bytes), const void *context,
