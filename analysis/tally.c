@@ -643,6 +643,7 @@ struct tally_row tally_row(const struct tally *tally, size_t index)
 struct ordered {
 	uint64_t begin;
 	size_t index;
+	bool is_others;			/* which come last, as in a tally that is full */
 	const struct tally *tally;
 };
 
@@ -670,6 +671,8 @@ static int compare_keys(const void *a, const void *b)
 	struct text parts[2][TALLY_PARTS_MAX];
 	int order = (left->begin > right->begin) - (left->begin < right->begin);
 
+	if (left->is_others != right->is_others)
+		return left->is_others ? 1 : -1;
 	if (order)
 		return order;
 	read_key(key_of(tally, row_at(tally, left->index)), tally->info->parts, parts[0]);
@@ -681,7 +684,7 @@ static int compare_keys(const void *a, const void *b)
 
 size_t *tally_order(const struct tally *tally)
 {
-	size_t count = tally_count(tally);
+	size_t count = tally_count(whole(tally));
 	struct ordered *rows = calloc(count + 1, sizeof *rows);
 	size_t *indexes = calloc(count + 1, sizeof *indexes);
 	struct text parts[TALLY_PARTS_MAX];
@@ -693,7 +696,7 @@ size_t *tally_order(const struct tally *tally)
 	}
 	for (size_t i = 0; i < count; i++) {
 		read_key(key_of(tally, row_at(tally, i)), tally->info->parts, parts);
-		rows[i] = (struct ordered){ begin_of(parts[0]), i, tally };
+		rows[i] = (struct ordered){ begin_of(parts[0]), i, text_is(parts[0], TALLY_OTHERS), tally };
 	}
 	qsort(rows, count, sizeof *rows, compare_keys);
 	for (size_t i = 0; i < count; i++)

@@ -613,10 +613,11 @@ TEST(a_list_of_too_many_keys_is_kept_as_it_was_counted)
 	CHECK_NUMBER(tally_others(a), 5);
 	CHECK_NUMBER(tally_count(b), tally_count(a));
 	CHECK_NUMBER(tally_others(b), 5);
-	for (size_t i = 0; i < tally_count(a) && i < tally_count(b); i++) {
-		struct tally_row left = tally_row(a, i), right = tally_row(b, i);
+	for (size_t i = 0; i < tally_count(a); i++) {
+		struct tally_row row = tally_row(a, i);
+		uint64_t numbers[TALLY_NUMBERS_MAX] = { 0 };
 
-		differences += !text_equal(left.parts[0], right.parts[0]) || memcmp(left.numbers, right.numbers, sizeof left.numbers) != 0;
+		differences += !tally_find(b, row.parts, numbers) || memcmp(row.numbers, numbers, sizeof numbers) != 0;
 	}
 	CHECK_NUMBER(differences, 0);
 	report_run_free(read);
