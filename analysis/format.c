@@ -186,10 +186,8 @@ static enum format_result read_by_next_owner(struct event *event)
 	return result;
 }
 
-enum format_result format_read_found(struct event *event)
+enum format_result format_read_otherwise(struct event *event, enum format_result result)
 {
-	enum format_result result = event->format->read ? event->format->read(event) : FORMAT_NOT_MINE;
-
 	if (result == FORMAT_NOT_MINE && event->program >= 0)
 		result = read_by_next_owner(event);
 	if (result == FORMAT_MATCHED)
