@@ -514,41 +514,33 @@ static int read_all(struct store_dictionaries *dictionaries, enum store_dictiona
 		if (!store_texts_keep(&dictionary->all, statement_number(row, 0), statement_text(row, 1), ALL_MAX))
 			break;
 	statement_free(row);
+	empty(&dictionary->by_number);
 	return more < 0 ? more : 0;
-}
-
-/* Reads them when it is time; the text, where it is among them. */
-static int look_among(struct store_dictionaries *dictionaries, enum store_dictionary which, uint64_t number, struct text *ret_text)
-{
-	struct dictionary *dictionary = &dictionaries->each[which];
-	int error = 0;
-
-	if (dictionary->looked_up <= LOOKED_UP_MAX && ++dictionary->looked_up > LOOKED_UP_MAX)
-		error = read_all(dictionaries, which);
-	*ret_text = store_texts_find(&dictionary->all, number);
-	return error;
 }
 
 int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_dictionary which, uint64_t number,
 			  struct text *ret_text)
 {
 	struct dictionary *dictionary = &dictionaries->each[which];
-	struct slot *slot = slot_at(&dictionary->by_number, number);
-	int more, error;
+	const struct slot *slot;
+	int more, error = 0;
 
-	if (dictionary->is_held) {
-		/* Where it is held is not told by the number of what is counted. */
-		error = dictionary->is_counted ? put_waiting(dictionaries, dictionary) : 0;
-		*ret_text = dictionary->is_counted ? TEXT_NONE : store_texts_find(&dictionary->all, number);
-		if (error || ret_text->start)
-			return error;
-	}
+	*ret_text = TEXT_NONE;
+	/* Where it is held is not told by the number of what is counted. */
+	if (dictionary->is_held && dictionary->is_counted)
+		error = put_waiting(dictionaries, dictionary);
+	else
+		*ret_text = store_texts_find(&dictionary->all, number);
+	if (error || ret_text->start)
+		return error;
+	slot = slot_at(&dictionary->by_number, number);
 	if (slot && number && slot->number == number) {
 		*ret_text = (struct text){ slot->text, slot->length };
 		return 0;
 	}
-	if (dictionaries->expects_all) {
-		error = look_among(dictionaries, which, number, ret_text);
+	if (dictionaries->expects_all && dictionary->looked_up <= LOOKED_UP_MAX && ++dictionary->looked_up > LOOKED_UP_MAX) {
+		error = read_all(dictionaries, which);
+		*ret_text = store_texts_find(&dictionary->all, number);
 		if (error || ret_text->start)
 			return error;
 	}

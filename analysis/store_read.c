@@ -17,7 +17,7 @@
 /* A login of a session lies between its begin and its end, but for what clocks are apart: clock_skew allows ten seconds. */
 #define LOGIN_SLACK (60 * SECOND)
 
-enum { CACHE_KB = 256, SCAN_CACHE_KB = 16 * 1024, POOL_MAX = 4 * 1024 * 1024, AT_ONCE = 256, FEW_AT_ONCE = 64, WALK_AT_ONCE = 2048 };
+enum { CACHE_KB = 256, SCAN_CACHE_KB = 16 * 1024, POOL_MAX = 256 * 1024, AT_ONCE = 256, FEW_AT_ONCE = 64, WALK_AT_ONCE = 2048 };
 enum { OTHERS_MAX = 2000 };
 
 /* What is asked of a day again and again, by one number; of logins between two keys. */
@@ -158,11 +158,13 @@ static int open_day(struct store_read *read, store_day day, struct open_day **re
 	struct open_day *place;
 	int error;
 
-	if (!has_day(read, day) || !store_day_path(read->directory, day, path))
+	if (!has_day(read, day))
 		return 0;
 	place = place_of(read, day);
 	place->used = ++read->turn;
 	if (!place->rows) {
+		if (!store_day_path(read->directory, day, path))
+			return 0;
 		error = store_rows_open(&place->rows, path, DATABASE_READ, read->sources,
 					read->has_choice ? &read->facts : NULL, problem);
 		/* Its time to be kept was over. */

@@ -8,10 +8,11 @@
 #include <zlib.h>
 
 #include "analysis/audit.h"
+#include "analysis/room.h"
 #include "analysis/rows.h"
 #include "analysis/store_read.h"
 
-enum { REPORTS_MAX = 64, NAME_MAX_BYTES = 100, RAW_MAX = 512 * 1024 * 1024, PACKED_WELL = 4 };
+enum { REPORTS_MAX = 64, NAME_MAX_BYTES = 100, NUMBER_MAX_BYTES = 10, RAW_FIRST = 4096, RAW_MAX = 512 * 1024 * 1024, PACKED_WELL = 4 };
 
 /* Where the tables of a report change, so does its name here; where what it counts does, this number. */
 enum { ROLLUP_VERSION = 3 };
@@ -64,11 +65,40 @@ static void name_mark(char ret_name[NAME_MAX_BYTES])
 
 /* ---- bytes ---- */
 
-static void put_number(FILE *out, uint64_t number)
+struct raw {
+	unsigned char *bytes;
+	size_t length, room;
+	bool lacks_memory;	/* something is left out */
+};
+
+static unsigned char *more_raw(struct raw *raw, size_t length)
 {
+	raw->lacks_memory = raw->lacks_memory || !room_for(&raw->bytes, &raw->room, raw->length + length, RAW_FIRST);
+	return raw->lacks_memory ? NULL : raw->bytes + raw->length;
+}
+
+static void put_number(struct raw *raw, uint64_t number)
+{
+	unsigned char *at = more_raw(raw, NUMBER_MAX_BYTES), *begin = at;
+
+	if (!at)
+		return;
 	for (; number >= 0x80; number >>= 7)
-		(void)fputc((int)(number & 0x7f) | 0x80, out);
-	(void)fputc((int)number, out);
+		*at++ = (unsigned char)(number | 0x80);
+	*at++ = (unsigned char)number;
+	raw->length += (size_t)(at - begin);
+}
+
+static void put_text(struct raw *raw, struct text text)
+{
+	unsigned char *at;
+
+	put_number(raw, text.length);
+	at = more_raw(raw, text.length);
+	if (!at || !text.length)
+		return;
+	memcpy(at, text.start, text.length);
+	raw->length += text.length;
 }
 
 static bool take_number(struct text *rest, uint64_t *ret_number)
@@ -86,7 +116,7 @@ static bool take_number(struct text *rest, uint64_t *ret_number)
 }
 
 /* The steps of a distribution that came: how many of them; of each how far it is from the last, and its count. */
-static void put_steps(const struct tally *tally, size_t row, unsigned number, FILE *out)
+static void put_steps(const struct tally *tally, size_t row, unsigned number, struct raw *raw)
 {
 	uint64_t counts[TALLY_STEPS] = { 0 };
 	unsigned last = 0, came = 0;
@@ -94,34 +124,32 @@ static void put_steps(const struct tally *tally, size_t row, unsigned number, FI
 	tally_sum_steps(tally, row, number, counts);
 	for (unsigned step = 0; step < TALLY_STEPS; step++)
 		came += counts[step] != 0;
-	put_number(out, came);
+	put_number(raw, came);
 	for (unsigned step = 0; step < TALLY_STEPS; step++) {
 		if (!counts[step])
 			continue;
-		put_number(out, step - last);
-		put_number(out, counts[step]);
+		put_number(raw, step - last);
+		put_number(raw, counts[step]);
 		last = step;
 	}
 }
 
-static void put_tally(const struct tally *tally, FILE *out)
+static void put_tally(const struct tally *tally, struct raw *raw)
 {
 	const struct tally_info *info = tally_info(tally);
 
-	put_number(out, tally_others(tally));
-	put_number(out, tally_count(tally));
+	put_number(raw, tally_others(tally));
+	put_number(raw, tally_count(tally));
 	for (size_t i = 0; i < tally_count(tally); i++) {
 		struct tally_row row = tally_row(tally, i);
 
-		for (unsigned j = 0; j < info->parts; j++) {
-			put_number(out, row.parts[j].length);
-			(void)fwrite(row.parts[j].start, 1, row.parts[j].length, out);
-		}
+		for (unsigned j = 0; j < info->parts; j++)
+			put_text(raw, row.parts[j]);
 		for (unsigned j = 0; j < info->numbers; j++)
 			if (info->rules[j] == TALLY_SPREAD)
-				put_steps(tally, i, j, out);
+				put_steps(tally, i, j, raw);
 			else
-				put_number(out, row.numbers[j]);
+				put_number(raw, row.numbers[j]);
 	}
 }
 
@@ -191,24 +219,21 @@ static bool take_tally(struct tally *tally, struct text bytes)
 /* To free; NULL: no memory. */
 static char *packed(const struct tally *tally, size_t *ret_length, size_t *ret_raw)
 {
-	char *raw = NULL, *bytes = NULL;
-	FILE *out = open_memstream(&raw, ret_raw);
+	struct raw raw = { .bytes = NULL };
+	char *bytes = NULL;
 	uLongf length;
 
-	if (!out)
-		return NULL;
-	put_tally(tally, out);
-	if (fclose(out) == 0) {
-		length = compressBound(*ret_raw);
+	put_tally(tally, &raw);
+	length = compressBound(raw.length);
+	if (!raw.lacks_memory)
 		bytes = malloc(length);
-		if (bytes &&
-		    compress2((Bytef *)bytes, &length, (const Bytef *)raw, *ret_raw, PACKED_WELL) != Z_OK) {
-			free(bytes);
-			bytes = NULL;
-		}
-		*ret_length = length;
+	if (bytes && compress2((Bytef *)bytes, &length, raw.bytes, raw.length, PACKED_WELL) != Z_OK) {
+		free(bytes);
+		bytes = NULL;
 	}
-	free(raw);
+	free(raw.bytes);
+	*ret_length = length;
+	*ret_raw = raw.length;
 	return bytes;
 }
 

@@ -15,7 +15,7 @@ struct table {
 	struct statement *put, *get, *drop;	/* drop: all rows of one key */
 	struct statement *walk;			/* all rows from one key to another; NULL: not needed yet */
 	int more;				/* of the walk, as statement_step said */
-	unsigned chosen_count;			/* of the choice, those of this level */
+	unsigned chosen_count;			/* of the choice, those of this level: their columns */
 	uint8_t chosen[FACT_COUNT];		/* from the first fact on */
 };
 
@@ -526,21 +526,28 @@ static int take_evidence(struct store_rows *rows, const struct stored_piece *pie
 	return error ? error : read_join(rows, piece->word, &ret_evidence->key);
 }
 
+/* Of a column that is NULL nothing. */
 static int take_value(struct store_rows *rows, struct pool *pool, struct facts *facts, enum fact fact,
 		      const struct statement *row, int column)
 {
 	enum store_dictionary dictionary = store_dictionary_of(fact_table[fact].type);
-	struct text text;
+	struct text text = TEXT_NONE;
+	uint64_t number;
 	int error = 0;
 
-	if (!fact_is_text(fact)) {
-		facts_add_number(facts, pool, fact, statement_number(row, column));
+	if (dictionary == DICTIONARY_COUNT && fact_is_text(fact)) {
+		facts_add_text(facts, pool, fact, statement_text(row, column));
 		return 0;
 	}
-	if (dictionary == DICTIONARY_COUNT)
-		text = statement_text(row, column);
-	else
-		error = store_dictionary_text(rows->dictionaries, dictionary, statement_number(row, column), &text);
+	number = statement_number(row, column);
+	if (!fact_is_text(fact)) {
+		if (number || !statement_is_null(row, column))
+			facts_add_number(facts, pool, fact, number);
+		return 0;
+	}
+	/* No text has the number 0, as which NULL is read. */
+	if (number)
+		error = store_dictionary_text(rows->dictionaries, dictionary, number, &text);
 	if (!error)
 		facts_add_text(facts, pool, fact, text);
 	return error;
@@ -566,20 +573,15 @@ static int take_piece(struct store_rows *rows, const struct table *table, unsign
 	return error;
 }
 
-/* Those that were chosen; they have to rest on something. */
+/* Those that were chosen. */
 static int take_chosen(struct store_rows *rows, const struct table *table, struct pool *pool, const struct statement *row,
 		       struct facts *ret_facts)
 {
 	int error = 0;
 
-	*ret_facts = (struct facts){ .bytes = NULL };
-	facts_rest_on(ret_facts, pool, &(struct evidence){ .source = 0 });
-	for (unsigned i = 0; i < table->chosen_count && !error; i++) {
-		int column = (int)(table->first_fact + table->chosen[i]);
-
-		if (!statement_is_null(row, column))
-			error = take_value(rows, pool, ret_facts, table->first + table->chosen[i], row, column);
-	}
+	*ret_facts = (struct facts){ .is_bare = true };
+	for (unsigned i = 0; i < table->chosen_count && !error; i++)
+		error = take_value(rows, pool, ret_facts, table->first + table->chosen[i], row, (int)(table->first_fact + i));
 	return error;
 }
 

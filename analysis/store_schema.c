@@ -490,8 +490,10 @@ int store_print_columns(struct database *database, enum fact_level level, const 
 	int error = database ? find_columns(database, level, has, problem) : 0;
 
 	for (unsigned i = 0; !error && i < store_column_count(level); i++) {
+		if (!is_asked_for(level, i, facts))
+			continue;
 		fputs(i ? ", " : "", out);
-		if ((has[i] || !database) && is_asked_for(level, i, facts))
+		if (has[i] || !database)
 			fprintf(out, "[%s]", store_column_name(level, i));
 		else
 			fputs("NULL", out);

@@ -49,7 +49,7 @@ const char *store_column_name(enum fact_level level, unsigned index);
 /* Those of the primary key, as a list. */
 void store_print_keys(enum fact_level level, FILE *out);
 /* All columns, as a list "[key], [start_us], ..."; those that the database has not are NULL (none, where it is not
- * given), and with facts those of others and of evidence. */
+ * given). With facts without those of others and of evidence. */
 int store_print_columns(struct database *database, enum fact_level level, const struct fact_set *facts, FILE *out,
 			struct problem *problem);
 
