@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { KNOWN_BITS = 8, KNOWN_NAME_MAX = 40 };
+#include "analysis/open_table.h"
+
+enum { KNOWN_BITS = 9, KNOWN_NAME_MAX = 40, SHORT_NAME_MAX = 32 };
 
 #define FORMAT(name) extern const struct format format_##name;
 #include "analysis/formats.inc"
@@ -98,8 +100,7 @@ static int program_of(const struct format *format, struct text process)
 	return format->program ? format->program(process) : -1;
 }
 
-/* Out of the way of those that are known. */
-static __attribute__((noinline)) void learn(struct known *known, struct text process)
+static void learn(struct known *known, struct text process)
 {
 	known->owner = NULL;
 	known->program = -1;
@@ -115,48 +116,55 @@ static __attribute__((noinline)) void learn(struct known *known, struct text pro
 }
 
 /* Names differ in their ends: "postfix/smtpd", "postfix/smtp". */
-static unsigned slot_of(struct text process)
-{
-	uint64_t word = 0;
-
-	if (process.length >= sizeof word)
-		memcpy(&word, process.start + process.length - sizeof word, sizeof word);
-	else
-		memcpy(&word, process.start, process.length);
-	return (unsigned)(((word ^ process.length) * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - KNOWN_BITS));
-}
-
-static const struct known *know(struct text process)
+static inline struct known *known_of(struct text process)
 {
 	static _Thread_local struct known slots[1 << KNOWN_BITS];
-	struct known *known = &slots[slot_of(process)];
+	uint64_t words[2];
 
-	if (known->length != process.length || !text_same_bytes(known->name, process.start, process.length))
+	hash_words(process, words);
+	return &slots[((words[1] ^ process.length) * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - KNOWN_BITS)];
+}
+
+static inline bool is_owned(struct event *event, const struct format *owner, int program)
+{
+	event->format = owner;
+	event->program = program;
+	return program >= 0 && !owner->memory_size;
+}
+
+/* Out of the way of those that are known. */
+static __attribute__((noinline)) bool find_new(const struct format_reader *reader, struct event *event)
+{
+	struct text process = event->frame.process;
+	struct known *known;
+
+	if (!process.length)
+		return false;
+	if (reader->only)
+		return is_owned(event, reader->only, program_of(reader->only, process));
+	known = known_of(process);
+	if (known->length != process.length || memcmp(known->name, process.start, process.length) != 0)
 		learn(known, process);
-	return known;
+	return is_owned(event, known->owner, known->program);
 }
 
 bool format_find(const struct format_reader *reader, struct event *event)
 {
 	struct text process = event->frame.process;
+	const struct known *known;
 
 	event->format = NULL;
 	event->program = -1;
 	event->kind = NULL;
 	event->field_count = 0;
 	event->memory = NULL;
-	if (!process.length)
-		return false;
-	if (reader->only) {
-		event->format = reader->only;
-		event->program = program_of(reader->only, process);
-	} else {
-		const struct known *known = know(process);
-
-		event->format = known->owner;
-		event->program = known->program;
-	}
-	return event->program >= 0 && !event->format->memory_size;
+	/* 0, or longer than what is compared by words. */
+	if (reader->only || process.length - 1 >= (size_t)SHORT_NAME_MAX)
+		return find_new(reader, event);
+	known = known_of(process);
+	if (known->length != process.length || !text_same_bytes(known->name, process.start, process.length))
+		return find_new(reader, event);
+	return is_owned(event, known->owner, known->program);
 }
 
 /* ---- reading ---- */
@@ -178,10 +186,8 @@ static enum format_result read_by_next_owner(struct event *event)
 	return result;
 }
 
-enum format_result format_read_found(struct event *event)
+enum format_result format_read_otherwise(struct event *event, enum format_result result)
 {
-	enum format_result result = event->format->read ? event->format->read(event) : FORMAT_NOT_MINE;
-
 	if (result == FORMAT_NOT_MINE && event->program >= 0)
 		result = read_by_next_owner(event);
 	if (result == FORMAT_MATCHED)

@@ -85,7 +85,14 @@ void format_reader_start(struct format_reader *reader);
 
 /* Whose the line is, by its process. True: it can be read by format_read_found at any time; false: only by format_read, now. */
 bool format_find(const struct format_reader *reader, struct event *event);
-enum format_result format_read_found(struct event *event);
+/* Where its reader gave anything but FORMAT_MATCHED. */
+enum format_result format_read_otherwise(struct event *event, enum format_result result);
+static inline enum format_result format_read_found(struct event *event)
+{
+	enum format_result result = event->format->read ? event->format->read(event) : FORMAT_NOT_MINE;
+
+	return result == FORMAT_MATCHED ? result : format_read_otherwise(event, result);
+}
 /* The line, whatever it is; for lines in their order. */
 enum format_result format_read(struct format_reader *reader, struct event *event);
 

@@ -13,7 +13,7 @@ static const struct template_row rows[] = {
 
 static struct template_set *set;
 /* Those whose commonest lines are taken apart by hand. */
-static int opendkim, opendmarc;
+static int opendkim, opendmarc, amavis;
 static const char *external_kind;
 
 static int prepare(void)
@@ -24,6 +24,7 @@ static int prepare(void)
 		return -ENOMEM;
 	opendkim = template_group(set, TEXT_LITERAL("opendkim"));
 	opendmarc = template_group(set, TEXT_LITERAL("opendmarc"));
+	amavis = template_group(set, TEXT_LITERAL("amavis"));
 	external_kind = event_kind_intern("dkim_external");
 	return 0;
 }
@@ -47,7 +48,7 @@ static int program(struct text process)
 	return template_group(set, program_of(process));
 }
 
-/* ---- by hand: an eighth of a log, each exactly as its row gives it; any other is the table's ---- */
+/* ---- by hand: a seventh of a log, each exactly as its row gives it; any other is the table's ---- */
 
 static bool read_opendkim(struct scan *scan)
 {
@@ -67,21 +68,79 @@ static bool read_opendmarc(struct scan *scan)
 	       scan_is_at_end(scan) && IS_KIND(scan, DMARC);
 }
 
+/* "{RelayedInbound},": one action. */
+static bool keep_action(struct scan *scan)
+{
+	const char *start = scan->at, *end = scan_value_end(scan, SCAN_WORD);
+
+	scan->at = end;
+	if (end - start < 2 || end[-1] != '}')
+		return false;
+	scan_keep_text(scan, "actions", start, end - 1);
+	return TAKE(scan, ",");
+}
+
+/* To its bracket, which may be its first byte. With a blank in it, it may be the place of a policy's name. */
+SCAN_INLINE bool keep_bare_address(struct scan *scan, const char *name)
+{
+	const char *close = scan_value_end(scan, SCAN_BARE_ADDRESS);
+
+	scan_keep_text(scan, name, scan->at, close);
+	scan->at = close;
+	return TAKE(scan, ">");
+}
+
+/* Behind the recipient of a mail that passed. */
+static bool read_amavis_parts(struct scan *scan)
+{
+	return TAKE(scan, ", Queue-ID: ") && KEEP(scan, WORD, QUEUE_ID) &&
+	       TAKE(scan, ", Message-ID: <") && keep_bare_address(scan, EVENT_NAME(MESSAGE_ID)) &&
+	       TAKE(scan, ", mail_id: ") && scan_keep(scan, SCAN_WORD, "mail_id") &&
+	       TAKE(scan, ", Hits: ") && KEEP(scan, WORD, SCORE) && TAKE(scan, ", size: ") && KEEP(scan, NUMBER, SIZE) &&
+	       TAKE(scan, ", queued_as: ") && KEEP(scan, WORD, QUEUED_AS) &&
+	       TAKE(scan, ", ") && scan_keep(scan, SCAN_NUMBER, "milliseconds") && TAKE(scan, " ms") && scan_is_at_end(scan) &&
+	       IS_KIND(scan, SCANNED);
+}
+
+/* Mail for one recipient that passed, and is known by all it has. */
+static bool read_amavis(struct scan *scan)
+{
+	const char *outcome;
+
+	if (!TAKE(scan, "(") || !scan_keep(scan, SCAN_WORD, "amavis_id") || !TAKE(scan, ") "))
+		return false;
+	outcome = scan->at;
+	if (!TAKE(scan, "Passed "))
+		return false;
+	scan_keep_text(scan, EVENT_NAME(OUTCOME), outcome, scan->at - 1);
+	return scan_keep(scan, SCAN_TOKEN, "category") && TAKE(scan, " {") && keep_action(scan) &&
+	       TAKE(scan, " [") && KEEP(scan, IP, CLIENT_ADDR) && TAKE(scan, "]:") && KEEP(scan, NUMBER, CLIENT_PORT) &&
+	       TAKE(scan, " [") && scan_keep(scan, SCAN_IP, "origin_addr") && TAKE(scan, "] <") &&
+	       keep_bare_address(scan, EVENT_NAME(FROM)) && TAKE(scan, " -> <") && keep_bare_address(scan, EVENT_NAME(TO)) &&
+	       read_amavis_parts(scan);
+}
+
+/* Behind the queue identifier that its lines begin with. */
+static bool read_milter(struct scan *scan, bool is_dkim)
+{
+	size_t id = scan_id_length(scan);
+
+	if (!id)
+		return false;
+	scan_take_id(scan, id);
+	return is_dkim ? read_opendkim(scan) : read_opendmarc(scan);
+}
+
 /* False: left to the table, with no field added. */
 static __attribute__((flatten)) bool read_by_hand(struct event *event)
 {
 	struct text message = event->frame.message;
 	struct scan scan = { message.start, message.start + message.length, event->fields, event };
-	bool is_dkim = event->program == opendkim;
-	size_t id;
+	bool is_dkim = event->program == opendkim, is_amavis = event->program == amavis;
 
-	if ((!is_dkim && event->program != opendmarc) || message.length < SCAN_VECTOR || scan.end[-1] == ' ')
+	if ((!is_dkim && !is_amavis && event->program != opendmarc) || message.length < SCAN_VECTOR || scan.end[-1] == ' ')
 		return false;
-	id = scan_id_length(&scan);
-	if (!id)
-		return false;
-	scan_take_id(&scan, id);
-	if (!(is_dkim ? read_opendkim(&scan) : read_opendmarc(&scan)))
+	if (!(is_amavis ? read_amavis(&scan) : read_milter(&scan, is_dkim)))
 		return false;
 	scan_settle(&scan);
 	return true;

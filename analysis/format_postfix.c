@@ -67,16 +67,14 @@ static int program(struct text process)
 
 static enum format_result read_postfix(struct event *event)
 {
-	int group = template_group_any(set);
+	bool has_process = event->frame.process.length;
 
-	if (event->frame.process.length) {
-		if (event->program < 0)
-			return FORMAT_NOT_MINE;
-		if (!format_only_tables && postfix_fast_read((enum postfix_daemon)(event->program >> DAEMON_SHIFT), event))
-			return FORMAT_MATCHED;
-		group = event->program & GROUP_MASK;
-	}
-	return template_read(set, group, event) ? FORMAT_MATCHED : FORMAT_MALFORMED;
+	if (has_process && event->program < 0)
+		return FORMAT_NOT_MINE;
+	if (has_process && !format_only_tables && postfix_fast_read((enum postfix_daemon)(event->program >> DAEMON_SHIFT), event))
+		return FORMAT_MATCHED;
+	return template_read(set, has_process ? event->program & GROUP_MASK : template_group_any(set), event) ? FORMAT_MATCHED :
+														FORMAT_MALFORMED;
 }
 
 const struct format format_postfix = {

@@ -22,7 +22,7 @@ struct scan {
 
 /* What a value is made of, or ends at. */
 enum scan_type {
-	SCAN_HOST, SCAN_IP, SCAN_WORD, SCAN_TOKEN, SCAN_ADDRESS, SCAN_COMMA,
+	SCAN_HOST, SCAN_IP, SCAN_WORD, SCAN_TOKEN, SCAN_ADDRESS, SCAN_BARE_ADDRESS, SCAN_COMMA,
 	SCAN_NUMBER, SCAN_COUNT, SCAN_DECIMAL, SCAN_IPV4, SCAN_ALNUM,
 };
 
@@ -50,6 +50,8 @@ SCAN_INLINE unsigned scan_ends(const char *at, enum scan_type type)
 		return scan_hits(at, ' ', ' ', ' ', ' ');
 	case SCAN_ADDRESS:
 		return scan_hits(at, '>', '"', '"', '"');
+	case SCAN_BARE_ADDRESS:
+		return scan_hits(at, '>', '"', ' ', ' ');
 	case SCAN_COMMA:
 		return scan_hits(at, ',', ',', ',', ',');
 	case SCAN_NUMBER:
@@ -81,6 +83,8 @@ SCAN_INLINE bool scan_is_end(char c, enum scan_type type)
 		return c == ' ';
 	case SCAN_ADDRESS:
 		return c == '>' || c == '"';
+	case SCAN_BARE_ADDRESS:
+		return c == '>' || c == '"' || c == ' ';
 	case SCAN_COMMA:
 		return c == ',';
 	case SCAN_NUMBER:

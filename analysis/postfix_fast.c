@@ -101,10 +101,22 @@ static bool read_message_id(struct scan *scan)
 	return scan_keep_to(scan, EVENT_NAME(MESSAGE_ID), scan->end) && IS_KIND(scan, MESSAGE_ID);
 }
 
+/* ", orig_client=name[address]" and perhaps its port. */
+static bool take_original(struct scan *scan)
+{
+	if (!TAKE(scan, ", orig_client=") || !KEEP(scan, HOST, ORIG_CLIENT_NAME) || !TAKE(scan, "[") ||
+	    !KEEP(scan, IP, ORIG_CLIENT_ADDR) || !TAKE(scan, "]"))
+		return false;
+	return !TAKE(scan, ":") || KEEP(scan, NUMBER, ORIG_CLIENT_PORT);
+}
+
 /* Behind "client=". */
 static bool read_client_line(struct scan *scan)
 {
 	if (!read_client(scan))
+		return false;
+	/* What a content filter gives back. */
+	if (TAKE(scan, ", orig_queue_id=") && !(KEEP(scan, ALNUM, ORIG_QUEUE_ID) && take_original(scan)))
 		return false;
 	if (scan_is_at_end(scan))
 		return IS_KIND(scan, CLIENT);

@@ -30,12 +30,12 @@ _Static_assert((int)LINES + (int)FATE_COUNT <= (int)TALLY_KNOWN_MAX, "each key h
 
 static void count(struct tally *tally, enum line line, uint64_t bytes)
 {
-	tally_add_known(tally, line, lines[line].name, (uint64_t[NUMBERS]){ 1, bytes });
+	tally_add_known(tally, line, lines[line].name, 1, bytes);
 }
 
 static void count_fate(struct tally *tally, enum fate fate, uint64_t bytes)
 {
-	tally_add_known(tally, (unsigned)LINES + fate, fate_name(fate), (uint64_t[NUMBERS]){ 1, bytes });
+	tally_add_known(tally, (unsigned)LINES + fate, fate_name(fate), 1, bytes);
 }
 
 static void collect_session(struct tally *tally, const struct facts *facts)

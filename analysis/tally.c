@@ -530,13 +530,13 @@ size_t tally_add_now(struct tally *tally, const struct text *parts, const uint64
 	return add(tally, parts, hash_of(parts, tally->info->parts), numbers);
 }
 
-void tally_add_known(struct tally *tally, unsigned number, const char *key, const uint64_t *numbers)
+void tally_add_known(struct tally *tally, unsigned number, const char *key, uint64_t first, uint64_t second)
 {
 	struct known *known = &tally->known[number];
 
 	known->key = key;
-	for (unsigned i = 0; i < tally->info->numbers; i++)
-		known->sums[i] += numbers[i];
+	known->sums[0] += first;
+	known->sums[1] += second;
 	if (number >= tally->known_end)
 		tally->known_end = number + 1;
 }

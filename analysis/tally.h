@@ -57,8 +57,9 @@ void tally_add_row(struct tally *tally, const struct tally *from, size_t row);
 /* The same with one text, and with two. */
 void tally_add_one(struct tally *tally, struct text key, const uint64_t *numbers);
 void tally_add_two(struct tally *tally, struct text first, struct text second, const uint64_t *numbers);
-/* The same, of sums, for keys of one text that come again and again: each has a number of its own. The key is borrowed. */
-void tally_add_known(struct tally *tally, unsigned number, const char *key, const uint64_t *numbers);
+/* The same, of sums, for keys of one text that come again and again: each has a number of its own. The key is borrowed.
+ * Where the tally has one number, the second is 0. */
+void tally_add_known(struct tally *tally, unsigned number, const char *key, uint64_t first, uint64_t second);
 
 struct tally_row {
 	struct text parts[TALLY_PARTS_MAX];

@@ -176,9 +176,9 @@ TEST(a_key_with_a_number_is_the_same_as_without)
 	char name[16];
 
 	for (unsigned round = 0; round < 3; round++) {
-		tally_add_known(tally, 1, "ab", (uint64_t[]){ UINT32_MAX });
+		tally_add_known(tally, 1, "ab", UINT32_MAX, 0);
 		tally_add_one(tally, TEXT_LITERAL("c"), (uint64_t[]){ 2 });
-		tally_add_known(tally, TALLY_KNOWN_MAX - 1, "c", (uint64_t[]){ 1 });
+		tally_add_known(tally, TALLY_KNOWN_MAX - 1, "c", 1, 0);
 		tally_add_one(tally, TEXT_LITERAL("ab"), (uint64_t[]){ 1 });
 	}
 	CHECK_NUMBER(tally_count(tally), 2);
@@ -191,7 +191,7 @@ TEST(a_key_with_a_number_is_the_same_as_without)
 		tally_add_one(tally, text_of(name), (uint64_t[]){ 1 });
 	}
 	for (unsigned i = 0; i < 2; i++)
-		tally_add_known(tally, 2, "beyond the limit", (uint64_t[]){ 1 });
+		tally_add_known(tally, 2, "beyond the limit", 1, 0);
 	CHECK_NUMBER(tally_count(tally), TALLY_KEYS_MAX + 1);
 	CHECK_NUMBER(tally_others(tally), 1);
 	CHECK_NUMBER(tally_number(tally, TALLY_KEYS_MAX, 0), 2);
