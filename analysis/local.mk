@@ -158,7 +158,7 @@ libanalysis_a_SOURCES = \
 	analysis/store_rollup.c analysis/store_rollup.h \
 	analysis/store_rows.c analysis/store_rows.h \
 	analysis/store_schema.c analysis/store_schema.h analysis/store_columns.def \
-	analysis/store_texts.c analysis/store_texts.h \
+	analysis/sorted_texts.c analysis/sorted_texts.h analysis/store_texts.c analysis/store_texts.h \
 	analysis/story.c analysis/story.h analysis/story_files.c analysis/story_store.c \
 	analysis/story_json.c analysis/story_show.h analysis/story_text.c \
 	analysis/story_moments.c analysis/story_moments.h \

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "analysis/match.h"
+#include "analysis/sorted_texts.h"
 #include "analysis/store_texts.h"
 
 /* Who writes, and who reads much, meets the same texts again and again; who looks up a key reads few, in many databases. */
@@ -13,7 +14,7 @@ enum { BY_TEXT = 32 * 1024, BY_NUMBER = 16 * 1024, SLOTS_FIRST = 256, SLOTS_GROW
 /* So many texts of one digest are told apart; what comes beyond has none of its own. */
 enum { PROBES_MAX = 1000 };
 /* After so many that were looked up all are read, up to so many bytes of texts. */
-enum { LOOKED_UP_MAX = 16 * 1024, ALL_MAX = 24 * 1024 * 1024 };
+enum { LOOKED_UP_MAX = 16 * 1024, ALL_MAX = 32 * 1024 * 1024 };
 /* So many bytes of texts are held of all dictionaries; where there are more, the database is asked as usual. */
 enum { HELD_MAX = 96 * 1024 * 1024 };
 
@@ -33,6 +34,7 @@ struct dictionary {
 	struct statement *find, *add, *read;	/* NULL: not needed yet; find: of what is counted */
 	struct slots by_text, by_number;
 	unsigned looked_up;		/* by number, where all are expected */
+	struct sorted_texts read_all;	/* then */
 	struct store_texts all;
 	/* Held: all are in memory, with those that wait to be put, under their digest or right behind it. Of what is counted each text
 	 * is behind its number. */
@@ -112,6 +114,7 @@ void store_dictionary_forget(struct store_dictionaries *dictionaries)
 		empty(&dictionaries->each[i].by_text);
 		empty(&dictionaries->each[i].by_number);
 		let_go(&dictionaries->each[i]);
+		sorted_texts_done(&dictionaries->each[i].read_all);
 	}
 }
 
@@ -511,11 +514,18 @@ static int read_all(struct store_dictionaries *dictionaries, enum store_dictiona
 	if (error)
 		return error;
 	while ((more = statement_step(row)) > 0)
-		if (!store_texts_keep(&dictionary->all, statement_number(row, 0), statement_text(row, 1), ALL_MAX))
+		if (!sorted_texts_add(&dictionary->read_all, statement_number(row, 0), statement_text(row, 1), ALL_MAX))
 			break;
 	statement_free(row);
+	/* Without memory they are looked up as before. */
+	(void)sorted_texts_index(&dictionary->read_all);
 	empty(&dictionary->by_number);
 	return more < 0 ? more : 0;
+}
+
+void store_dictionary_fetch(const struct store_dictionaries *dictionaries, enum store_dictionary which, uint64_t number)
+{
+	sorted_texts_fetch(&dictionaries->each[which].read_all, number);
 }
 
 int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_dictionary which, uint64_t number,
@@ -523,16 +533,18 @@ int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_di
 {
 	struct dictionary *dictionary = &dictionaries->each[which];
 	const struct slot *slot;
-	int more, error = 0;
+	int more, error;
 
-	*ret_text = TEXT_NONE;
-	/* Where it is held is not told by the number of what is counted. */
-	if (dictionary->is_held && dictionary->is_counted)
-		error = put_waiting(dictionaries, dictionary);
-	else
-		*ret_text = store_texts_find(&dictionary->all, number);
-	if (error || ret_text->start)
-		return error;
+	*ret_text = sorted_texts_find(&dictionary->read_all, number);
+	if (ret_text->start)
+		return 0;
+	if (dictionary->is_held) {
+		/* Where it is held is not told by the number of what is counted. */
+		error = dictionary->is_counted ? put_waiting(dictionaries, dictionary) : 0;
+		*ret_text = dictionary->is_counted ? TEXT_NONE : store_texts_find(&dictionary->all, number);
+		if (error || ret_text->start)
+			return error;
+	}
 	slot = slot_at(&dictionary->by_number, number);
 	if (slot && number && slot->number == number) {
 		*ret_text = (struct text){ slot->text, slot->length };
@@ -540,7 +552,7 @@ int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_di
 	}
 	if (dictionaries->expects_all && dictionary->looked_up <= LOOKED_UP_MAX && ++dictionary->looked_up > LOOKED_UP_MAX) {
 		error = read_all(dictionaries, which);
-		*ret_text = store_texts_find(&dictionary->all, number);
+		*ret_text = sorted_texts_find(&dictionary->read_all, number);
 		if (error || ret_text->start)
 			return error;
 	}

@@ -34,6 +34,8 @@ void store_dictionary_expect_all(struct store_dictionaries *dictionaries);
 /* The number of a text; 0: it has none, and none may be added. */
 int store_dictionary_number(struct store_dictionaries *dictionaries, enum store_dictionary which, struct text text,
 			    uint64_t *ret_number);
+/* For whoever is going to ask for a text: where all were read its memory is asked for. */
+void store_dictionary_fetch(const struct store_dictionaries *dictionaries, enum store_dictionary which, uint64_t number);
 /* Absent: no text has the number. */
 int store_dictionary_text(struct store_dictionaries *dictionaries, enum store_dictionary which, uint64_t number,
 			  struct text *ret_text);

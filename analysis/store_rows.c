@@ -17,6 +17,8 @@ struct table {
 	int more;				/* of the walk, as statement_step said */
 	unsigned chosen_count;			/* of the choice, those of this level: their columns */
 	uint8_t chosen[FACT_COUNT];		/* from the first fact on */
+	unsigned spread_count;			/* of columns whose texts lie all over the memory */
+	uint8_t spread[FACT_COUNT];
 };
 
 struct store_rows {
@@ -114,6 +116,15 @@ static int prepare_drops_of_recipient(struct store_rows *rows, struct problem *p
 					     "DELETE FROM attempt WHERE message_key=?1 AND recipient=?2", problem);
 }
 
+static void choose(struct table *table, enum fact fact)
+{
+	enum store_dictionary dictionary = store_dictionary_of(fact_table[fact].type);
+
+	if (dictionary != DICTIONARY_COUNT && !store_dictionary_is_counted(dictionary))
+		table->spread[table->spread_count++] = (uint8_t)table->chosen_count;
+	table->chosen[table->chosen_count++] = (uint8_t)(fact - table->first);
+}
+
 static int prepare_table(struct store_rows *rows, enum fact_level level, bool may_change, struct problem *problem)
 {
 	struct table *table = &rows->tables[level];
@@ -125,7 +136,7 @@ static int prepare_table(struct store_rows *rows, enum fact_level level, bool ma
 	table->evidence = store_evidence_index(level);
 	for (enum fact fact = table->first; rows->has_choice && fact < table->end; fact++)
 		if (fact_set_has(&rows->facts, fact))
-			table->chosen[table->chosen_count++] = (uint8_t)(fact - table->first);
+			choose(table, fact);
 	/* Who looks up a key reads few levels of many databases: get waits until it is needed. */
 	if (!may_change)
 		return 0;
@@ -673,6 +684,19 @@ static int take_recipient(struct store_rows *rows, struct pool *pool, const stru
 	return take_facts(rows, LEVEL_RECIPIENT, pool, row, &recipient->facts);
 }
 
+/* The next row. What it needs of memory is asked for, while others are dealt with. */
+static int next_row(struct store_rows *rows, enum fact_level level, struct statement *row)
+{
+	const struct table *table = &rows->tables[level];
+	int more = statement_step(row);
+
+	for (unsigned i = 0; i < table->spread_count && more > 0; i++)
+		store_dictionary_fetch(rows->dictionaries,
+				       store_dictionary_of(fact_table[table->first + table->chosen[table->spread[i]]].type),
+				       statement_number(row, (int)(table->first_fact + table->spread[i])));
+	return more;
+}
+
 /* The key of a message that a row below it has. */
 static transaction_key message_key_of(const struct statement *row)
 {
@@ -695,7 +719,7 @@ static int take_recipients(struct store_rows *rows, struct pool *pool, struct st
 		*last = recipient;
 		last = &recipient->next;
 		message->recipient_count++;
-		more = statement_step(row);
+		more = next_row(rows, LEVEL_RECIPIENT, row);
 	}
 	return more;
 }
@@ -717,7 +741,7 @@ static int take_checks(struct store_rows *rows, struct pool *pool, struct statem
 			return error;
 		*last = check;
 		last = &check->next;
-		more = statement_step(row);
+		more = next_row(rows, LEVEL_CHECK, row);
 	}
 	return more;
 }
@@ -757,7 +781,7 @@ static int take_attempts(struct store_rows *rows, struct pool *pool, struct stat
 		}
 		if (error)
 			return error;
-		more = statement_step(row);
+		more = next_row(rows, LEVEL_ATTEMPT, row);
 	}
 	return more;
 }
@@ -924,9 +948,11 @@ void store_walk_end(struct store_rows *rows)
 	}
 }
 
-static int step(struct table *table)
+static int step(struct store_rows *rows, enum fact_level level)
 {
-	table->more = statement_step(table->walk);
+	struct table *table = &rows->tables[level];
+
+	table->more = next_row(rows, level, table->walk);
 	return table->more < 0 ? table->more : 0;
 }
 
@@ -936,7 +962,7 @@ static int walk_below(struct store_rows *rows, enum fact_level level, take_below
 	struct table *table = &rows->tables[level];
 
 	while (table->more > 0 && message_key_of(table->walk) < message->key)
-		(void)step(table);
+		(void)step(rows, level);
 	table->more = take(rows, pool, table->walk, table->more, message);
 	return table->more < 0 ? table->more : 0;
 }
@@ -956,7 +982,7 @@ int store_walk_message(struct store_rows *rows, bool with_attempts, struct pool 
 	if (!error && with_attempts)
 		error = walk_below(rows, LEVEL_ATTEMPT, take_attempts, pool, ret_message);
 	if (!error)
-		error = step(table);
+		error = step(rows, LEVEL_MESSAGE);
 	return error ? error : 1;
 }
 
@@ -969,7 +995,7 @@ int store_walk_session(struct store_rows *rows, struct pool *pool, struct sessio
 		return table->more;
 	error = take_session(rows, pool, table->walk, ret_session);
 	if (!error)
-		error = step(table);
+		error = step(rows, LEVEL_SESSION);
 	return error ? error : 1;
 }
 
@@ -983,7 +1009,7 @@ int store_walk_login(struct store_rows *rows, struct pool *pool, struct login *r
 	*ret_key = number_of(table->walk, COLUMN_LOGIN_KEY);
 	error = take_login(rows, pool, table->walk, ret_login);
 	if (!error)
-		error = step(table);
+		error = step(rows, LEVEL_LOGIN);
 	return error ? error : 1;
 }
 
