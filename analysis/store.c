@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "analysis/background.h"
 #include "analysis/key_set.h"
 #include "analysis/store_counting.h"
 #include "analysis/store_image.h"
@@ -1193,19 +1194,45 @@ int store_restore(struct store *store, const struct store_restorer *restorer, st
 
 /* ---- the end of days ---- */
 
-static int finish_day(struct store *store, store_day number, struct problem *problem)
+static int index_day(void *context, struct problem *problem)
 {
-	struct day *day;
-	int error = find_day(store, number, &day, problem);
+	struct database *database = store_rows_database(((struct day *)context)->rows);
 
-	if (!error && !store_schema_is_indexed(store_rows_database(day->rows)))
-		error = store_schema_index(store_rows_database(day->rows), problem);
-	if (error)
-		return error;
+	return store_schema_is_indexed(database) ? 0 : store_schema_index(database, problem);
+}
+
+static int drop_unfinished(struct store *store, store_day number, struct problem *problem)
+{
+	int error;
+
 	statement_bind_number(store->drop_unfinished, 1, (uint64_t)number);
 	error = statement_run(store->drop_unfinished);
 	if (error)
 		database_explain(store->current, error, problem);
+	return error;
+}
+
+/* Two at a time: a day's database is of one thread. */
+static int finish_days(struct store *store, const store_day *numbers, size_t count, struct problem *problem)
+{
+	struct background background = { .work = NULL };
+	struct problem other = { "" };
+	struct day *day;
+	int error = 0, failed;
+
+	for (size_t i = 0; i < count && !error; i++) {
+		error = find_day(store, numbers[i], &day, problem);
+		if (!error && i + 1 < count)
+			background_start(&background, index_day, day);
+		else if (!error)
+			error = index_day(day, problem);
+	}
+	failed = background_wait(&background, &other);
+	if (!error && failed)
+		*problem = other;
+	error = error ? error : failed;
+	for (size_t i = 0; i < count && !error; i++)
+		error = drop_unfinished(store, numbers[i], problem);
 	return error;
 }
 
@@ -1241,8 +1268,11 @@ int store_finish(struct store *store, struct problem *problem)
 	count = store->unfinished.count;
 	if (!error && !(days = sorted_keys(&store->unfinished)))
 		error = -ENOMEM;
-	for (size_t i = 0; i < count && !error; i++)
-		error = finish_day(store, (store_day)(days[i] - 1), problem);
+	for (size_t i = 0; i < count && !error; i += 2) {
+		const store_day pair[] = { (store_day)(days[i] - 1), i + 1 < count ? (store_day)(days[i + 1] - 1) : 0 };
+
+		error = finish_days(store, pair, i + 1 < count ? 2 : 1, problem);
+	}
 	free(days);
 	/* All that was committed is in its days. */
 	if (!error)
