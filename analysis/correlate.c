@@ -107,7 +107,6 @@ int correlate_new(struct correlate **ret_correlate, const struct correlate_optio
 	correlate->sweep_pause_us = options->silence_us / SWEEPS_A_SILENCE;
 	correlate->oldest_us = UINT64_MAX;
 	fact_choose(correlate);
-	session_choose(correlate);
 	/* Without randomness hashes are only easier to guess. */
 	if (getrandom(&correlate->seed, sizeof correlate->seed, GRND_NONBLOCK) < 0)
 		correlate->seed = (uintptr_t)correlate;

@@ -121,6 +121,8 @@ void correlate_counts(const struct correlate *correlate, struct correlate_counts
  * times are facts; an identity must not depend on a seed.
  */
 void correlate_show_changed(struct correlate *correlate, const struct correlate_sink *sink);
+/* All that is under way, changed or not, as it stands; it stays so. */
+void correlate_show_open(const struct correlate *correlate, const struct correlate_sink *sink);
 struct text correlate_session_state(struct correlate *correlate, const struct session *session);
 struct text correlate_message_state(struct correlate *correlate, const struct message *message);
 /* Of what is no session and no message: clocks of hosts, what was said of messages that have not come, logins that last. */

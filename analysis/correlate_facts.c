@@ -176,11 +176,3 @@ void fact_copy(struct clue *clue, struct facts *facts, const struct fact_row *ro
 		if (fact_is_kept(clue->correlate, rows[i].fact) && clue_has(clue, rows[i].name))
 			fact_put(clue, facts, rows[i].fact, clue_text(clue, rows[i].name));
 }
-
-bool fact_is_any_kept(const struct correlate *correlate, const struct fact_row *rows, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (fact_is_kept(correlate, rows[i].fact))
-			return true;
-	return false;
-}

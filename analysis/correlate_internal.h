@@ -245,7 +245,6 @@ struct correlate {
 	struct origins *origins;
 	struct origin_cache *origin_cache;
 	bool keeps_facts, keeps_evidence, keeps_checks, keeps_replies;
-	bool keeps_clients, keeps_counts;	/* of sessions: what their lines tell of the client, and of its commands */
 	struct fact_set facts;		/* that are kept: those that are asked for, and those that the join asks for itself */
 	uint64_t swept_us;		/* when silence was last looked for, */
 	uint64_t sweep_pause_us;	/* and how often it is; */
@@ -487,10 +486,6 @@ void fact_add_number(struct clue *clue, struct facts *facts, enum fact fact, uin
 void fact_copy(struct clue *clue, struct facts *facts, const struct fact_row *rows, size_t count);
 #define FACT_COPY(clue, facts, rows) fact_copy((clue), (facts), (rows), sizeof(rows) / sizeof((rows)[0]))
 
-/* Whether the fact of any row is kept. */
-bool fact_is_any_kept(const struct correlate *correlate, const struct fact_row *rows, size_t count);
-#define FACT_IS_ANY_KEPT(correlate, rows) fact_is_any_kept((correlate), (rows), sizeof(rows) / sizeof((rows)[0]))
-
 /* Decides which facts are kept, and whether evidence is. */
 void fact_choose(struct correlate *correlate);
 
@@ -498,9 +493,6 @@ void fact_choose(struct correlate *correlate);
 uint64_t fact_number(struct text text);
 
 /* ---- correlate_session.c ---- */
-
-/* Once it is decided which facts are kept. */
-void session_choose(struct correlate *correlate);
 
 /* The session that a line is of; a new one where its begin was not seen. NULL: the line names none. */
 struct open_session *session_of(struct clue *clue);

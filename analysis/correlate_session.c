@@ -38,14 +38,6 @@ static const struct {
 	{ NAME_COUNT_COMMANDS, FACT_SESSION_COMMANDS, FACT_SESSION_COMMANDS_GOOD },
 };
 
-void session_choose(struct correlate *correlate)
-{
-	correlate->keeps_clients = FACT_IS_ANY_KEPT(correlate, client_rows);
-	for (size_t i = 0; i < sizeof count_rows / sizeof count_rows[0]; i++)
-		correlate->keeps_counts |= fact_is_kept(correlate, count_rows[i].all) ||
-					   (count_rows[i].good != FACT_COUNT && fact_is_kept(correlate, count_rows[i].good));
-}
-
 /* ---- which session a line is of ---- */
 
 struct text session_name(const struct clue *clue)
@@ -239,12 +231,6 @@ static void begin_facts(struct clue *clue, struct open_session *session, struct 
 		fact_put(clue, facts, FACT_SESSION_PID, name);
 }
 
-static void put_client(struct clue *clue, struct facts *facts)
-{
-	if (clue->correlate->keeps_clients)
-		FACT_COPY(clue, facts, client_rows);
-}
-
 static void know_by_log(struct clue *clue, struct open_session *session, struct text name, uint64_t hash, uint64_t client)
 {
 	session->by_log = true;
@@ -257,7 +243,8 @@ static void know_by_log(struct clue *clue, struct open_session *session, struct 
 	if (!session->process_hash)
 		session_enter_process(clue->correlate, session, hash);
 	begin_facts(clue, session, name);
-	put_client(clue, &session->session.facts);
+	if (clue->correlate->keeps_facts)
+		FACT_COPY(clue, &session->session.facts, client_rows);
 }
 
 static struct open_session *new_session(struct clue *clue, struct text name, uint64_t hash, uint64_t client, bool has_begin)
@@ -305,7 +292,7 @@ static void change_client(struct clue *clue, struct open_session *session, uint6
 	session_forget_client(clue->correlate, session);
 	session_know_client(clue->correlate, session, client, client_port(clue));
 	if (fact_begin(clue, &session->session.facts, session_key(clue)))
-		put_client(clue, &session->session.facts);
+		FACT_COPY(clue, &session->session.facts, client_rows);
 }
 
 struct open_session *session_of(struct clue *clue)
@@ -372,7 +359,7 @@ void correlate_connect(struct clue *clue)
 	if (known) {
 		known->session.start_us = clue->time_us;
 		if (fact_begin(clue, &known->session.facts, session_key(clue)))
-			put_client(clue, &known->session.facts);
+			FACT_COPY(clue, &known->session.facts, client_rows);
 	} else if ((known = screen_passed(clue, client, port)) || (known = join_by_port(clue, client, port, false))) {
 		known->has_begin = true;
 		if (known->has_ended)
@@ -393,7 +380,7 @@ void correlate_connect(struct clue *clue)
 
 static void put_counts(struct clue *clue, struct facts *facts)
 {
-	for (size_t i = 0; clue->correlate->keeps_counts && i < sizeof count_rows / sizeof count_rows[0]; i++) {
+	for (size_t i = 0; i < sizeof count_rows / sizeof count_rows[0]; i++) {
 		enum fact all = count_rows[i].all, good = count_rows[i].good;
 		struct text value;
 		const char *slash;
@@ -483,7 +470,7 @@ void correlate_helo(struct clue *clue)
 	struct open_session *session = session_of(clue);
 
 	if (session && fact_begin(clue, &session->session.facts, session_key(clue)))
-		put_client(clue, &session->session.facts);
+		FACT_COPY(clue, &session->session.facts, client_rows);
 }
 
 void correlate_tls(struct clue *clue)

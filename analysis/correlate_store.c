@@ -126,14 +126,10 @@ struct host *state_host(const struct correlate *correlate, uint64_t number)
 
 /* ---- what has changed ---- */
 
-static void show_changed_item(struct correlate *correlate, struct open_item *item, enum open_kind kind, const struct correlate_sink *sink)
+/* As it stands. */
+static void show_item(struct open_item *item, const struct correlate_sink *sink)
 {
-	if (!item->is_changed || item->kind != kind)
-		return;
-	rest_end(correlate, item);
-	item->is_changed = false;
-	item->was_shown = true;
-	if (kind == OPEN_SESSION) {
+	if (item->kind == OPEN_SESSION) {
 		session_tell_finer(open_session_of(item));
 		if (sink->session)
 			sink->session(sink->context, &open_session_of(item)->session);
@@ -144,6 +140,18 @@ static void show_changed_item(struct correlate *correlate, struct open_item *ite
 	if (sink->message)
 		sink->message(sink->context, &open_message_of(item)->message);
 	message_tell_stamp(open_message_of(item));
+}
+
+static void show_changed_item(struct correlate *correlate, struct open_item *item, enum open_kind kind, const struct correlate_sink *sink)
+{
+	if (!item->is_changed || item->kind != kind)
+		return;
+	rest_end(correlate, item);
+	item->is_changed = false;
+	item->was_shown = true;
+	show_item(item, sink);
+	if (kind == OPEN_SESSION)
+		return;
 	for (struct recipient *recipient = open_message_of(item)->message.recipients; recipient; recipient = recipient->next)
 		recipient->has_changed = false;
 }
@@ -189,6 +197,15 @@ void correlate_show_changed(struct correlate *correlate, const struct correlate_
 		for (unsigned i = 0; i < origin_host_count(correlate->origins); i++)
 			show_changed_list(correlate, &origin_host_at(correlate->origins, i)->ending, kinds[kind], sink);
 	}
+}
+
+void correlate_show_open(const struct correlate *correlate, const struct correlate_sink *sink)
+{
+	for (struct open_item *item = correlate->open.first; item; item = item->next)
+		show_item(item, sink);
+	for (unsigned i = 0; i < origin_host_count(correlate->origins); i++)
+		for (struct open_item *item = origin_host_at(correlate->origins, i)->ending.first; item; item = item->next)
+			show_item(item, sink);
 }
 
 /* ---- one session, one message ---- */

@@ -118,10 +118,17 @@ static void say(void *context, const char *sentence)
 
 /* ---- opening ---- */
 
+/* What records bring late may change what has left the join. */
+static bool counts_days(const struct ingest *ingest)
+{
+	return !ingest->options.follows && !ingest->options.reads_redis;
+}
+
 static int open_store(struct ingest *ingest, struct problem *problem)
 {
 	const struct store_options options = {
 		.directory = ingest->options.config->store, .sources = ingest->sources, .is_bulk = !ingest->options.follows,
+		.counts_days = counts_days(ingest),
 	};
 
 	return store_open(&ingest->store, &options, problem);
@@ -138,6 +145,7 @@ static int open_join(struct ingest *ingest, struct problem *problem)
 	options.skew_us = ingest->options.config->clock_skew_us;
 	options.memory_bytes = ingest->options.config->ingest_memory;
 	options.expects_records = ingest->options.reads_redis;
+	options.keeps_attempts = counts_days(ingest);
 	store_ended_sink(ingest->store, &sink);
 	error = correlate_new(&ingest->correlate, &options, &sink);
 	return error ? error : store_join_restore(ingest->store, ingest->correlate, problem);
@@ -326,29 +334,22 @@ static void count_a_day(struct ingest *ingest, uint64_t now_us)
 	free(days);
 }
 
-/* Of what was read to its end, the days before the newest are over: those that have changed are counted, and one of them already
- * while indexes are made. */
+/* Of what was read to its end, the days before the newest are over: those that have changed are counted where they were not when they
+ * were put, and one of them is made ready already while indexes are made. */
 struct counting {
-	const char *directory;
+	struct ingest *ingest;
 	store_day *days;		/* the newest first */
 	size_t count, next;
-	struct store_rollup *rollup;	/* of the day before next; NULL: it is to be counted yet, or again */
+	store_day first;
+	struct store_rollup *rollup;	/* of the first; NULL: it is to be counted yet, or again */
 };
-
-static int start_counting(struct counting *counting, const char *directory)
-{
-	struct problem ignored;
-
-	*counting = (struct counting){ .directory = directory, .next = 1 };
-	return store_days_list(directory, &counting->days, &counting->count, &ignored);
-}
 
 /* The next that has none; false: all have. */
 static bool find_uncounted(struct counting *counting, store_day *ret_day)
 {
 	while (counting->next < counting->count) {
 		*ret_day = counting->days[counting->next++];
-		if (!store_rollup_is_made(counting->directory, *ret_day))
+		if (!store_rollup_is_made(counting->ingest->options.config->store, *ret_day))
 			return true;
 	}
 	return false;
@@ -357,22 +358,45 @@ static bool find_uncounted(struct counting *counting, store_day *ret_day)
 static int count_first(void *context, struct problem *problem)
 {
 	struct counting *counting = context;
-	store_day day;
+	int error = 0;
 
-	return find_uncounted(counting, &day) ? store_rollup_count(&counting->rollup, counting->directory, day, problem) : 0;
+	if (!counting->rollup)
+		error = store_rollup_count(&counting->rollup, counting->ingest->options.config->store, counting->first, problem);
+	return error ? error : store_rollup_pack(counting->rollup);
 }
 
-static void count_days(const struct ingest *ingest, struct counting *counting)
+static void start_counting(struct counting *counting, struct ingest *ingest, struct background *background)
 {
+	struct correlate_sink sink;
+	struct problem ignored;
+
+	*counting = (struct counting){ .ingest = ingest, .next = 1 };
+	store_counting_sink(ingest->store, &sink);
+	correlate_show_open(ingest->correlate, &sink);
+	if (store_days_list(ingest->options.config->store, &counting->days, &counting->count, &ignored) != 0 ||
+	    !find_uncounted(counting, &counting->first))
+		return;
+	counting->rollup = store_take_counted(ingest->store, counting->first);
+	background_start(background, count_first, counting);
+}
+
+static void count_days(struct counting *counting)
+{
+	const char *directory = counting->ingest->options.config->store;
 	struct problem ignored;
 	store_day day;
 
-	if (counting->rollup && !is_stopping(ingest))
+	if (counting->rollup && !is_stopping(counting->ingest))
 		(void)store_rollup_keep(counting->rollup, &ignored);
-	store_rollup_free(counting->rollup);
-	counting->rollup = NULL;
-	while (!is_stopping(ingest) && find_uncounted(counting, &day))
-		(void)store_rollup_make(counting->directory, day, &ignored);
+	while (!is_stopping(counting->ingest) && find_uncounted(counting, &day)) {
+		struct store_rollup *rollup = store_take_counted(counting->ingest->store, day);
+
+		if (rollup)
+			(void)store_rollup_keep(rollup, &ignored);
+		else
+			(void)store_rollup_make(directory, day, &ignored);
+		store_rollup_free(rollup);
+	}
 }
 
 /* Of a store whose days have all that was committed. A report would do without what is counted. */
@@ -383,12 +407,11 @@ static int finish_bulk(struct ingest *ingest, struct problem *problem)
 	struct problem ignored;
 	int error;
 
-	if (start_counting(&counting, ingest->options.config->store) == 0)
-		background_start(&background, count_first, &counting);
+	start_counting(&counting, ingest, &background);
 	error = store_finish(ingest->store, problem);
 	(void)background_wait(&background, &ignored);
 	if (!error)
-		count_days(ingest, &counting);
+		count_days(&counting);
 	store_rollup_free(counting.rollup);
 	free(counting.days);
 	return error;

@@ -151,7 +151,10 @@ libanalysis_a_SOURCES = \
 	analysis/store_dictionary.c analysis/store_dictionary.h \
 	analysis/store_evidence.c analysis/store_evidence.h \
 	analysis/store_forget.c analysis/store_forget.h \
+	analysis/store_counting.c analysis/store_counting.h \
 	analysis/store_image.c analysis/store_image.h \
+	analysis/store_image_file.c analysis/store_image_file.h \
+	analysis/store_moving.c analysis/store_moving.h \
 	analysis/store_rests.c analysis/store_rests.h analysis/store_join.c analysis/store_join.h \
 	analysis/follow_state.c analysis/follow_state.h analysis/store_follow.c analysis/store_follow.h \
 	analysis/store_read.c analysis/store_read.h \

@@ -188,6 +188,14 @@ void rows_give_login(struct rows *rows, const struct login *login)
 		give(rows, &row, REPORT_LOGOUT);
 }
 
+void rows_give_logout(struct rows *rows, const struct login *login)
+{
+	struct report_row row = { .login = login, .time_us = login->time_us };
+
+	if (matches(rows, &row))
+		give(rows, &row, REPORT_LOGOUT);
+}
+
 bool rows_find_message(const struct query *query, const struct message *message, const struct session *session)
 {
 	struct query_row row = { .session = session, .message = message };
@@ -234,13 +242,11 @@ static void take_session(void *context, const struct session *session)
 static void take_login(void *context, const struct login *login)
 {
 	struct reading *reading = context;
-	struct report_row row = { .login = login, .time_us = login->time_us };
 
-	/* The end of one that was given already. */
 	if (!login->end_us)
 		rows_give_login(reading->rows, login);
-	else if (matches(reading->rows, &row))
-		give(reading->rows, &row, REPORT_LOGOUT);
+	else
+		rows_give_logout(reading->rows, login);
 }
 
 static bool is_of_interest(const struct event *event, enum format_result result)

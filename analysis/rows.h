@@ -48,6 +48,7 @@ void rows_done(struct rows *rows);
 bool rows_give_message(struct rows *rows, const struct message *message, const struct session *session);	/* whether it was found */
 void rows_give_session(struct rows *rows, const struct session *session);
 void rows_give_login(struct rows *rows, const struct login *login);
+void rows_give_logout(struct rows *rows, const struct login *login);	/* of one that was given without its end */
 
 /* The facts that are needed for all that is asked for, in set; NULL: any may be. */
 const struct fact_set *rows_facts(const struct rows *rows, struct fact_set *set);

@@ -4,15 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "analysis/background.h"
 #include "analysis/key_set.h"
+#include "analysis/store_counting.h"
 #include "analysis/store_image.h"
+#include "analysis/store_image_file.h"
+#include "analysis/store_moving.h"
 #include "analysis/store_rests.h"
 #include "analysis/store_rollup.h"
 #include "analysis/store_rows.h"
@@ -44,24 +47,30 @@ struct store {
 	struct store_options options;
 	int lock;
 	struct database *current;
-	/* Of the work in the background, while it is under way: days, turn, unfinished, found_unfinished, moving, reader, item, moved. */
-	struct background background;
+	/* Of what moves, until it was waited for: days, turn, unfinished, begun_count, reader, item, put. */
+	struct store_moving *moving;
 	struct statement *add_moving, *drop_moving, *add_open, *drop_open, *keep_state, *find_state, *keep_join_state, *add_source, *add_unfinished, *drop_unfinished, *set_input;
 	struct day days[STORE_DAYS_OPEN];
 	uint64_t turn;
-	struct key_set unfinished, newly_unfinished, found_unfinished;	/* days since 1970, and one more */
+	struct key_set unfinished, newly_unfinished;	/* days since 1970, and one more */
 	struct open_keys messages, sessions;
 	struct store_rests *rests;
+	struct store_counting *counting;	/* NULL: days are not counted */
 	struct store_image image;	/* what comes */
-	struct store_image moving;	/* what the last commit changed, on its way into the days */
-	bool ends_days;			/* days are to be committed behind it */
 	unsigned begun_count;		/* commits that went into days since those were committed */
+	bool has_files;			/* of images: in the directory, or perhaps */
 	uint64_t moving_number;		/* of the last piece that current.db has of what commits changed */
 	uint64_t started_number;	/* of the last one that was on its way */
-	uint64_t moved_number;		/* up to it they are in their days, and committed there */
+	uint64_t dropped_number;	/* up to it current.db need not have them */
 	struct store_image_reader *reader;
 	struct store_item item;		/* at hand */
-	struct store_counts moved;	/* of moving */
+	struct store_counts put;	/* of the image at hand */
+	pthread_mutex_t guard;		/* of moved */
+	struct {
+		uint64_t number;	/* up to it they are in their days, and committed there */
+		struct key_set found;	/* days that are unfinished since */
+		struct store_counts counts;
+	} moved;
 	size_t kept_sources;		/* of the table, that current.db knows */
 	bool is_out_of_memory;
 	struct store_counts counts;
@@ -115,19 +124,6 @@ static int take_lock(struct store *store, struct problem *problem)
 	if (ftruncate(store->lock, 0) == 0 && pwrite(store->lock, holder, (size_t)length, 0) != length)
 		return 0;
 	return 0;
-}
-
-/* So that a file that was made is there after a power cut. */
-static int sync_directory(const char *directory)
-{
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) != 0)
-		error = -errno;
-	(void)close(fd);
-	return error;
 }
 
 /* Readers may look in beside us; what is committed is on the disk. */
@@ -211,7 +207,7 @@ static int open_current(struct store *store, struct problem *problem)
 	if (!error && store->options.is_bulk)
 		error = database_run(store->current, "PRAGMA secure_delete=FAST", problem);
 	if (!error && is_new)
-		error = sync_directory(store->directory);
+		error = store_sync(store->directory);
 	return error ? error : prepare(store, problem);
 }
 
@@ -279,7 +275,7 @@ static int open_day(struct store *store, struct day *day, store_day number, stru
 	if (!error && store->options.is_bulk)
 		error = store_rows_hold(day->rows);
 	if (!error && is_new)
-		error = sync_directory(store->directory);
+		error = store_sync(store->directory);
 	if (error)
 		close_day(day);
 	return error;
@@ -330,6 +326,16 @@ static int find_day(struct store *store, store_day number, struct day **ret_day,
 	return 0;
 }
 
+static bool note_unfinished(struct store *store, store_day number)
+{
+	int is_new;
+
+	pthread_mutex_lock(&store->guard);
+	is_new = key_set_add(&store->moved.found, (uint64_t)number + 1);
+	pthread_mutex_unlock(&store->guard);
+	return is_new >= 0;
+}
+
 /* The same, to be written. */
 static int find_day_to_write(struct store *store, transaction_key key, struct store_rows **ret_rows, struct problem *problem)
 {
@@ -343,7 +349,7 @@ static int find_day_to_write(struct store *store, transaction_key key, struct st
 	if (day->is_begun)
 		return 0;
 	is_new = key_set_add(&store->unfinished, (uint64_t)number + 1);
-	if (is_new < 0 || (is_new && key_set_add(&store->found_unfinished, (uint64_t)number + 1) < 0))
+	if (is_new < 0 || (is_new && !note_unfinished(store, number)))
 		return -ENOMEM;
 	error = database_begin(store_rows_database(day->rows), problem);
 	/* What was counted of the day is so no longer. */
@@ -394,19 +400,19 @@ static int put_item(struct store *store, struct store_rows *rows, const struct s
 {
 	switch (item->kind) {
 	case STORE_ITEM_SESSION:
-		store->moved.sessions++;
+		store->put.sessions++;
 		note_last(store, rows, item->session.end_us);
 		return store_put_session(rows, &item->session);
 	case STORE_ITEM_MESSAGE:
-		store->moved.messages++;
+		store->put.messages++;
 		note_last(store, rows, item->message.last_us);
-		store->moved.recipients += item->message.recipient_count;
+		store->put.recipients += item->message.recipient_count;
 		return store_put_message(rows, &item->message);
 	case STORE_ITEM_ATTEMPT:
-		store->moved.attempts++;
+		store->put.attempts++;
 		return store_put_attempt(rows, &item->name, &item->attempt);
 	case STORE_ITEM_LOGIN:
-		store->moved.logins++;
+		store->put.logins++;
 		return store_put_login(rows, &item->login);
 	case STORE_ITEM_GONE:
 		return store_drop(rows, item->gone.level, item->gone.key);
@@ -416,8 +422,9 @@ static int put_item(struct store *store, struct store_rows *rows, const struct s
 	return -EINVAL;
 }
 
-static int move_chunk(struct store *store, unsigned char *bytes, size_t length, struct problem *problem)
+static int move_chunk(void *context, unsigned char *bytes, size_t length, struct problem *problem)
 {
+	struct store *store = context;
 	int more, error = store_image_reader_start(store->reader, bytes, length);
 
 	if (error)
@@ -446,60 +453,61 @@ static int commit_days(struct store *store, struct problem *problem)
 	return error;
 }
 
-static int move_image(void *context, struct problem *problem)
+static void add_counts(struct store_counts *to, const struct store_counts *from)
+{
+	to->sessions += from->sessions;
+	to->messages += from->messages;
+	to->recipients += from->recipients;
+	to->attempts += from->attempts;
+	to->logins += from->logins;
+}
+
+/* Days are committed behind some of them. */
+static int move_image(void *context, const struct store_image *image, uint64_t number, struct problem *problem)
 {
 	struct store *store = context;
+	const bool ends_days = ++store->begun_count == BULK_COMMITS || !store->options.is_bulk;
 	int error = 0;
 
-	for (unsigned i = 0; i < store->moving.count && !error; i++)
-		error = move_chunk(store, store->moving.chunks[i].bytes, store->moving.chunks[i].used, problem);
-	return error || !store->ends_days ? error : commit_days(store, problem);
+	store->put = (struct store_counts){ .commits = 0 };
+	for (unsigned i = 0; i < image->count && !error; i++)
+		error = move_chunk(store, image->chunks[i].bytes, image->chunks[i].used, problem);
+	if (!error && ends_days)
+		error = commit_days(store, problem);
+	if (ends_days)
+		store->begun_count = 0;
+	if (error)
+		return error;
+	pthread_mutex_lock(&store->guard);
+	add_counts(&store->moved.counts, &store->put);
+	if (ends_days)
+		store->moved.number = number;
+	pthread_mutex_unlock(&store->guard);
+	return 0;
 }
 
-static void start_moving(struct store *store)
-{
-	struct store_image image = store->image;
-
-	store->image = store->moving;
-	store->moving = image;
-	store->started_number = store->moving_number;
-	store->ends_days = ++store->begun_count == BULK_COMMITS || !store->options.is_bulk;
-	background_start(&store->background, move_image, store);
-}
-
-/* The next commit keeps them. */
-static void take_found_days(struct store *store)
+/* What was moved meanwhile. Days that were found for it are kept by the next commit, which drops it. */
+static void note_moved(struct store *store)
 {
 	uint64_t day;
 
-	for (size_t at = 0; (day = key_set_next(&store->found_unfinished, &at)) != 0;)
+	pthread_mutex_lock(&store->guard);
+	for (size_t at = 0; (day = key_set_next(&store->moved.found, &at)) != 0;)
 		if (key_set_add(&store->newly_unfinished, day) < 0)
 			store->is_out_of_memory = true;
-	key_set_clear(&store->found_unfinished);
+	key_set_clear(&store->moved.found);
+	store->dropped_number = store->moved.number;
+	add_counts(&store->counts, &store->moved.counts);
+	store->moved.counts = (struct store_counts){ .commits = 0 };
+	pthread_mutex_unlock(&store->guard);
 }
 
-static void note_committed_days(struct store *store)
-{
-	store->moved_number = store->started_number;
-	store->begun_count = 0;
-}
-
-/* What the last commit changed is in its days, which may have to be committed yet. */
+/* What commits changed is in its days, which may have to be committed yet. */
 static int wait_for_moving(struct store *store, struct problem *problem)
 {
-	int error = background_wait(&store->background, problem);
-	const struct store_counts *moved = &store->moved;
+	int error = store_moving_wait(store->moving, problem);
 
-	if (!error && store->ends_days)
-		note_committed_days(store);
-	take_found_days(store);
-	store->counts.sessions += moved->sessions;
-	store->counts.messages += moved->messages;
-	store->counts.recipients += moved->recipients;
-	store->counts.attempts += moved->attempts;
-	store->counts.logins += moved->logins;
-	store->moved = (struct store_counts){ .commits = 0 };
-	store_image_clear(&store->moving);
+	note_moved(store);
 	return error;
 }
 
@@ -524,20 +532,22 @@ static int settle_days(struct store *store, struct problem *problem)
 	if (error)
 		roll_back(store);
 	else
-		note_committed_days(store);
+		store->moved.number = store->dropped_number = store->started_number;
 	return error;
 }
 
 /* A row lends its bytes, and not aligned: they are copied. */
 static int move_row(struct store *store, struct text row, struct problem *problem)
 {
-	unsigned char *bytes = malloc(row.length + 1);
+	unsigned char *bytes;
 	int error;
 
+	if (!row.length)
+		return store_image_file_read(store->directory, store->moving_number, move_chunk, store, problem);
+	bytes = malloc(row.length + 1);
 	if (!bytes)
 		return -ENOMEM;
-	if (row.length)
-		memcpy(bytes, row.start, row.length);
+	memcpy(bytes, row.start, row.length);
 	error = move_chunk(store, bytes, row.length, problem);
 	if (error == -EBADMSG)
 		problem_set(problem, "'%s' holds what the last commit changed, and it is damaged", database_path(store->current));
@@ -568,12 +578,15 @@ static int load_sources(struct store *store, struct problem *problem)
 static int move_again(struct store *store, struct problem *problem)
 {
 	struct statement *row;
+	uint64_t first = UINT64_MAX;
 	int more, error = statement_new(&row, store->current, "SELECT transactions, number FROM moving ORDER BY number", problem);
 
 	if (error)
 		return error;
 	while ((more = statement_step(row)) > 0) {
 		store->moving_number = store->started_number = statement_number(row, 1);
+		if (first > store->moving_number)
+			first = store->moving_number;
 		error = move_row(store, statement_text(row, 0), problem);
 		if (error) {
 			statement_reset(row);
@@ -584,7 +597,12 @@ static int move_again(struct store *store, struct problem *problem)
 		database_explain(store->current, more, problem);
 	error = more ? more : commit_days(store, problem);
 	if (!error)
-		store->moved_number = store->started_number;
+		store_image_file_sweep(store->directory, first, store->moving_number);
+	store->has_files = true;
+	if (!error)
+		store->moved.number = store->started_number;
+	add_counts(&store->moved.counts, &store->put);
+	note_moved(store);
 	return error;
 }
 
@@ -602,7 +620,11 @@ int store_open(struct store **ret_store, const struct store_options *options, st
 	store->sessions.is_session = true;
 	store->directory = strdup(options->directory);
 	store->reader = store_image_reader_new();
-	if (!store->directory || !store->reader)
+	pthread_mutex_init(&store->guard, NULL);
+	store->moving = store_moving_new(move_image, store);
+	if (options->counts_days)
+		store->counting = store_counting_new(options->directory);
+	if (!store->directory || !store->reader || !store->moving)
 		error = -ENOMEM;
 	if (!error)
 		error = make_directory(store->directory, problem);
@@ -639,10 +661,13 @@ void store_close(struct store *store)
 {
 	if (!store)
 		return;
-	(void)settle_days(store, NULL);
+	if (store->moving)
+		(void)settle_days(store, NULL);
+	store_moving_free(store->moving);
 	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
 		close_day(&store->days[i]);
 	store_rests_free(store->rests);
+	store_counting_free(store->counting);
 	if (store->current) {
 		database_rollback(store->current);
 		set_down_writing(store->current);
@@ -652,9 +677,9 @@ void store_close(struct store *store)
 	open_keys_done(&store->sessions);
 	key_set_done(&store->unfinished);
 	key_set_done(&store->newly_unfinished);
-	key_set_done(&store->found_unfinished);
+	key_set_done(&store->moved.found);
+	pthread_mutex_destroy(&store->guard);
 	store_image_done(&store->image);
-	store_image_done(&store->moving);
 	store_image_reader_free(store->reader);
 	if (store->lock >= 0)
 		(void)close(store->lock);
@@ -685,24 +710,37 @@ static void note_ended(struct store *store, struct open_keys *keys, transaction_
 	(void)key_set_remove(&keys->added, key);
 }
 
+static void expect(struct store *store, transaction_key key)
+{
+	if (store->counting)
+		store_counting_expect(store->counting, key);
+}
+
 static void take_attempt(void *context, const struct message *message, const struct recipient *recipient,
 			 const struct attempt *attempt)
 {
 	struct store *store = context;
 	const struct attempt_name name = { message->key, recipient->number, recipient->attempts };
 
+	expect(store, message->key);
 	store_image_add_attempt(&store->image, &name, attempt);
 }
 
 static void take_login(void *context, const struct login *login)
 {
-	store_image_add_login(&((struct store *)context)->image, login);
+	struct store *store = context;
+
+	if (store->counting)
+		store_counting_login(store->counting, login);
+	store_image_add_login(&store->image, login);
 }
 
 static void take_ended_message(void *context, const struct message *message)
 {
 	struct store *store = context;
 
+	if (store->counting)
+		store_counting_message(store->counting, message);
 	store_image_add_message(&store->image, message);
 	note_ended(store, &store->messages, message->key);
 }
@@ -711,6 +749,8 @@ static void take_ended_session(void *context, const struct session *session)
 {
 	struct store *store = context;
 
+	if (store->counting)
+		store_counting_session(store->counting, session);
 	store_image_add_session(&store->image, session);
 	note_ended(store, &store->sessions, session->key);
 }
@@ -719,6 +759,7 @@ static void take_changed_message(void *context, const struct message *message)
 {
 	struct store *store = context;
 
+	expect(store, message->key);
 	store_image_add_message(&store->image, message);
 	note_open(store, &store->messages, message->key);
 }
@@ -727,6 +768,7 @@ static void take_changed_session(void *context, const struct session *session)
 {
 	struct store *store = context;
 
+	expect(store, session->key);
 	store_image_add_session(&store->image, session);
 	note_open(store, &store->sessions, session->key);
 }
@@ -774,6 +816,30 @@ void store_changed_sink(struct store *store, struct correlate_sink *ret_sink)
 	*ret_sink = (struct correlate_sink){
 		.message = take_changed_message, .session = take_changed_session, .context = store,
 	};
+}
+
+static void count_message(void *context, const struct message *message)
+{
+	store_counting_message(context, message);
+}
+
+static void count_session(void *context, const struct session *session)
+{
+	store_counting_session(context, session);
+}
+
+void store_counting_sink(struct store *store, struct correlate_sink *ret_sink)
+{
+	*ret_sink = (struct correlate_sink){ .context = store->counting };
+	if (!store->counting)
+		return;
+	ret_sink->message = count_message;
+	ret_sink->session = count_session;
+}
+
+struct store_rollup *store_take_counted(struct store *store, store_day day)
+{
+	return store->counting ? store_counting_take(store->counting, day) : NULL;
 }
 
 static int run_in_current(struct store *store, struct statement *statement, struct problem *problem)
@@ -836,17 +902,36 @@ int store_each_input(struct store *store, const char *kind, void (*take)(void *c
 
 /* ---- commits ---- */
 
+static bool is_large(const struct store_image *image)
+{
+	return image->bytes > STORE_IMAGE_CHUNK;
+}
+
+/* A large one is in its file before current.db names it. */
+static int write_image(struct store *store, struct problem *problem)
+{
+	if (!is_large(&store->image))
+		return 0;
+	store->has_files = true;
+	return store_image_file_write(store->directory, store->moving_number + 1, &store->image, problem);
+}
+
+static int keep_piece(struct store *store, struct text bytes)
+{
+	statement_bind_bytes(store->add_moving, 1, bytes);
+	statement_bind_number(store->add_moving, 2, ++store->moving_number);
+	return statement_run(store->add_moving);
+}
+
+/* In place of the bytes that are in a file there are none. */
 static int keep_image(struct store *store)
 {
 	int error = 0;
 
-	for (unsigned i = 0; i < store->image.count && !error; i++) {
-		const struct store_image_chunk *chunk = &store->image.chunks[i];
-
-		statement_bind_bytes(store->add_moving, 1, (struct text){ (const char *)chunk->bytes, chunk->used });
-		statement_bind_number(store->add_moving, 2, ++store->moving_number);
-		error = statement_run(store->add_moving);
-	}
+	if (is_large(&store->image))
+		return keep_piece(store, TEXT_LITERAL(""));
+	for (unsigned i = 0; i < store->image.count && !error; i++)
+		error = keep_piece(store, (struct text){ (const char *)store->image.chunks[i].bytes, store->image.chunks[i].used });
 	return error;
 }
 
@@ -906,7 +991,7 @@ static void forget_changes(struct open_keys *keys)
 
 static int drop_moved(struct store *store)
 {
-	statement_bind_number(store->drop_moving, 1, store->moved_number);
+	statement_bind_number(store->drop_moving, 1, store->dropped_number);
 	return statement_run(store->drop_moving);
 }
 
@@ -944,18 +1029,20 @@ static bool has_changes(const struct store *store)
 
 static int commit_changes(struct store *store, struct problem *problem)
 {
-	int error = commit_current(store, problem);
+	int error = write_image(store, problem);
 
+	if (!error)
+		error = commit_current(store, problem);
 	/* What moving adds is kept by the next commit, and found by moving again before it. */
 	key_set_clear(&store->newly_unfinished);
-	if (!error)
-		store_rests_kept(store->rests);
-	if (!error)
-		error = wait_for_moving(store, problem);
 	if (error)
 		return error;
-	start_moving(store);
-	if (!store->options.is_bulk)
+	store_rests_kept(store->rests);
+	if (store->has_files)
+		store_image_file_sweep(store->directory, store->dropped_number + 1, store->moving_number);
+	store->started_number = store->moving_number;
+	error = store_moving_add(store->moving, &store->image, store->moving_number, problem);
+	if (!error && !store->options.is_bulk)
 		error = wait_for_moving(store, problem);
 	store->counts.commits += !error;
 	return error;
@@ -969,6 +1056,8 @@ int store_commit(struct store *store, struct problem *problem)
 		problem_set(problem, "no memory for what goes into the store '%s'", store->directory);
 		error = -ENOMEM;
 	}
+	if (!error)
+		note_moved(store);
 	if (!error && has_changes(store))
 		error = commit_changes(store, problem);
 	if (error) {
@@ -1158,6 +1247,10 @@ int store_finish(struct store *store, struct problem *problem)
 	/* All that was committed is in its days. */
 	if (!error)
 		error = database_run(store->current, "DELETE FROM moving", problem);
+	if (!error && store->has_files)
+		store_image_file_sweep(store->directory, store->moving_number + 1, UINT64_MAX);
+	if (!error)
+		store->has_files = false;
 	if (!error && store->options.is_bulk)
 		give_room_back(store);
 	if (!error) {
@@ -1271,7 +1364,7 @@ int store_prune(struct store *store, const struct store_retention *retention, ui
 	}
 	free(days);
 	if (!error && *ret_days)
-		error = sync_directory(store->directory);
+		error = store_sync(store->directory);
 	return error ? error : store_commit(store, problem);
 }
 

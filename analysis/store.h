@@ -2,15 +2,15 @@
  * store.h - transactions kept: a directory of SQLite databases, one for each day in UTC, and current.db.
  *
  * A transaction lives in the database of the day in which it began, from its first commit on, whether it has ended or
- * not. current.db holds how far the inputs were read, which transactions are still under way, and what the last commit
- * changed. store_commit is one transaction of current.db; what it changed goes to the days behind it, by upserts that
- * change nothing when they are made again: that is what happens at the next opening after a kill between the two. So an input
- * may be acknowledged once store_commit has returned 0.
+ * not. current.db holds how far the inputs were read, which transactions are still under way, and what the last commits
+ * changed, or which files have it (store_image_file.h). store_commit is one transaction of current.db; what it changed goes
+ * to the days behind it, by upserts that change nothing when they are made again: that is what happens at the next opening
+ * after a kill between the two. So an input may be acknowledged once store_commit has returned 0.
  *
  * Both are synced at each commit (a few in a second at most): with less, a power cut could keep the one and lose the other.
  *
  * Threads: one owner at a time. One process at a time writes to a store; any number reads it beside.
- * Memory:  what has changed since the last commit (in bulk: since the one before), the caches of STORE_DAYS_OPEN databases, and in bulk
+ * Memory:  what has changed since the last commit (in bulk: of STORE_MOVING_MAX more), the caches of STORE_DAYS_OPEN databases, and in bulk
  *          the texts of days that are new (store_dictionary_hold).
  * Errors:  sinks do not fail; the next commit tells. After a commit that failed the store is to be closed, and opened again.
  */
@@ -26,8 +26,10 @@ struct store_options {
 	const char *directory;
 	struct source_table *sources;	/* empty, or of the process that wrote last */
 	/* A day that is new gets its indexes at the end (store_finish), and what a commit changed goes into its days beside what
-	 * comes next; the next commit waits for that. Whoever reads a day sees it after every fourth commit, or store_settle. */
+	 * comes next. Whoever reads a day sees it after every fourth commit, or store_settle. */
 	bool is_bulk;
+	/* What is put into a day that is new is counted meanwhile (store_counting.h): neither records nor what rests will come. */
+	bool counts_days;
 };
 
 struct store;
@@ -56,6 +58,11 @@ int store_commit(struct store *store, struct problem *problem);
 int store_settle(struct store *store, struct problem *problem);
 /* The same, and indexes of days that have none yet. */
 int store_finish(struct store *store, struct problem *problem);
+
+/* What was counted of a day, when nothing more is put into it; to free. NULL: it was not. */
+struct store_rollup *store_take_counted(struct store *store, store_day day);
+/* What is still under way is counted as it stands: behind the last commit. */
+void store_counting_sink(struct store *store, struct correlate_sink *ret_sink);
 
 /* What the join might ask for again is asked for no longer, where test says so of its bytes. */
 int store_forget_rests(struct store *store, bool (*test)(const void *context, struct text bytes), const void *context,

@@ -3,11 +3,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 static const uint64_t day_us = 86400000000;
 
@@ -48,6 +50,18 @@ static bool day_parse(const char *name, store_day *ret_day)
 bool store_path(const char *directory, const char *name, char ret_path[STORE_PATH_SIZE])
 {
 	return snprintf(ret_path, STORE_PATH_SIZE, "%s/%s", directory, name) < STORE_PATH_SIZE;
+}
+
+int store_sync(const char *directory)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd) != 0)
+		error = -errno;
+	(void)close(fd);
+	return error;
 }
 
 bool store_day_path(const char *directory, store_day day, char ret_path[STORE_PATH_SIZE])

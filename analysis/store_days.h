@@ -26,6 +26,8 @@ void store_day_format(store_day day, char ret_name[STORE_DAY_SIZE]);	/* "2026-11
 /* "DIRECTORY/2026-11-21.db"; false: too long. */
 bool store_day_path(const char *directory, store_day day, char ret_path[STORE_PATH_SIZE]);
 bool store_path(const char *directory, const char *name, char ret_path[STORE_PATH_SIZE]);
+/* So that a file that was made is there after a power cut. 0 or -errno. */
+int store_sync(const char *directory);
 
 /* The days that the directory has a file of, the newest first; to free. 0 or -errno. */
 int store_days_list(const char *directory, store_day **ret_days, size_t *ret_count, struct problem *problem);

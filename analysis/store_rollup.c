@@ -134,23 +134,28 @@ static void put_steps(const struct tally *tally, size_t row, unsigned number, st
 	}
 }
 
+/* Rows in the order of their keys: whichever transaction came first, the bytes are the same but for a key's letters; and they are
+ * fewer, since neighbours begin alike. */
 static void put_tally(const struct tally *tally, struct raw *raw)
 {
 	const struct tally_info *info = tally_info(tally);
+	size_t *order = tally_order(tally);
 
 	put_number(raw, tally_others(tally));
 	put_number(raw, tally_count(tally));
-	for (size_t i = 0; i < tally_count(tally); i++) {
-		struct tally_row row = tally_row(tally, i);
+	raw->lacks_memory = raw->lacks_memory || !order;
+	for (size_t i = 0; i < tally_count(tally) && order; i++) {
+		struct tally_row row = tally_row(tally, order[i]);
 
 		for (unsigned j = 0; j < info->parts; j++)
 			put_text(raw, row.parts[j]);
 		for (unsigned j = 0; j < info->numbers; j++)
 			if (info->rules[j] == TALLY_SPREAD)
-				put_steps(tally, i, j, raw);
+				put_steps(tally, order[i], j, raw);
 			else
 				put_number(raw, row.numbers[j]);
 	}
+	free(order);
 }
 
 static bool take_steps(struct text *rest, uint64_t *counts)
@@ -216,25 +221,28 @@ static bool take_tally(struct tally *tally, struct text bytes)
 	return !bytes.length;
 }
 
-/* To free; NULL: no memory. */
-static char *packed(const struct tally *tally, size_t *ret_length, size_t *ret_raw)
+/* A tally as it is kept. */
+struct packed {
+	char *bytes;
+	size_t length, raw_length;
+};
+
+static int pack(const struct tally *tally, struct packed *ret_packed)
 {
 	struct raw raw = { .bytes = NULL };
-	char *bytes = NULL;
 	uLongf length;
+	int error = -ENOMEM;
 
 	put_tally(tally, &raw);
 	length = compressBound(raw.length);
 	if (!raw.lacks_memory)
-		bytes = malloc(length);
-	if (bytes && compress2((Bytef *)bytes, &length, raw.bytes, raw.length, PACKED_WELL) != Z_OK) {
-		free(bytes);
-		bytes = NULL;
-	}
+		ret_packed->bytes = malloc(length);
+	if (ret_packed->bytes && compress2((Bytef *)ret_packed->bytes, &length, raw.bytes, raw.length, PACKED_WELL) == Z_OK)
+		error = 0;
 	free(raw.bytes);
-	*ret_length = length;
-	*ret_raw = raw.length;
-	return bytes;
+	ret_packed->length = length;
+	ret_packed->raw_length = raw.length;
+	return error;
 }
 
 static bool unpack_into(struct tally *tally, struct text bytes, uint64_t raw_length)
@@ -257,6 +265,8 @@ struct store_rollup {
 	struct report_run *run;
 	uint64_t begin_us, end_us; /* the day */
 	bool has_strays;	   /* a row of it began on another day */
+	struct packed *packed;	   /* all tallies, report by report; NULL: not yet */
+	size_t packed_count;
 };
 
 static void take_row(void *context, const struct report_row *row)
@@ -269,28 +279,42 @@ static void look_at_time(struct store_rollup *rollup, uint64_t time_us)
 	rollup->has_strays = rollup->has_strays || time_us < rollup->begin_us || time_us >= rollup->end_us;
 }
 
-static void take_message(void *context, const struct message *message, const struct session *session)
+void store_rollup_add_message(struct store_rollup *rollup, const struct message *message, const struct session *session)
 {
-	struct store_rollup *rollup = context;
-
 	look_at_time(rollup, message->start_us);
 	(void)rows_give_message(&rollup->rows, message, session);
 }
 
-static void take_session(void *context, const struct session *session)
+void store_rollup_add_session(struct store_rollup *rollup, const struct session *session)
 {
-	struct store_rollup *rollup = context;
-
 	look_at_time(rollup, session->start_us);
 	rows_give_session(&rollup->rows, session);
 }
 
-static void take_login(void *context, const struct login *login)
+void store_rollup_add_login(struct store_rollup *rollup, const struct login *login)
 {
-	struct store_rollup *rollup = context;
-
 	look_at_time(rollup, login->time_us);
 	rows_give_login(&rollup->rows, login);
+}
+
+void store_rollup_add_logout(struct store_rollup *rollup, const struct login *login)
+{
+	rows_give_logout(&rollup->rows, login);
+}
+
+static void take_message(void *context, const struct message *message, const struct session *session)
+{
+	store_rollup_add_message(context, message, session);
+}
+
+static void take_session(void *context, const struct session *session)
+{
+	store_rollup_add_session(context, session);
+}
+
+static void take_login(void *context, const struct login *login)
+{
+	store_rollup_add_login(context, login);
 }
 
 static bool is_other_day(const void *context, store_day day)
@@ -315,12 +339,6 @@ static int count_day(struct store_rollup *rollup, const char *directory, store_d
 	struct fact_set facts;
 	int error = sources ? store_read_open(&read, directory, sources, problem) : -ENOMEM;
 
-	rollup->begin_us = store_day_begin(day);
-	rollup->end_us = store_day_begin(day + 1);
-	rollup->rows = (struct rows){ .moments = report_run_moments(rollup->run),
-				      .facts = report_run_facts(rollup->run),
-				      .take = take_row,
-				      .context = rollup };
 	if (!error)
 		store_read_choose(read, rows_facts(&rollup->rows, &facts));
 	if (!error)
@@ -330,37 +348,65 @@ static int count_day(struct store_rollup *rollup, const char *directory, store_d
 	return error;
 }
 
-static int put_rollup(struct statement *put, const struct report *report, unsigned number,
-		      const struct tally *tally)
+static void drop_packed(struct store_rollup *rollup)
+{
+	for (size_t i = 0; rollup->packed && i < rollup->packed_count; i++)
+		free(rollup->packed[i].bytes);
+	free(rollup->packed);
+	rollup->packed = NULL;
+}
+
+static size_t count_tallies(const struct report_run *run)
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; report_run_report(run, i); i++)
+		count += report_run_report(run, i)->tally_count;
+	return count;
+}
+
+int store_rollup_pack(struct store_rollup *rollup)
+{
+	struct packed *next;
+	int error = 0;
+
+	if (rollup->packed || rollup->has_strays)
+		return 0;
+	rollup->packed_count = count_tallies(rollup->run);
+	rollup->packed = next = calloc(rollup->packed_count + 1, sizeof *rollup->packed);
+	if (!next)
+		return -ENOMEM;
+	for (unsigned i = 0; report_run_report(rollup->run, i); i++)
+		for (unsigned j = 0; j < report_run_report(rollup->run, i)->tally_count && !error; j++)
+			error = pack(report_run_tallies(rollup->run, i)[j], next++);
+	if (error)
+		drop_packed(rollup);
+	return error;
+}
+
+static int put_rollup(struct statement *put, const struct report *report, unsigned number, const struct packed *packed)
 {
 	char name[NAME_MAX_BYTES];
-	size_t length = 0, raw = 0;
-	char *bytes = packed(tally, &length, &raw);
-	int error;
 
-	if (!bytes)
-		return -ENOMEM;
 	name_of(report, number, name);
 	statement_bind_text(put, 1, text_of(name));
-	statement_bind_number(put, 2, raw);
-	statement_bind_bytes(put, 3, (struct text){ bytes, length });
-	error = statement_run(put);
-	free(bytes);
-	return error;
+	statement_bind_number(put, 2, packed->raw_length);
+	statement_bind_bytes(put, 3, (struct text){ packed->bytes, packed->length });
+	return statement_run(put);
 }
 
 static int put_all(struct database *database, const struct store_rollup *rollup, struct problem *problem)
 {
 	struct statement *put;
+	const struct packed *next = rollup->packed;
 	int error = statement_new(&put, database, "INSERT INTO rollup(name, size, rows) VALUES(?1, ?2, ?3)",
 				  problem);
 
 	for (unsigned i = 0; !error && report_run_report(rollup->run, i); i++) {
 		const struct report *report = report_run_report(rollup->run, i);
-		struct tally **tallies = report_run_tallies(rollup->run, i);
 
 		for (unsigned j = 0; j < report->tally_count && !error; j++)
-			error = put_rollup(put, report, j, tallies[j]);
+			error = put_rollup(put, report, j, next++);
 		if (error)
 			database_explain(database, error, problem);
 	}
@@ -377,11 +423,13 @@ static int put_mark(struct database *database, bool has_strays, struct problem *
 	return database_run(database, sql, problem);
 }
 
-int store_rollup_keep(const struct store_rollup *rollup, struct problem *problem)
+int store_rollup_keep(struct store_rollup *rollup, struct problem *problem)
 {
 	struct database *database;
-	int error = database_open(&database, rollup->path, DATABASE_WRITE, problem);
+	int error = store_rollup_pack(rollup);
 
+	if (!error)
+		error = database_open(&database, rollup->path, DATABASE_WRITE, problem);
 	if (error)
 		return error;
 	error = database_begin(database, problem);
@@ -400,29 +448,50 @@ int store_rollup_keep(const struct store_rollup *rollup, struct problem *problem
 	return error;
 }
 
-int store_rollup_count(struct store_rollup **ret_rollup, const char *directory, store_day day, struct problem *problem)
+int store_rollup_new(struct store_rollup **ret_rollup, const char *directory, store_day day)
 {
 	const struct report *reports[REPORTS_MAX];
 	struct store_rollup *rollup = calloc(1, sizeof *rollup);
-	int error = -ENOMEM;
+	int error;
 
 	if (!rollup)
-		return error;
+		return -ENOMEM;
 	rollup->run = report_run_new(reports, kept_reports(reports));
-	if (rollup->run)
-		error = store_day_path(directory, day, rollup->path) ? count_day(rollup, directory, day, problem) : -ENAMETOOLONG;
+	error = !rollup->run ? -ENOMEM : store_day_path(directory, day, rollup->path) ? 0 : -ENAMETOOLONG;
 	if (error) {
 		store_rollup_free(rollup);
 		return error;
 	}
+	rollup->begin_us = store_day_begin(day);
+	rollup->end_us = store_day_begin(day + 1);
+	rollup->rows = (struct rows){ .moments = report_run_moments(rollup->run),
+				      .facts = report_run_facts(rollup->run),
+				      .take = take_row,
+				      .context = rollup };
 	*ret_rollup = rollup;
 	return 0;
 }
 
+int store_rollup_count(struct store_rollup **ret_rollup, const char *directory, store_day day, struct problem *problem)
+{
+	int error = store_rollup_new(ret_rollup, directory, day);
+
+	if (error)
+		return error;
+	error = count_day(*ret_rollup, directory, day, problem);
+	if (error) {
+		store_rollup_free(*ret_rollup);
+		*ret_rollup = NULL;
+	}
+	return error;
+}
+
 void store_rollup_free(struct store_rollup *rollup)
 {
-	if (rollup)
-		report_run_free(rollup->run);
+	if (!rollup)
+		return;
+	drop_packed(rollup);
+	report_run_free(rollup->run);
 	free(rollup);
 }
 

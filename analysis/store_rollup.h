@@ -19,12 +19,22 @@
 /* For whoever writes to the store, between its commits: of all of them that count transactions. */
 int store_rollup_make(const char *directory, store_day day, struct problem *problem);
 
-/* The same in two steps: what is counted, by any thread, which only reads; and kept, by the store's owner, as long as nothing has
- * changed. */
+/*
+ * The same step by step. What is counted of a day is counted from its rows, by any thread, which only reads; or by whoever sees
+ * its transactions as they are put, each once and as it is put last. Any thread may pack it. The store's owner keeps it, as
+ * long as nothing has changed.
+ */
 struct store_rollup;
 
 int store_rollup_count(struct store_rollup **ret_rollup, const char *directory, store_day day, struct problem *problem);
-int store_rollup_keep(const struct store_rollup *rollup, struct problem *problem);
+int store_rollup_new(struct store_rollup **ret_rollup, const char *directory, store_day day);
+void store_rollup_add_message(struct store_rollup *rollup, const struct message *message, const struct session *session);
+void store_rollup_add_session(struct store_rollup *rollup, const struct session *session);
+void store_rollup_add_login(struct store_rollup *rollup, const struct login *login);
+/* The end of a login that was added without. */
+void store_rollup_add_logout(struct store_rollup *rollup, const struct login *login);
+int store_rollup_pack(struct store_rollup *rollup);
+int store_rollup_keep(struct store_rollup *rollup, struct problem *problem);	/* packs it where nobody did */
 void store_rollup_free(struct store_rollup *rollup);
 
 /* Whether the day has them, in the form of this version. */

@@ -22,9 +22,9 @@ static const struct {
 static const char evidence_name[] = "evidence";
 
 /*
- * What else the databases hold. moving: what the last commit changed, on its way to its days; evidence_source: what the
- * numbers of sources in it, and in states, stand for. open: what is under way, and what the join knows of it beside
- * its facts. unfinished: days whose indexes or sums are to be made.
+ * What else the databases hold. moving: what the last commits changed, on its way to its days; no bytes: they are in a file
+ * (store_image_file.h). evidence_source: what the numbers of sources in it, and in states, stand for. open: what is under
+ * way, and what the join knows of it beside its facts. unfinished: days whose indexes or sums are to be made.
  * rest, rest_name: what the join may ask for again (store_rests.h).
  * input: how far the inputs were read. rollup: what the reports count of a day that is over (store_rollup.h).
  */

@@ -1,6 +1,7 @@
 /* tally.c - counting by keys: open addressing over rows that lie in the order in which they came. */
 #include "analysis/tally.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -636,6 +637,72 @@ struct tally_row tally_row(const struct tally *tally, size_t index)
 	for (unsigned i = tally->info->numbers; i < TALLY_NUMBERS_MAX; i++)
 		row.numbers[i] = 0;
 	return row;
+}
+
+/* The first bytes of a key in one number, since they tell most keys apart. */
+struct ordered {
+	uint64_t begin;
+	size_t index;
+	bool is_others;			/* which come last, as in a tally that is full */
+	const struct tally *tally;
+};
+
+static uint64_t begin_of(struct text text)
+{
+	uint64_t begin = 0;
+
+	for (size_t i = 0; i < sizeof begin; i++)
+		begin = begin << 8 | (i < text.length ? (unsigned char)tolower((unsigned char)text.start[i]) : 0);
+	return begin;
+}
+
+static int compare_texts(struct text a, struct text b)
+{
+	size_t length = a.length < b.length ? a.length : b.length;
+	int order = length ? strncasecmp(a.start, b.start, length) : 0;
+
+	return order ? order : (a.length > b.length) - (a.length < b.length);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct ordered *left = a, *right = b;
+	const struct tally *tally = left->tally;
+	struct text parts[2][TALLY_PARTS_MAX];
+	int order = (left->begin > right->begin) - (left->begin < right->begin);
+
+	if (left->is_others != right->is_others)
+		return left->is_others ? 1 : -1;
+	if (order)
+		return order;
+	read_key(key_of(tally, row_at(tally, left->index)), tally->info->parts, parts[0]);
+	read_key(key_of(tally, row_at(tally, right->index)), tally->info->parts, parts[1]);
+	for (unsigned i = 0; i < tally->info->parts && !order; i++)
+		order = compare_texts(parts[0][i], parts[1][i]);
+	return order;
+}
+
+size_t *tally_order(const struct tally *tally)
+{
+	size_t count = tally_count(whole(tally));
+	struct ordered *rows = calloc(count + 1, sizeof *rows);
+	size_t *indexes = calloc(count + 1, sizeof *indexes);
+	struct text parts[TALLY_PARTS_MAX];
+
+	if (!rows || !indexes) {
+		free(rows);
+		free(indexes);
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		read_key(key_of(tally, row_at(tally, i)), tally->info->parts, parts);
+		rows[i] = (struct ordered){ begin_of(parts[0]), i, text_is(parts[0], TALLY_OTHERS), tally };
+	}
+	qsort(rows, count, sizeof *rows, compare_keys);
+	for (size_t i = 0; i < count; i++)
+		indexes[i] = rows[i].index;
+	free(rows);
+	return indexes;
 }
 
 uint64_t tally_number(const struct tally *tally, size_t index, unsigned number)

@@ -69,6 +69,8 @@ struct tally_row {
 size_t tally_count(const struct tally *tally);
 /* From 0 to tally_count - 1, in the order in which the keys came. The texts stay as long as the tally. */
 struct tally_row tally_row(const struct tally *tally, size_t index);
+/* The indexes of all rows, in the order of their keys, that of TALLY_OTHERS last; to free. NULL: no memory. */
+size_t *tally_order(const struct tally *tally);
 /* One of its numbers. */
 uint64_t tally_number(const struct tally *tally, size_t index, unsigned number);
 /* The numbers of a key, as many as the tally has; false: it never came. */

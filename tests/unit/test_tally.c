@@ -149,6 +149,26 @@ TEST(whoever_reads_has_all_that_was_added_before)
 	tally_free(tally);
 }
 
+TEST(the_order_is_that_of_the_keys_and_the_others_come_last)
+{
+	static const char *const keys[][2] = {
+		{ "a", "z" }, { TALLY_OTHERS, "" }, { "abcdefghij", "" }, { "ABCDEFGHI", "" }, { "a", "B" }, { "", "" }, { "abcdefgh\xff", "" }, { "a", "c" },
+	};
+	static const size_t wanted[] = { 5, 4, 7, 0, 3, 2, 6, 1 };
+	enum { COUNT = sizeof keys / sizeof keys[0] };
+	struct tally *tally = tally_new(&(struct tally_info){ .name = "two", .parts = 2, .numbers = 1, .rules = { TALLY_SUM } });
+	size_t *order;
+
+	for (unsigned i = 0; i < COUNT; i++)
+		tally_add_two(tally, text_of(keys[i][0]), text_of(keys[i][1]), &(uint64_t){ 1 });
+	order = tally_order(tally);
+	for (unsigned i = 0; order && i < COUNT; i++)
+		CHECK_NUMBER(order[i], wanted[i]);
+	CHECK(order);
+	free(order);
+	tally_free(tally);
+}
+
 TEST(a_key_with_a_number_is_the_same_as_without)
 {
 	struct tally *tally = tally_new(&one);
@@ -270,6 +290,7 @@ int main(int argc, char **argv)
 		UNIT_TEST(numbers_may_become_large_at_any_time_and_no_other_row_changes),
 		UNIT_TEST(beyond_the_limit_nothing_is_lost_but_its_name),
 		UNIT_TEST(whoever_reads_has_all_that_was_added_before),
+		UNIT_TEST(the_order_is_that_of_the_keys_and_the_others_come_last),
 		UNIT_TEST(a_key_with_a_number_is_the_same_as_without),
 		UNIT_TEST(a_long_key_is_cut_and_any_byte_may_be_in_it),
 		UNIT_TEST(a_step_holds_the_duration_and_percentiles_are_of_steps),
