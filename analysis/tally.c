@@ -639,21 +639,37 @@ struct tally_row tally_row(const struct tally *tally, size_t index)
 	return row;
 }
 
-/* The first bytes of a key in one number, since they tell most keys apart. */
+/* Of a key some bytes in one number, behind those with which all begin: they tell most keys apart. */
 struct ordered {
-	uint64_t begin;
-	size_t index;
+	uint64_t bytes;
+	uint32_t index;
 	bool is_others;			/* which come last, as in a tally that is full */
-	const struct tally *tally;
 };
 
-static uint64_t begin_of(struct text text)
+static struct text first_text(const struct tally *tally, size_t index)
 {
-	uint64_t begin = 0;
+	struct text parts[TALLY_PARTS_MAX];
 
-	for (size_t i = 0; i < sizeof begin; i++)
-		begin = begin << 8 | (i < text.length ? (unsigned char)tolower((unsigned char)text.start[i]) : 0);
-	return begin;
+	read_key(key_of(tally, row_at(tally, index)), tally->info->parts, parts);
+	return parts[0];
+}
+
+static size_t same_begin(struct text a, struct text b, size_t length)
+{
+	size_t i = 0;
+
+	while (i < length && i < a.length && i < b.length && tolower((unsigned char)a.start[i]) == tolower((unsigned char)b.start[i]))
+		i++;
+	return i;
+}
+
+static uint64_t bytes_behind(struct text text, size_t begin)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = begin; i < begin + sizeof bytes; i++)
+		bytes = bytes << 8 | (i < text.length ? (unsigned char)tolower((unsigned char)text.start[i]) : 0);
+	return bytes;
 }
 
 static int compare_texts(struct text a, struct text b)
@@ -664,12 +680,12 @@ static int compare_texts(struct text a, struct text b)
 	return order ? order : (a.length > b.length) - (a.length < b.length);
 }
 
-static int compare_keys(const void *a, const void *b)
+static int compare_keys(const void *a, const void *b, void *context)
 {
 	const struct ordered *left = a, *right = b;
-	const struct tally *tally = left->tally;
+	const struct tally *tally = context;
 	struct text parts[2][TALLY_PARTS_MAX];
-	int order = (left->begin > right->begin) - (left->begin < right->begin);
+	int order = (left->bytes > right->bytes) - (left->bytes < right->bytes);
 
 	if (left->is_others != right->is_others)
 		return left->is_others ? 1 : -1;
@@ -682,12 +698,29 @@ static int compare_keys(const void *a, const void *b)
 	return order;
 }
 
+/* Of all keys but the others, of which there is one. */
+static size_t common_begin(const struct tally *tally)
+{
+	struct text first = TEXT_NONE;
+	size_t length = TALLY_TEXT_MAX;
+
+	for (size_t i = 0; i < tally->count; i++) {
+		struct text text = first_text(tally, i);
+
+		if (text_is(text, TALLY_OTHERS))
+			continue;
+		if (!first.start)
+			first = text;
+		length = same_begin(first, text, length);
+	}
+	return first.start ? length : 0;
+}
+
 size_t *tally_order(const struct tally *tally)
 {
-	size_t count = tally_count(whole(tally));
+	size_t count = tally_count(whole(tally)), begin = common_begin(tally);
 	struct ordered *rows = calloc(count + 1, sizeof *rows);
 	size_t *indexes = calloc(count + 1, sizeof *indexes);
-	struct text parts[TALLY_PARTS_MAX];
 
 	if (!rows || !indexes) {
 		free(rows);
@@ -695,10 +728,11 @@ size_t *tally_order(const struct tally *tally)
 		return NULL;
 	}
 	for (size_t i = 0; i < count; i++) {
-		read_key(key_of(tally, row_at(tally, i)), tally->info->parts, parts);
-		rows[i] = (struct ordered){ begin_of(parts[0]), i, text_is(parts[0], TALLY_OTHERS), tally };
+		struct text text = first_text(tally, i);
+
+		rows[i] = (struct ordered){ bytes_behind(text, begin), (uint32_t)i, text_is(text, TALLY_OTHERS) };
 	}
-	qsort(rows, count, sizeof *rows, compare_keys);
+	qsort_r(rows, count, sizeof *rows, compare_keys, (void *)(uintptr_t)tally);
 	for (size_t i = 0; i < count; i++)
 		indexes[i] = rows[i].index;
 	free(rows);
