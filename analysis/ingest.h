@@ -5,7 +5,7 @@
  * position moved, by the commit that has it: a kill at any moment loses nothing and doubles nothing.
  *
  * Threads: one owner at a time.
- * Memory:  that of the join, and two commits' (INGEST_PENDING_MAX). What the options name lives until ingest_close.
+ * Memory:  that of the join, and of what is on its way into the store (commits of INGEST_PENDING_MAX; store.h). What the options name lives until ingest_close.
  * Errors:  what fails in the store ends the run; inputs that fail are said, and the others go on.
  */
 #ifndef SMTPTRAIL_INGEST_H
@@ -19,7 +19,7 @@
 #include "analysis/input_redis.h"
 #include "analysis/store.h"
 
-enum { INGEST_PENDING_MAX = 16 * 1024 * 1024, INGEST_QUEUES_MAX = 16 };
+enum { INGEST_PENDING_MAX = 32 * 1024 * 1024, INGEST_QUEUES_MAX = 16 };
 
 /* No two are of the same host: what one of them lacks would have left the other. */
 struct ingest_queue_option {

@@ -27,7 +27,7 @@ enum { CURRENT_CACHE_KB = 2048, BULK_CURRENT_CACHE_KB = 20 * 1024, DAY_CACHE_KB 
 
 /* In bulk so many commits go into their days before those are committed: addresses lie all over a day, and each of their pages
  * is written once for all of them. */
-enum { BULK_COMMITS = 16 };
+enum { BULK_COMMITS = 8 };
 
 struct day {
 	store_day day;
