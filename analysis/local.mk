@@ -48,7 +48,7 @@ libanalysis_a_SOURCES = \
 	analysis/decompress.c analysis/decompress.h \
 	analysis/event.c analysis/event.h analysis/event_names.def \
 	analysis/event_batch.c analysis/event_batch.h \
-	analysis/doctor.c analysis/doctor.h analysis/doctor_mta.c analysis/doctor_redis.c analysis/doctor_sendmail.c analysis/doctor_store.c \
+	analysis/doctor.c analysis/doctor.h analysis/doctor_config.c analysis/doctor_mta.c analysis/doctor_redis.c analysis/doctor_sendmail.c analysis/doctor_store.c \
 	analysis/explain.c analysis/explain.h analysis/explain_row.c analysis/explain_row.h \
 	analysis/export.c analysis/export.h analysis/export_ndjson.c \
 	analysis/export_target.c analysis/export_target.h \
