@@ -48,7 +48,7 @@ const struct advice *advice_of_code(int code)
 const char *advice_kind_name(enum advice_kind kind)
 {
 	static const char *const names[ADVICE_KIND_COUNT] = {
-		"reason", "status", "code", "fate", "why", "check", "story", "missing",
+		"reason", "status", "code", "fate", "why", "check", "story", "state", "ended", "outcome", "missing",
 	};
 
 	return names[kind];

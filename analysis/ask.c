@@ -74,7 +74,7 @@ int ask_option(struct ask *ask, int option, const char *value)
 	case OPTION_STORE: ask->store = value; return 0;
 	case OPTION_SINCE: ask->since = value; return 0;
 	case OPTION_UNTIL: ask->until = value; return 0;
-	case OPTION_TOP: return ask_number(ask, "--top", value, &ask->top);
+	case OPTION_TOP: ask->has_top = true; return ask_number(ask, "--top", value, &ask->top);
 	case OPTION_BY: ask->by = value; return 0;
 	case OPTION_SHOW_QUERY: ask->shows_queries = true; return 0;
 	case OPTION_TIMEZONE:

@@ -43,6 +43,7 @@ struct ask {
 	const char *html;		/* a file; NULL: standard output gets the answer */
 	bool shows_queries;
 	size_t top;			/* 0: all */
+	bool has_top;			/* it was asked for */
 	const char *by;
 	uint64_t now_us;
 

@@ -121,6 +121,8 @@ void correlate_counts(const struct correlate *correlate, struct correlate_counts
  * times are facts; an identity must not depend on a seed.
  */
 void correlate_show_changed(struct correlate *correlate, const struct correlate_sink *sink);
+/* Whether records came, now or before it was restored: what has left may come again then. */
+bool correlate_has_records(const struct correlate *correlate);
 /* All that is under way, changed or not, as it stands; it stays so. */
 void correlate_show_open(const struct correlate *correlate, const struct correlate_sink *sink);
 struct text correlate_session_state(struct correlate *correlate, const struct session *session);

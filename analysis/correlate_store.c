@@ -199,6 +199,11 @@ void correlate_show_changed(struct correlate *correlate, const struct correlate_
 	}
 }
 
+bool correlate_has_records(const struct correlate *correlate)
+{
+	return correlate->has_records;
+}
+
 void correlate_show_open(const struct correlate *correlate, const struct correlate_sink *sink)
 {
 	for (struct open_item *item = correlate->open.first; item; item = item->next)

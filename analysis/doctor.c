@@ -179,7 +179,6 @@ void doctor_check_programs(struct doctor *doctor)
 	else
 		doctor_say(doctor, DOCTOR_WARNING, "programs", "install both of one version", "smtptrail is %s, the milter says '%s'",
 			   PACKAGE_VERSION, output);
-	doctor_say(doctor, DOCTOR_OK, "configuration", "", "%s", doctor->config_file ? doctor->config_file : "the usual file, or the defaults");
 }
 
 void doctor_check_milter(struct doctor *doctor)

@@ -21,6 +21,8 @@ enum doctor_state { DOCTOR_OK, DOCTOR_WARNING, DOCTOR_ERROR };
 struct doctor {
 	const struct config *config;
 	const char *config_file;	/* that was asked for; NULL: the usual one */
+	const char *config_problem;	/* why it was not read, and config is the defaults; "": it was */
+	const char *milter_config;	/* file for smtptrail-milter -c; NULL: its usual one */
 	const char *postfix_config;	/* directory for postconf -c; NULL: its own */
 	const char *sendmail_config;	/* its sendmail.cf; NULL: the usual one */
 	const char *const *logs;	/* files that should be readable; NULL last */
@@ -36,6 +38,7 @@ void doctor_say(struct doctor *doctor, enum doctor_state state, const char *what
 
 /* Each a file doctor_NAME.c, or in doctor.c. */
 void doctor_check_programs(struct doctor *doctor);
+void doctor_check_config(struct doctor *doctor);
 void doctor_check_milter(struct doctor *doctor);
 void doctor_check_mta(struct doctor *doctor);
 void doctor_check_sendmail(struct doctor *doctor);

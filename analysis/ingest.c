@@ -365,18 +365,26 @@ static int count_first(void *context, struct problem *problem)
 	return error ? error : store_rollup_pack(counting->rollup);
 }
 
+static struct store_rollup *take_counted(struct ingest *ingest, store_day day)
+{
+	return correlate_has_records(ingest->correlate) ? NULL : store_take_counted(ingest->store, day);
+}
+
 static void start_counting(struct counting *counting, struct ingest *ingest, struct background *background)
 {
 	struct correlate_sink sink;
 	struct problem ignored;
 
 	*counting = (struct counting){ .ingest = ingest, .next = 1 };
-	store_counting_sink(ingest->store, &sink);
-	correlate_show_open(ingest->correlate, &sink);
+	/* Beside records of an earlier run what has left may have come again. */
+	if (!correlate_has_records(ingest->correlate)) {
+		store_counting_sink(ingest->store, &sink);
+		correlate_show_open(ingest->correlate, &sink);
+	}
 	if (store_days_list(ingest->options.config->store, &counting->days, &counting->count, &ignored) != 0 ||
 	    !find_uncounted(counting, &counting->first))
 		return;
-	counting->rollup = store_take_counted(ingest->store, counting->first);
+	counting->rollup = take_counted(ingest, counting->first);
 	background_start(background, count_first, counting);
 }
 
@@ -386,14 +394,12 @@ static void count_days(struct counting *counting)
 	struct problem ignored;
 	store_day day;
 
-	if (counting->rollup && !is_stopping(counting->ingest))
-		(void)store_rollup_keep(counting->rollup, &ignored);
+	if (counting->rollup && !is_stopping(counting->ingest) && store_rollup_keep(counting->rollup, &ignored) != 0)
+		(void)store_rollup_make(directory, counting->first, &ignored);
 	while (!is_stopping(counting->ingest) && find_uncounted(counting, &day)) {
-		struct store_rollup *rollup = store_take_counted(counting->ingest->store, day);
+		struct store_rollup *rollup = take_counted(counting->ingest, day);
 
-		if (rollup)
-			(void)store_rollup_keep(rollup, &ignored);
-		else
+		if (!rollup || store_rollup_keep(rollup, &ignored) != 0)
 			(void)store_rollup_make(directory, day, &ignored);
 		store_rollup_free(rollup);
 	}

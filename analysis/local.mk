@@ -27,7 +27,7 @@ libanalysis_a_SOURCES = \
 	analysis/address_list.c analysis/address_list.h \
 	analysis/advice.c analysis/advice.h analysis/advice.def \
 	analysis/ask.c analysis/ask.h \
-	analysis/audit.c analysis/audit.h \
+	analysis/audit.c analysis/audit.h analysis/audit_limits.def \
 	analysis/audit_dkim.c \
 	analysis/audit_dmarc.c \
 	analysis/audit_login.c \
@@ -48,8 +48,8 @@ libanalysis_a_SOURCES = \
 	analysis/decompress.c analysis/decompress.h \
 	analysis/event.c analysis/event.h analysis/event_names.def \
 	analysis/event_batch.c analysis/event_batch.h \
-	analysis/doctor.c analysis/doctor.h analysis/doctor_mta.c analysis/doctor_redis.c analysis/doctor_sendmail.c analysis/doctor_store.c \
-	analysis/explain.c analysis/explain.h \
+	analysis/doctor.c analysis/doctor.h analysis/doctor_config.c analysis/doctor_mta.c analysis/doctor_redis.c analysis/doctor_sendmail.c analysis/doctor_store.c \
+	analysis/explain.c analysis/explain.h analysis/explain_row.c analysis/explain_row.h \
 	analysis/export.c analysis/export.h analysis/export_ndjson.c \
 	analysis/export_target.c analysis/export_target.h \
 	analysis/facts.c analysis/facts.h analysis/transaction.def analysis/join_keys.def \

@@ -187,6 +187,20 @@ static void put_head(struct output_page *page, struct line *line, const struct t
 	write_line(page, line);
 }
 
+/* Of a command that is copied: a backslash is one, and not two as where bytes are told; what else is escaped can be typed
+ * by nobody. */
+static void put_word(struct line *line, struct text word)
+{
+	for (const char *backslash; (backslash = memchr(word.start, '\\', word.length));) {
+		size_t length = (size_t)(backslash - word.start);
+
+		line_put(line, (struct text){ word.start, length });
+		line_put_words(line, "\\");
+		word = (struct text){ backslash + 1, word.length - length - 1 };
+	}
+	line_put(line, word);
+}
+
 /* Below its row; with the title of a number what finds just that. */
 static void put_query(struct output_page *page, struct line *line, const char *title, struct text query)
 {
@@ -203,7 +217,7 @@ static void put_query(struct output_page *page, struct line *line, const char *t
 		line_put_words(line, ": ");
 	}
 	line_put_words(line, "smtptrail search ");
-	line_put(line, word ? text_of(word) : query);
+	put_word(line, word ? text_of(word) : query);
 	free(word);
 	line_set_colour(line, LINE_PLAIN);
 	write_line(page, line);

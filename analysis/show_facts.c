@@ -146,12 +146,23 @@ static void put_value(const struct fact_value *value, FILE *out)
 	}
 }
 
-static void end_json_piece(const struct evidence *evidence, const struct source_table *sources, FILE *out)
+static void put_place(const struct evidence *evidence, const struct source_table *sources, FILE *out)
 {
-	(void)fputs("],", out);
 	source_print_json(sources, evidence, out);
 	fprintf(out, ",\"by\":\"%s\",\"is_sure\":%s}", join_key_name((enum join_key)evidence->key),
 		evidence->is_unsure ? "false" : "true");
+}
+
+void show_proof_json(const struct evidence *evidence, const struct source_table *sources, FILE *out)
+{
+	(void)fputc('{', out);
+	put_place(evidence, sources, out);
+}
+
+static void end_json_piece(const struct evidence *evidence, const struct source_table *sources, FILE *out)
+{
+	(void)fputs("],", out);
+	put_place(evidence, sources, out);
 }
 
 static void put_evidence(const struct facts *facts, const struct source_table *sources, FILE *out)

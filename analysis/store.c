@@ -63,6 +63,7 @@ struct store {
 	uint64_t moving_number;		/* of the last piece that current.db has of what commits changed */
 	uint64_t started_number;	/* of the last one that was on its way */
 	uint64_t dropped_number;	/* up to it current.db need not have them */
+	uint64_t cleared_number;	/* and up to it, it has not */
 	struct store_image_reader *reader;
 	struct store_item item;		/* at hand */
 	struct store_counts put;	/* of the image at hand */
@@ -423,13 +424,19 @@ static int put_item(struct store *store, struct store_rows *rows, const struct s
 	return -EINVAL;
 }
 
+/* The reader's -EBADMSG is of the image, and that of a day's database is not. */
+static int damaged_image(int error)
+{
+	return error == -EBADMSG ? STORE_IMAGE_DAMAGED : error;
+}
+
 static int move_chunk(void *context, unsigned char *bytes, size_t length, struct problem *problem)
 {
 	struct store *store = context;
 	int more, error = store_image_reader_start(store->reader, bytes, length);
 
 	if (error)
-		return error;
+		return damaged_image(error);
 	while ((more = store_image_reader_next(store->reader, &store->item)) > 0) {
 		struct store_rows *rows;
 
@@ -442,7 +449,7 @@ static int move_chunk(void *context, unsigned char *bytes, size_t length, struct
 			return error;
 		}
 	}
-	return more;
+	return damaged_image(more);
 }
 
 static int commit_days(struct store *store, struct problem *problem)
@@ -550,10 +557,11 @@ static int move_row(struct store *store, struct text row, struct problem *proble
 		return -ENOMEM;
 	memcpy(bytes, row.start, row.length);
 	error = move_chunk(store, bytes, row.length, problem);
-	if (error == -EBADMSG)
-		problem_set(problem, "'%s' holds what the last commit changed, and it is damaged", database_path(store->current));
 	free(bytes);
-	return error;
+	if (error != STORE_IMAGE_DAMAGED)
+		return error;
+	problem_set(problem, "'%s' holds what the last commit changed, and it is damaged", database_path(store->current));
+	return -EBADMSG;
 }
 
 /* Evidence in what is moved again, and in states, has the numbers of the process that wrote it. */
@@ -575,19 +583,32 @@ static int load_sources(struct store *store, struct problem *problem)
 	return error ? error : more;
 }
 
+/* Those that no commit names any more, or none came to name. */
+static int sweep_images(struct store *store, struct problem *problem)
+{
+	int64_t first = 1, last = 0;
+	int error = database_number(store->current, "SELECT coalesce(min(number), 1) FROM moving", &first, problem);
+
+	if (!error)
+		error = database_number(store->current, "SELECT coalesce(max(number), 0) FROM moving", &last, problem);
+	/* What cannot be deleted now is tried again. */
+	if (!error)
+		(void)store_image_file_sweep(store->directory, (uint64_t)first, (uint64_t)last);
+	return error;
+}
+
 /* What a process that was killed had committed, and perhaps not put into its days. */
 static int move_again(struct store *store, struct problem *problem)
 {
 	struct statement *row;
-	uint64_t first = UINT64_MAX;
-	int more, error = statement_new(&row, store->current, "SELECT transactions, number FROM moving ORDER BY number", problem);
+	int more, error = sweep_images(store, problem);
 
+	if (!error)
+		error = statement_new(&row, store->current, "SELECT transactions, number FROM moving ORDER BY number", problem);
 	if (error)
 		return error;
 	while ((more = statement_step(row)) > 0) {
 		store->moving_number = store->started_number = statement_number(row, 1);
-		if (first > store->moving_number)
-			first = store->moving_number;
 		error = move_row(store, statement_text(row, 0), problem);
 		if (error) {
 			statement_reset(row);
@@ -597,8 +618,6 @@ static int move_again(struct store *store, struct problem *problem)
 	if (more < 0)
 		database_explain(store->current, more, problem);
 	error = more ? more : commit_days(store, problem);
-	if (!error)
-		store_image_file_sweep(store->directory, first, store->moving_number);
 	store->has_files = true;
 	if (!error)
 		store->moved.number = store->started_number;
@@ -1025,7 +1044,7 @@ static bool has_changes(const struct store *store)
 {
 	return !store_image_is_empty(&store->image) || database_is_in_transaction(store->current) || store->messages.added.count ||
 	       store->messages.removed.count || store->sessions.added.count || store->sessions.removed.count ||
-	       store->newly_unfinished.count || store_rests_has_changes(store->rests);
+	       store->newly_unfinished.count || store->dropped_number > store->cleared_number || store_rests_has_changes(store->rests);
 }
 
 static int commit_changes(struct store *store, struct problem *problem)
@@ -1039,8 +1058,10 @@ static int commit_changes(struct store *store, struct problem *problem)
 	if (error)
 		return error;
 	store_rests_kept(store->rests);
+	store->cleared_number = store->dropped_number;
+	/* What cannot be deleted now is tried again. */
 	if (store->has_files)
-		store_image_file_sweep(store->directory, store->dropped_number + 1, store->moving_number);
+		(void)store_image_file_sweep(store->directory, store->dropped_number + 1, store->moving_number);
 	store->started_number = store->moving_number;
 	error = store_moving_add(store->moving, &store->image, store->moving_number, problem);
 	if (!error && !store->options.is_bulk)
@@ -1277,10 +1298,9 @@ int store_finish(struct store *store, struct problem *problem)
 	/* All that was committed is in its days. */
 	if (!error)
 		error = database_run(store->current, "DELETE FROM moving", problem);
+	store->cleared_number = error ? store->cleared_number : store->moving_number;
 	if (!error && store->has_files)
-		store_image_file_sweep(store->directory, store->moving_number + 1, UINT64_MAX);
-	if (!error)
-		store->has_files = false;
+		store->has_files = store_image_file_sweep(store->directory, store->moving_number + 1, UINT64_MAX) != 0;
 	if (!error && store->options.is_bulk)
 		give_room_back(store);
 	if (!error) {
@@ -1294,6 +1314,10 @@ int store_put_to_rest(struct store *store, struct problem *problem)
 {
 	int error = store_finish(store, problem);
 
+	if (!error && store->has_files) {
+		problem_set(problem, "files image-* in '%s' cannot be deleted", store->directory);
+		error = -EIO;
+	}
 	for (unsigned i = 0; i < STORE_DAYS_OPEN && !error; i++)
 		close_day(&store->days[i]);
 	return error ? error : database_run(store->current, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)", problem);
@@ -1340,6 +1364,7 @@ static int delete_day(struct store *store, store_day number, struct problem *pro
 {
 	static const char *const suffixes[] = { "-wal", "-shm", "" };
 	char path[STORE_PATH_SIZE], file[STORE_PATH_SIZE + 8];
+	int error;
 
 	for (unsigned i = 0; i < STORE_DAYS_OPEN; i++)
 		if (store->days[i].rows && store->days[i].day == number)
@@ -1347,13 +1372,16 @@ static int delete_day(struct store *store, store_day number, struct problem *pro
 	forget_day(store, &store->sessions, number);
 	forget_day(store, &store->messages, number);
 	(void)key_set_remove(&store->unfinished, (uint64_t)number + 1);
-	if (!store_day_path(store->directory, number, path))
-		return -ENAMETOOLONG;
+	(void)key_set_remove(&store->newly_unfinished, (uint64_t)number + 1);
+	error = drop_unfinished(store, number, problem);
+	if (!error && !store_day_path(store->directory, number, path))
+		error = -ENAMETOOLONG;
+	if (error)
+		return error;
 	for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
 		(void)snprintf(file, sizeof file, "%s%s", path, suffixes[i]);
 		if (unlink(file) != 0 && errno != ENOENT) {
-			int error = -errno;
-
+			error = -errno;
 			problem_set(problem, "cannot delete '%s': %s", file, strerror(-error));
 			return error;
 		}
@@ -1377,6 +1405,11 @@ int store_prune(struct store *store, const struct store_retention *retention, ui
 	/* What the last commit changed is in its days, so that none is made again by moving it. */
 	int error = store_commit(store, problem);
 
+	if (!error)
+		error = settle_days(store, problem);
+	/* And no image of theirs is left, which the next opening would put into days again. */
+	if (!error)
+		error = store_commit(store, problem);
 	if (!error)
 		error = settle_days(store, problem);
 	*ret_days = 0;

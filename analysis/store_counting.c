@@ -62,7 +62,7 @@ static struct counted *find(struct store_counting *counting, store_day day)
 }
 
 /* A free place, or that of the oldest day. */
-static struct counted *make_room(struct store_counting *counting)
+static struct counted *place_for(struct store_counting *counting)
 {
 	struct counted *oldest = &counting->days[0];
 
@@ -72,22 +72,20 @@ static struct counted *make_room(struct store_counting *counting)
 		if (counting->days[i].day < oldest->day)
 			oldest = &counting->days[i];
 	}
-	drop(counting, oldest);
 	return oldest;
 }
 
 static struct counted *begin(struct store_counting *counting, store_day day)
 {
-	struct counted *counted;
+	struct counted *counted = place_for(counting);
 
+	/* It is older than all that are counted, and comes late. */
+	if (counted->is_used && day < counted->day && counting->dropped < day)
+		counting->dropped = day;
 	if (day <= counting->dropped)
 		return NULL;
-	counted = make_room(counting);
-	/* It is older than all that are counted, and comes late. */
-	if (day <= counting->dropped) {
-		counted->is_used = false;
-		return NULL;
-	}
+	if (counted->is_used)
+		drop(counting, counted);
 	*counted = (struct counted){ .day = day, .is_used = true };
 	if (is_new(counting, day))
 		(void)store_rollup_new(&counted->rollup, counting->directory, day);

@@ -3,7 +3,11 @@
  *
  * That is for whoever puts a day whole: it is counted where its database was not there before its first transaction, and all
  * of them are shown here, each once: those that leave the join, and at the end those that are still under way. (What became part of
- * another was under way until then.) Else it is not, and its rows are read (store_rollup_count).
+ * another was under way until then.) Else it is not, and its rows are read (store_rollup_count); so they are where another number
+ * of rows came of it (store_rollup_keep).
+ *
+ * A message is counted with its session as that is known when the message leaves: who logs in later in the session, more than
+ * ten seconds behind the message's end, is not its account here, as in reports of log files.
  *
  * Threads: one owner at a time.
  * Memory:  the tallies of STORE_COUNTING_DAYS days, the newest.

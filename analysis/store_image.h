@@ -12,6 +12,8 @@
 #ifndef SMTPTRAIL_STORE_IMAGE_H
 #define SMTPTRAIL_STORE_IMAGE_H
 
+#include <errno.h>
+
 #include "analysis/transaction.h"
 
 enum { STORE_IMAGE_CHUNK = 1024 * 1024 };
@@ -61,6 +63,9 @@ struct store_item {
 		struct recipient_name from, into;
 	} moved;
 };
+
+/* What whoever takes chunks says of one that the reader called damaged. */
+enum { STORE_IMAGE_DAMAGED = -EPROTO };
 
 struct store_image_reader;
 

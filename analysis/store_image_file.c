@@ -1,4 +1,4 @@
-/* store_image_file.c - "image-NUMBER": the length of each chunk, and its bytes. */
+/* store_image_file.c - "image-NUMBER": how many chunks there are; the length of each, and its bytes. */
 #include "analysis/store_image_file.h"
 
 #include <dirent.h>
@@ -50,7 +50,8 @@ static int write_all(int fd, const void *bytes, size_t length)
 
 static int write_image(int fd, const struct store_image *image)
 {
-	int error = 0;
+	uint64_t count = image->count;
+	int error = write_all(fd, &count, sizeof count);
 
 	for (unsigned i = 0; i < image->count && !error; i++) {
 		uint64_t length = image->chunks[i].used;
@@ -79,50 +80,64 @@ int store_image_file_write(const char *directory, uint64_t number, const struct 
 		error = -errno;
 	if (!error)
 		error = store_sync(directory);
-	return error ? explain(path, "write", error, problem) : 0;
+	if (!error)
+		return 0;
+	/* Nobody names it, and what it has may be what the disk lacks. */
+	(void)unlink(path);
+	return explain(path, "write", error, problem);
 }
 
 /* ---- reading ---- */
 
-/* 1: a chunk, to free; 0: the end; -errno. */
-static int read_chunk(FILE *in, uint64_t size, unsigned char **ret_bytes, uint64_t *ret_length)
+static int read_all(FILE *in, void *bytes, uint64_t length)
 {
-	size_t got = fread(ret_length, 1, sizeof *ret_length, in);
-
-	if (got == 0 && !ferror(in))
+	if (fread(bytes, 1, length, in) == length)
 		return 0;
-	if (got != sizeof *ret_length || *ret_length > size)
-		return -EBADMSG;
-	*ret_bytes = malloc(*ret_length + 1);
-	if (!*ret_bytes)
-		return -ENOMEM;
-	if (fread(*ret_bytes, 1, *ret_length, in) == *ret_length)
-		return 1;
-	free(*ret_bytes);
-	return -EBADMSG;
+	return ferror(in) ? -EIO : -EBADMSG;
 }
 
-static int read_chunks(FILE *in, store_image_take *take, void *context, struct problem *problem)
+/* To free. */
+static int read_chunk(FILE *in, uint64_t size, unsigned char **ret_bytes, uint64_t *ret_length)
+{
+	int error = read_all(in, ret_length, sizeof *ret_length);
+
+	*ret_bytes = NULL;
+	if (!error && *ret_length > size)
+		error = -EBADMSG;
+	if (!error && !(*ret_bytes = malloc(*ret_length + 1)))
+		error = -ENOMEM;
+	return error ? error : read_all(in, *ret_bytes, *ret_length);
+}
+
+struct reading {
+	store_image_take *take;
+	void *context;
+	struct problem *problem;
+	bool has_words;		/* whoever took it has said what failed */
+};
+
+static int read_chunks(FILE *in, struct reading *reading)
 {
 	struct stat info;
-	unsigned char *bytes;
-	uint64_t length;
-	int more;
+	uint64_t count, length;
+	int error = fstat(fileno(in), &info) == 0 ? read_all(in, &count, sizeof count) : -errno;
 
-	if (fstat(fileno(in), &info) != 0)
-		return -errno;
-	while ((more = read_chunk(in, (uint64_t)info.st_size, &bytes, &length)) > 0) {
-		int error = take(context, bytes, length, problem);
+	for (uint64_t i = 0; !error && i < count; i++) {
+		unsigned char *bytes;
 
+		error = read_chunk(in, (uint64_t)info.st_size, &bytes, &length);
+		if (!error) {
+			error = reading->take(reading->context, bytes, length, reading->problem);
+			reading->has_words = error && error != STORE_IMAGE_DAMAGED;
+		}
 		free(bytes);
-		if (error)
-			return error;
 	}
-	return more;
+	return error == STORE_IMAGE_DAMAGED ? -EBADMSG : error;
 }
 
 int store_image_file_read(const char *directory, uint64_t number, store_image_take *take, void *context, struct problem *problem)
 {
+	struct reading reading = { take, context, problem, false };
 	char path[STORE_PATH_SIZE];
 	FILE *in;
 	int error;
@@ -132,10 +147,13 @@ int store_image_file_read(const char *directory, uint64_t number, store_image_ta
 	in = fopen(path, "re");
 	if (!in)
 		return explain(path, "read", -errno, problem);
-	error = read_chunks(in, take, context, problem);
+	error = read_chunks(in, &reading);
 	(void)fclose(in);
-	if (error == -EBADMSG)
-		problem_set(problem, "'%s' holds what a commit changed, and it is damaged", path);
+	if (!error || reading.has_words)
+		return error;
+	if (error != -EBADMSG)
+		return explain(path, "read", error, problem);
+	problem_set(problem, "'%s' holds what a commit changed, and it is damaged", path);
 	return error;
 }
 
@@ -152,16 +170,19 @@ static bool is_image(const char *name, uint64_t *ret_number)
 	return *end == '\0';
 }
 
-void store_image_file_sweep(const char *directory, uint64_t first, uint64_t last)
+int store_image_file_sweep(const char *directory, uint64_t first, uint64_t last)
 {
 	DIR *folder = opendir(directory);
 	const struct dirent *entry;
 	uint64_t number;
+	int error = 0;
 
 	if (!folder)
-		return;
+		return -errno;
 	while ((entry = readdir(folder)))
-		if (is_image(entry->d_name, &number) && (number < first || number > last))
-			(void)unlinkat(dirfd(folder), entry->d_name, 0);
+		if (is_image(entry->d_name, &number) && (number < first || number > last) &&
+		    unlinkat(dirfd(folder), entry->d_name, 0) != 0 && !error)
+			error = -errno;
 	(void)closedir(folder);
+	return error;
 }

@@ -16,10 +16,10 @@
 
 /* On the disk, mode 0640; one of that number that was there does not count, and is written over. */
 int store_image_file_write(const char *directory, uint64_t number, const struct store_image *image, struct problem *problem);
-/* Each of its chunks, aligned as by malloc and lent for the call. */
+/* Each of its chunks, aligned as by malloc and lent for the call; STORE_IMAGE_DAMAGED: it is of no use. */
 typedef int store_image_take(void *context, unsigned char *bytes, size_t length, struct problem *problem);
 int store_image_file_read(const char *directory, uint64_t number, store_image_take *take, void *context, struct problem *problem);
-/* All files of images whose number is not from first to last. That one cannot be deleted does no harm. */
-void store_image_file_sweep(const char *directory, uint64_t first, uint64_t last);
+/* Deletes all files of images whose number is not from first to last. 0, or the first -errno. */
+int store_image_file_sweep(const char *directory, uint64_t first, uint64_t last);
 
 #endif

@@ -110,6 +110,7 @@ int store_moving_wait(struct store_moving *moving, struct problem *problem)
 	/* Also what was added before anybody knew. */
 	if (error)
 		moving->done = moving->added;
+	moving->is_going_on = false;
 	return error;
 }
 

@@ -1,4 +1,4 @@
-/* store_rollup.c - tallies as bytes, compressed; made by a look at all rows of a day. */
+/* store_rollup.c - tallies as bytes, compressed; made by a look at all transactions of a day. */
 #include "analysis/store_rollup.h"
 
 #include <errno.h>
@@ -265,6 +265,7 @@ struct store_rollup {
 	struct report_run *run;
 	uint64_t begin_us, end_us; /* the day */
 	bool has_strays;	   /* a row of it began on another day */
+	uint64_t messages, sessions, logins; /* that were added */
 	struct packed *packed;	   /* all tallies, report by report; NULL: not yet */
 	size_t packed_count;
 };
@@ -281,18 +282,21 @@ static void look_at_time(struct store_rollup *rollup, uint64_t time_us)
 
 void store_rollup_add_message(struct store_rollup *rollup, const struct message *message, const struct session *session)
 {
+	rollup->messages++;
 	look_at_time(rollup, message->start_us);
 	(void)rows_give_message(&rollup->rows, message, session);
 }
 
 void store_rollup_add_session(struct store_rollup *rollup, const struct session *session)
 {
+	rollup->sessions++;
 	look_at_time(rollup, session->start_us);
 	rows_give_session(&rollup->rows, session);
 }
 
 void store_rollup_add_login(struct store_rollup *rollup, const struct login *login)
 {
+	rollup->logins++;
 	look_at_time(rollup, login->time_us);
 	rows_give_login(&rollup->rows, login);
 }
@@ -423,6 +427,22 @@ static int put_mark(struct database *database, bool has_strays, struct problem *
 	return database_run(database, sql, problem);
 }
 
+/* What came twice under one key is one row, and what was counted of a file that was deleted is none. */
+static int compare_with_rows(const struct store_rollup *rollup, struct database *database, struct problem *problem)
+{
+	int64_t messages = 0, sessions = 0, logins = 0;
+	int error = database_number(database, "SELECT count(*) FROM message", &messages, problem);
+
+	if (!error)
+		error = database_number(database, "SELECT count(*) FROM session", &sessions, problem);
+	if (!error)
+		error = database_number(database, "SELECT count(*) FROM login", &logins, problem);
+	if (error)
+		return error;
+	return (uint64_t)messages == rollup->messages && (uint64_t)sessions == rollup->sessions && (uint64_t)logins == rollup->logins ?
+		       0 : -ESTALE;
+}
+
 int store_rollup_keep(struct store_rollup *rollup, struct problem *problem)
 {
 	struct database *database;
@@ -433,6 +453,8 @@ int store_rollup_keep(struct store_rollup *rollup, struct problem *problem)
 	if (error)
 		return error;
 	error = database_begin(database, problem);
+	if (!error)
+		error = compare_with_rows(rollup, database, problem);
 	if (!error)
 		error = database_run(database, STORE_ROLLUP_DROP, problem);
 	if (!error && !rollup->has_strays)

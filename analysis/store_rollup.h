@@ -34,7 +34,8 @@ void store_rollup_add_login(struct store_rollup *rollup, const struct login *log
 /* The end of a login that was added without. */
 void store_rollup_add_logout(struct store_rollup *rollup, const struct login *login);
 int store_rollup_pack(struct store_rollup *rollup);
-int store_rollup_keep(struct store_rollup *rollup, struct problem *problem);	/* packs it where nobody did */
+/* Packs it where nobody did. -ESTALE: the day has another number of rows than were counted, and nothing is kept. */
+int store_rollup_keep(struct store_rollup *rollup, struct problem *problem);
 void store_rollup_free(struct store_rollup *rollup);
 
 /* Whether the day has them, in the form of this version. */

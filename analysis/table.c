@@ -299,20 +299,52 @@ void table_sort_by(struct table *table, table_order *compare, size_t top)
 
 /* ---- two spans ---- */
 
-/* The texts of a row are what it is about. */
-static bool same_texts(const struct table *table, const struct table_row *a, const struct table_row *b)
+/* What a row is about: the texts in front of its first number, and what would be asked for it. A text behind it may be of
+ * the newest that was counted. */
+static int compare_subjects(const void *a_row, const void *b_row, void *context)
 {
-	for (unsigned i = 0; i < table->column_count; i++)
-		if (table->columns[i].type == CELL_TEXT && !text_equal(a->cells[i].text, b->cells[i].text))
-			return false;
-	return true;
+	const struct table *table = ((const struct order *)context)->table;
+	const struct table_row *a = *(const struct table_row *const *)a_row, *b = *(const struct table_row *const *)b_row;
+
+	for (unsigned i = 0; i < table->column_count && table->columns[i].type != CELL_NUMBER; i++) {
+		int texts = table->columns[i].type == CELL_TEXT ? compare_texts(a->cells[i].text, b->cells[i].text) : 0;
+
+		if (texts)
+			return texts;
+	}
+	return compare_texts(a->query, b->query);
 }
 
-static const struct table_row *find_same(const struct table *table, const struct table_row *row)
+/* Its rows in the order of what they are about, to be searched. To free; NULL: no memory. */
+static struct table_row **sort_subjects(const struct table *table)
 {
-	for (size_t i = 0; i < table->row_count; i++)
-		if (same_texts(table, table->rows[i], row))
-			return table->rows[i];
+	struct order order = { table, 0 };
+	struct table_row **rows = calloc(table->row_count + 1, sizeof(struct table_row *));
+
+	if (rows && table->row_count) {
+		memcpy(rows, table->rows, table->row_count * sizeof(struct table_row *));
+		qsort_r(rows, table->row_count, sizeof(struct table_row *), compare_subjects, &order);
+	}
+	return rows;
+}
+
+/* Of the table's rows, in that order, the one that is about the same. NULL: none. */
+static const struct table_row *find_same(const struct table *table, struct table_row *const *subjects, const struct table_row *row)
+{
+	struct order order = { table, 0 };
+	size_t low = 0, high = table->row_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int place = compare_subjects(&subjects[middle], &row, &order);
+
+		if (place == 0)
+			return subjects[middle];
+		if (place < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
 	return NULL;
 }
 
@@ -326,11 +358,72 @@ static void copy_cell(struct table *table, enum cell_type type, const struct cel
 		table_put_number(table, cell->number);
 }
 
-struct table *table_compare(const struct table *now, const struct table *before)
+/* Of one that is no more: counts are 0, and of nothing there is no duration. */
+static void copy_cell_of_gone(struct table *table, enum cell_type type, const struct cell *cell)
+{
+	switch (type) {
+	case CELL_NUMBER:
+	case CELL_SIZE:
+		table_put_number(table, 0);
+		return;
+	case CELL_TEXT:
+		copy_cell(table, type, cell);
+		return;
+	case CELL_DURATION:
+	case CELL_TIME:
+	case CELL_SHARE:
+	case CELL_KEY:
+		table_put_unknown(table);
+		return;
+	}
+}
+
+/* Behind column number at the two that are compared. */
+static void put_compared(struct table *both, const struct table *table, unsigned at, const struct table_row *row, bool is_gone, uint64_t was)
+{
+	table_begin_row(both);
+	for (unsigned i = 0; i < table->column_count; i++) {
+		if (is_gone)
+			copy_cell_of_gone(both, table->columns[i].type, &row->cells[i]);
+		else
+			copy_cell(both, table->columns[i].type, &row->cells[i]);
+		if (i != at)
+			continue;
+		table_put_number(both, was);
+		table_put_share(both, is_gone ? 0 : row->cells[at].number, was);
+	}
+	if (row->query.start)
+		table_put_query(both, "%.*s", TEXT_ARGS(row->query));
+	for (unsigned i = 0; i < table->column_count; i++)
+		if (table->columns[i].type != CELL_TEXT && row->cells[i].text.start)
+			table_put_cell_query(both, i > at ? i + 2 : i, "%.*s", TEXT_ARGS(row->cells[i].text));
+}
+
+/* Those that are no more, in their order. */
+static void put_gone(struct table *both, const struct table *before, unsigned at, const struct table *all, struct table_row *const *subjects,
+		     size_t top)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < before->row_count; i++) {
+		const struct table_row *row = before->rows[i];
+
+		if (row->cells[at].number == 0 || find_same(all, subjects, row))
+			continue;
+		if (!top || count < top)
+			put_compared(both, before, at, row, true, row->cells[at].number);
+		count++;
+	}
+	if (top && count > top)
+		table_put_note(both, "%zu more rows were there only before; --top %zu shows all", count - top, count);
+}
+
+struct table *table_compare(const struct table *now, const struct table *all, const struct table *before, size_t top)
 {
 	struct table_column columns[TABLE_COLUMNS_MAX + 2];
+	struct table_row **before_rows, **all_rows;
 	unsigned at = 0, count = now->column_count;
-	struct table *both;
+	struct table *both = NULL;
 
 	while (at < count && now->columns[at].type != CELL_NUMBER)
 		at++;
@@ -340,24 +433,21 @@ struct table *table_compare(const struct table *now, const struct table *before)
 	columns[at + 1] = (struct table_column){ "before", "Before", CELL_NUMBER, false };
 	columns[at + 2] = (struct table_column){ "times", "Now/before", CELL_SHARE, false };
 	memcpy(columns + at + 3, now->columns + at + 1, (count - at - 1) * sizeof *columns);
-	both = table_new(now->name, now->title, columns, count + 2);
+	before_rows = sort_subjects(before);
+	all_rows = sort_subjects(all);
+	if (before_rows && all_rows)
+		both = table_new(now->name, now->title, columns, count + 2);
 	for (size_t i = 0; both && i < now->row_count; i++) {
-		const struct table_row *row = now->rows[i], *old = find_same(before, row);
-		uint64_t was = old ? old->cells[at].number : 0;
+		const struct table_row *old = find_same(before, before_rows, now->rows[i]);
 
-		table_begin_row(both);
-		for (unsigned j = 0; j < count; j++) {
-			copy_cell(both, now->columns[j].type, &row->cells[j]);
-			if (j != at)
-				continue;
-			table_put_number(both, was);
-			table_put_share(both, row->cells[at].number, was);
-		}
-		if (row->query.start)
-			table_put_query(both, "%.*s", TEXT_ARGS(row->query));
+		put_compared(both, now, at, now->rows[i], false, old ? old->cells[at].number : 0);
 	}
 	for (size_t i = 0; both && i < now->note_count; i++)
 		table_put_note(both, "%.*s", TEXT_ARGS(now->notes[i]));
+	if (both)
+		put_gone(both, before, at, all, all_rows, top);
+	free(before_rows);
+	free(all_rows);
 	return both;
 }
 

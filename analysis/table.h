@@ -87,9 +87,10 @@ void table_sort(struct table *table, unsigned column, size_t top);
 typedef int table_order(const struct table_row *a, const struct table_row *b);
 void table_sort_by(struct table *table, table_order *compare, size_t top);
 
-/* The rows of now, and behind their first number what the same row had before, and the one as a part of the other. NULL: it
- * has no number, or no memory. */
-struct table *table_compare(const struct table *now, const struct table *before);
+/* The rows of now, and behind their first number what the same row had before, and the one as a part of the other; below them
+ * those that were there before and are not in all (now, without a top), top of them (0: each). All three have the same
+ * columns. NULL: it has no number, or no memory. */
+struct table *table_compare(const struct table *now, const struct table *all, const struct table *before, size_t top);
 
 /* A cell as a person reads it, in size bytes with a NUL: 12,345; 1.5 MB; 350 ms; 2026-11-21 08:00:00; 12.5 %. A text is
  * not for this. */

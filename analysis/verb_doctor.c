@@ -11,10 +11,10 @@
 
 extern const struct verb verb_doctor;
 
-enum { LOGS_MAX = 32, OPTION_CONFIG = 256, OPTION_JSON, OPTION_POSTFIX, OPTION_SENDMAIL, OPTION_LOG };
+enum { LOGS_MAX = 32, OPTION_CONFIG = 256, OPTION_MILTER, OPTION_JSON, OPTION_POSTFIX, OPTION_SENDMAIL, OPTION_LOG };
 
 struct options {
-	const char *config, *postfix, *sendmail;
+	const char *config, *milter, *postfix, *sendmail;
 	const char *logs[LOGS_MAX + 1];
 	unsigned log_count;
 	bool as_json;
@@ -65,6 +65,7 @@ static int examine(struct doctor *doctor, const struct options *options)
 		return EXIT_USAGE;
 	}
 	doctor_check_programs(doctor);
+	doctor_check_config(doctor);
 	doctor_check_milter(doctor);
 	doctor_check_mta(doctor);
 	doctor_check_sendmail(doctor);
@@ -81,6 +82,7 @@ static int read_option(int option, const char *value, struct options *options)
 {
 	switch (option) {
 	case OPTION_CONFIG: options->config = value; return 0;
+	case OPTION_MILTER: options->milter = value; return 0;
 	case OPTION_JSON: options->as_json = true; return 0;
 	case OPTION_POSTFIX: options->postfix = value; return 0;
 	case OPTION_SENDMAIL: options->sendmail = value; return 0;
@@ -112,14 +114,15 @@ static void find_logs(struct options *options)
 static int run_doctor(int argc, char **argv)
 {
 	static const struct option words[] = {
-		{ "config", required_argument, NULL, OPTION_CONFIG }, { "json", no_argument, NULL, OPTION_JSON },
+		{ "config", required_argument, NULL, OPTION_CONFIG }, { "milter-config", required_argument, NULL, OPTION_MILTER },
+		{ "json", no_argument, NULL, OPTION_JSON },
 		{ "postfix-config", required_argument, NULL, OPTION_POSTFIX }, { "sendmail-config", required_argument, NULL, OPTION_SENDMAIL },
 		{ "log", required_argument, NULL, OPTION_LOG },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options options = { .config = NULL };
 	struct config config;
-	struct problem problem;
+	struct problem problem = { "" }, no_defaults = { "" };
 	int option, status;
 
 	opterr = 0;
@@ -131,12 +134,14 @@ static int run_doctor(int argc, char **argv)
 	if (optind < argc)
 		return verb_usage_error(&verb_doctor, "takes no argument, got '%s'", argv[optind]);
 	find_logs(&options);
-	if (config_read(&config, options.config, &problem) != 0) {
-		fprintf(stderr, "smtptrail doctor: %s\n", problem.text);
+	/* A bad configuration is the first of the findings. */
+	if (config_read(&config, options.config, &problem) != 0 && conf_read(config_options, &config, NULL, &no_defaults) != 0) {
+		fprintf(stderr, "smtptrail doctor: %s\n", no_defaults.text);
 		return EXIT_USAGE;
 	}
 	struct doctor doctor = {
-		.config = &config, .config_file = options.config, .postfix_config = options.postfix,
+		.config = &config, .config_file = options.config, .config_problem = problem.text, .milter_config = options.milter,
+		.postfix_config = options.postfix,
 		.sendmail_config = options.sendmail, .logs = options.logs,
 	};
 
@@ -148,17 +153,17 @@ static int run_doctor(int argc, char **argv)
 const struct verb verb_doctor = {
 	.name = "doctor",
 	.summary = "say what keeps it from working here, and how to mend it",
-	.arguments = "[--config FILE] [--postfix-config DIRECTORY] [--sendmail-config FILE] [--log FILE...] [--json]",
-	.help = "Looks at the programs' versions, the configuration, the milter, its journal, whether the MTA calls it, Redis, the\n"
+	.arguments = "[--config FILE] [--milter-config FILE] [--postfix-config DIRECTORY] [--sendmail-config FILE] [--log FILE...] [--json]",
+	.help = "Looks at the programs' versions, both configurations, the milter, its journal, whether the MTA calls it, Redis, the\n"
 		"store, the mail log and the clock. It changes nothing.\n\n"
 		"options:\n"
 		"  --config FILE              the configuration, instead of smtptrail.conf\n"
+		"  --milter-config FILE       the milter's, instead of smtptrail-milter.conf\n"
 		"  --postfix-config DIRECTORY Postfix' configuration, instead of its own choice\n"
 		"  --sendmail-config FILE     Sendmail's configuration, instead of /etc/mail/sendmail.cf\n"
 		"  --log FILE                 a mail log that should be readable, instead of the usual one; may be repeated\n"
 		"  --json                     one JSON object\n\n"
-		"exit status: 0 nothing is wrong; 1 there are warnings or errors, each with its remedy; 2 usage, or a configuration that\n"
-		"cannot be read\n\n"
+		"exit status: 0 nothing is wrong; 1 there are warnings or errors, each with its remedy; 2 usage\n\n"
 		"example:\n"
 		"  sudo smtptrail doctor\n",
 	.run = run_doctor,

@@ -5,13 +5,15 @@
 #include <string.h>
 
 #include "analysis/ask.h"
+#include "analysis/columns.h"
 #include "analysis/explain.h"
-#include "analysis/show_event.h"
-#include "common/escape.h"
+#include "analysis/explain_row.h"
+#include "analysis/key_set.h"
 
 extern const struct verb verb_explain;
 
-enum { QUERY_MAX = QUERY_LENGTH_MAX };
+/* How many more than are asked for are kept before the oldest go. */
+enum { QUERY_MAX = QUERY_LENGTH_MAX, SLACK = 1024 };
 
 /* ---- codes and words ---- */
 
@@ -19,7 +21,7 @@ static int explain_words(const struct ask *ask, const struct explanation *explan
 {
 	if (ask->output == &output_json) {
 		printf("{\"verb\":\"explain\",\"version\":%d,\"findings\":", OUTPUT_JSON_VERSION);
-		explain_print_json(explanation, stdout);
+		explain_print_json(explanation, NULL, stdout);
 		printf("}\n");
 	} else {
 		explain_print(explanation, stdout);
@@ -29,148 +31,167 @@ static int explain_words(const struct ask *ask, const struct explanation *explan
 
 /* ---- transactions ---- */
 
+/* A row that was explained: it is lent for the call alone, so its words are kept. */
+struct told {
+	uint64_t time_us;
+	transaction_key key;
+	uint32_t number;		/* of the recipient; 0: there is none */
+	bool is_session;
+	char *words;
+	size_t length;
+};
+
 struct telling {
 	const struct ask *ask;
 	const struct rows *rows;
-	size_t told;
+	struct told *list;
+	size_t count, size, left_out;
+	struct key_set sessions;	/* that a message was found of: it tells of them */
+	bool has_stopped;		/* before all that was older had been looked at */
+	bool is_short;
 };
 
-static void put_fact(const char *name, struct text value, bool in_brackets)
+static int oldest_first(const void *a, const void *b)
 {
-	if (!value.start)
-		return;
-	printf(" %s=%s", name, in_brackets ? "<" : "");
-	escape_terminal(value, stdout);
-	printf("%s", in_brackets ? ">" : "");
+	const struct told *left = a, *right = b;
+
+	if (left->time_us != right->time_us)
+		return left->time_us < right->time_us ? -1 : 1;
+	if (left->key != right->key)
+		return left->key < right->key ? -1 : 1;
+	return (left->number > right->number) - (left->number < right->number);
 }
 
-static void put_head(const struct report_row *row)
+/* A session's message may have come behind it. */
+static void drop_sessions(struct telling *telling)
 {
-	char words[CELL_WORDS_MAX];
+	size_t kept = 0;
 
-	cell_words(CELL_TIME, row->message->start_us, words);
-	printf("%s", words);
-	put_fact("queue_id", facts_text(&row->message->facts, FACT_MESSAGE_QUEUE_ID), false);
-	put_fact("from", facts_text(&row->message->facts, FACT_MESSAGE_FROM), true);
-	put_fact("to", row->to, true);
-	printf(": %s\n", fate_name(row->fate));
+	for (size_t i = 0; i < telling->count; i++)
+		if (telling->list[i].is_session && key_set_has(&telling->sessions, telling->list[i].key))
+			free(telling->list[i].words);
+		else
+			telling->list[kept++] = telling->list[i];
+	telling->count = kept;
 }
 
-enum { PROOFS_MAX = 200 };
-
-struct proofs {
-	struct evidence evidence[PROOFS_MAX];
-	size_t count;
-};
-
-static void add_proofs(struct proofs *proofs, const struct facts *facts)
+static void drop_oldest(struct telling *telling)
 {
-	struct facts_walk walk;
-	struct fact_value value;
+	size_t top = telling->ask->top, beyond;
 
-	facts_walk_start(&walk, facts);
-	while (facts_walk_next(&walk, &value) && proofs->count < PROOFS_MAX)
-		proofs->evidence[proofs->count++] = value.evidence;
+	drop_sessions(telling);
+	beyond = top && telling->count > top ? telling->count - top : 0;
+	if (telling->count)
+		qsort(telling->list, telling->count, sizeof *telling->list, oldest_first);
+	for (size_t i = 0; i < beyond; i++)
+		free(telling->list[i].words);
+	telling->count -= beyond;
+	telling->left_out += beyond;
+	if (beyond)
+		memmove(telling->list, telling->list + beyond, telling->count * sizeof *telling->list);
 }
 
-static int by_place(const void *a, const void *b)
+static bool make_room(struct telling *telling)
 {
-	const struct evidence *left = a, *right = b;
+	struct told *larger;
 
-	if (left->source != right->source)
-		return (int)left->source - (int)right->source;
-	if (left->major != right->major)
-		return left->major < right->major ? -1 : 1;
-	return (left->minor > right->minor) - (left->minor < right->minor);
+	if (telling->ask->top && telling->count >= telling->ask->top * 2 + SLACK)
+		drop_oldest(telling);
+	if (telling->count < telling->size)
+		return true;
+	larger = reallocarray(telling->list, telling->size ? telling->size * 2 : SLACK, sizeof *larger);
+	if (!larger)
+		return false;
+	telling->list = larger;
+	telling->size = telling->size ? telling->size * 2 : SLACK;
+	return true;
 }
 
-/* What it rests on: each line or entry once, in their order, and by what it was tied. */
-static void put_proofs(struct proofs *proofs, const struct source_table *sources)
+static bool tell(const struct telling *telling, const struct report_row *row, struct told *told)
 {
-	qsort(proofs->evidence, proofs->count, sizeof proofs->evidence[0], by_place);
-	for (size_t i = 0; i < proofs->count; i++) {
-		const struct evidence *evidence = &proofs->evidence[i];
+	FILE *out = open_memstream(&told->words, &told->length);
 
-		if (i && by_place(evidence - 1, evidence) == 0)
-			continue;
-		printf("%-10s ", "proof");
-		source_print(sources, evidence, stdout);
-		printf(", by %s%s\n", join_key_name((enum join_key)evidence->key),
-		       evidence->is_unsure ? ": not sure, another reading was possible" : "");
-	}
-}
-
-static void tell(struct telling *telling, const struct report_row *row)
-{
-	struct explanation explanation;
-	struct proofs proofs = { .count = 0 };
-
-	explain_recipient(&explanation, row->session, row->message, row->recipient);
-	if (telling->ask->output == &output_json) {
-		printf("%s{\"key\":\"%016llx\",\"to\":", telling->told ? ",\n" : "", (unsigned long long)row->message->key);
-		show_json_string(stdout, row->to);
-		printf(",\"fate\":\"%s\",\"findings\":", fate_name(row->fate));
-		explain_print_json(&explanation, stdout);
-		printf("}");
-	} else {
-		printf("%s", telling->told ? "\n" : "");
-		put_head(row);
-		explain_print(&explanation, stdout);
-		add_proofs(&proofs, &row->message->facts);
-		add_proofs(&proofs, &row->recipient->facts);
-		put_proofs(&proofs, telling->rows->sources);
-	}
-	telling->told++;
-}
-
-static void put_session_head(const struct session *session)
-{
-	char words[CELL_WORDS_MAX];
-
-	cell_words(CELL_TIME, session->start_us, words);
-	printf("%s", words);
-	put_fact("session", facts_text(&session->facts, FACT_SESSION_SESSION), false);
-	put_fact("client", facts_text(&session->facts, FACT_SESSION_CLIENT_ADDR), false);
-	put_fact("server", facts_text(&session->facts, FACT_SESSION_SERVER_ADDR), false);
-	printf(": no message\n");
-}
-
-/* A dialogue that came to no message. */
-static void tell_session(struct telling *telling, const struct report_row *row)
-{
-	struct explanation explanation;
-	struct proofs proofs = { .count = 0 };
-
-	if (!explain_session(&explanation, row->session))
-		return;
-	telling->told++;
-	if (telling->ask->top && telling->told > telling->ask->top)
-		return;
-	if (telling->ask->output == &output_json) {
-		printf("%s{\"key\":\"%016llx\",\"findings\":", telling->told > 1 ? ",\n" : "", (unsigned long long)row->session->key);
-		explain_print_json(&explanation, stdout);
-		printf("}");
-		return;
-	}
-	printf("%s", telling->told > 1 ? "\n" : "");
-	put_session_head(row->session);
-	explain_print(&explanation, stdout);
-	add_proofs(&proofs, &row->session->facts);
-	put_proofs(&proofs, telling->rows->sources);
+	if (!out)
+		return false;
+	if (telling->ask->output == &output_json)
+		explain_row_json(row, telling->rows->sources, out);
+	else
+		explain_row_text(row, telling->rows->sources, out);
+	if (fclose(out) == 0)
+		return true;
+	free(told->words);
+	return false;
 }
 
 static void take(void *context, const struct report_row *row)
 {
 	struct telling *telling = context;
+	struct told told = {
+		.time_us = row->time_us, .key = columns_key(row), .number = row->recipient ? row->recipient->number : 0,
+		.is_session = row->moment == REPORT_SESSION,
+	};
 
-	if (row->moment == REPORT_SESSION) {
-		tell_session(telling, row);
+	/* A message is told by its recipients, a session by its messages, where there are any. */
+	if (told.is_session && key_set_has(&telling->sessions, told.key))
 		return;
+	if (row->moment == REPORT_MESSAGE) {
+		if (row->message->session_key && key_set_add(&telling->sessions, row->message->session_key) < 0)
+			telling->is_short = true;
+		if (row->message->recipients)
+			return;
 	}
-	if (!telling->ask->top || telling->told < telling->ask->top)
-		tell(telling, row);
+	if (make_room(telling) && tell(telling, row, &told))
+		telling->list[telling->count++] = told;
 	else
-		telling->told++;
+		telling->is_short = true;
+}
+
+static bool is_enough(void *context, uint64_t before_us)
+{
+	struct telling *telling = context;
+
+	if (!telling->ask->top || telling->count < telling->ask->top)
+		return false;
+	drop_oldest(telling);
+	telling->has_stopped = telling->count >= telling->ask->top && telling->list[0].time_us >= before_us;
+	return telling->has_stopped;
+}
+
+static void show(const struct telling *telling)
+{
+	bool as_json = telling->ask->output == &output_json;
+
+	if (as_json)
+		printf("{\"verb\":\"explain\",\"version\":%d,\"recipients\":[", OUTPUT_JSON_VERSION);
+	for (size_t i = 0; i < telling->count; i++) {
+		fputs(i == 0 ? "" : as_json ? ",\n" : "\n", stdout);
+		(void)fwrite(telling->list[i].words, 1, telling->list[i].length, stdout);
+	}
+	if (as_json)
+		printf("],\"left_out\":%zu%s}\n", telling->left_out, telling->is_short ? ",\"is_short\":true" : "");
+}
+
+static void say_what_is_missing(const struct telling *telling)
+{
+	(void)fflush(stdout);
+	if (telling->is_short)
+		fprintf(stderr, "smtptrail explain: memory was short: some are missing\n");
+	if (telling->ask->output == &output_json)
+		return;
+	if (!telling->count)
+		fprintf(stderr, "smtptrail explain: nothing of the kind is in what was read\n");
+	else if (telling->has_stopped)
+		fprintf(stderr, "smtptrail explain: older days were not looked at; --top 0 shows all\n");
+	else if (telling->left_out)
+		fprintf(stderr, "smtptrail explain: %zu older ones are left out; --top 0 shows all\n", telling->left_out);
+}
+
+static void telling_done(struct telling *telling)
+{
+	for (size_t i = 0; i < telling->count; i++)
+		free(telling->list[i].words);
+	free(telling->list);
+	key_set_done(&telling->sessions);
 }
 
 static int explain_transactions(struct ask *ask)
@@ -180,21 +201,19 @@ static int explain_transactions(struct ask *ask)
 	int status;
 
 	ask_rows(ask, &rows);
-	rows.moments = REPORT_RECIPIENT | REPORT_SESSION;
+	rows.moments = REPORT_RECIPIENT | REPORT_MESSAGE | REPORT_SESSION | REPORT_LOGIN;
 	rows.keeps_attempts = true;
 	rows.take = take;
+	rows.is_enough = is_enough;
 	rows.context = &telling;
-	if (ask->output == &output_json)
-		printf("{\"verb\":\"explain\",\"version\":%d,\"recipients\":[", OUTPUT_JSON_VERSION);
 	status = ask_read(ask, &rows);
-	if (ask->output == &output_json)
-		printf("]}\n");
-	if (!status && ask->top && telling.told > ask->top)
-		fprintf(stderr, "smtptrail explain: %zu more recipients; --top 0 shows all\n", telling.told - ask->top);
-	if (!status && !telling.told && ask->output != &output_json)
-		fprintf(stderr, "smtptrail explain: nothing of the kind is in what was read\n");
-	if (!status)
-		status = ask_finish(ask, &rows, telling.told != 0);
+	if (!status) {
+		drop_oldest(&telling);
+		show(&telling);
+		say_what_is_missing(&telling);
+		status = ask_finish(ask, &rows, telling.count != 0);
+	}
+	telling_done(&telling);
 	rows_done(&rows);
 	return status;
 }
@@ -252,17 +271,19 @@ const struct verb verb_explain = {
 	.summary = "why it ended so, what proves it, and what to do next",
 	.arguments = "CODE | \"REPLY\" | WORD | KEY|QUERY [FILE... | -]",
 	.help = "Explains a reply code (550), an enhanced status code (5.7.1), a whole reply, a word of our own (greylisting, spf_unaligned,\n"
-		"bounced), or what became of each recipient of the messages that a key (queue id, Message-ID, address, or key of\n"
-		"smtptrail search) or a query finds, in the store or in log files. The advice is a table: analysis/advice.def.\n\n"
+		"bounced), or what became of each recipient that a key (queue id, Message-ID, address, or key of smtptrail search) or a\n"
+		"query finds, in the store or in log files; of messages without recipients, sessions without messages, and logins, too.\n"
+		"Below stands what proves it, and whether that is sure. The advice is a table: analysis/advice.def.\n\n"
 		"options:\n"
 		ASK_READ_HELP
-		"  --top N          of so many recipients at most (default 20; 0: all)\n"
+		"  --top N          the newest (default 20; 0: all)\n"
 		"  --json           for programs; smtptrail-json(5) says what the members mean\n"
 		"\nexit status: 0 explained; 1 nothing was found; 2 a file could not be read, or usage\n\n"
 		"examples:\n"
 		"  smtptrail explain 5.7.26\n"
 		"  smtptrail explain \"451 4.7.1 Greylisting in action, please come back later\"\n"
 		"  smtptrail explain 4jWqnv1NpDz1bcn1\n"
+		"  smtptrail explain outcome:failed since:1d\n"
 		"  smtptrail explain to:joe@example.com since:2h /var/log/mail.log\n",
 	.run = run_explain,
 };

@@ -24,18 +24,42 @@ struct options {
 
 /* ---- totals ---- */
 
-static void print_totals(const struct correlate_counts *counts, bool as_json)
+struct total {
+	const char *name;
+	uint64_t count;
+};
+
+static int print_totals_csv(const struct total *totals, size_t count)
 {
-	const struct {
-		const char *name;
-		uint64_t count;
-	} totals[] = {
+	static const struct table_column columns[] = { { "name", "Name", CELL_TEXT, false }, { "count", "Count", CELL_NUMBER, false } };
+	struct table *table = table_new(totals_name, "Totals", columns, sizeof columns / sizeof columns[0]);
+	struct output_page page = { .file = stdout };
+	bool is_whole;
+
+	for (size_t i = 0; table && i < count; i++) {
+		table_begin_row(table);
+		table_put_text(table, text_of(totals[i].name));
+		table_put_number(table, totals[i].count);
+	}
+	is_whole = table && !table_is_short(table);
+	if (is_whole)
+		output_csv.table(&page, table);
+	table_free(table);
+	return is_whole ? 0 : -ENOMEM;
+}
+
+static int print_totals(const struct correlate_counts *counts, const struct output *output)
+{
+	const struct total totals[] = {
 #define TOTAL(id, name, meaning) { name, counts->id },
 #include "analysis/totals.def"
 #undef TOTAL
 	};
 	const size_t count = sizeof totals / sizeof totals[0];
+	bool as_json = output == &output_json;
 
+	if (output == &output_csv)
+		return print_totals_csv(totals, count);
 	if (as_json)
 		printf("{\"totals\": {");
 	for (size_t i = 0; i < count; i++)
@@ -43,6 +67,29 @@ static void print_totals(const struct correlate_counts *counts, bool as_json)
 		       totals[i].count);
 	if (as_json)
 		printf("}}\n");
+	return 0;
+}
+
+/* Lines are counted as they are read: what asks for some of them, or for an order, would change nothing. */
+static int refuse_beside_totals(const struct options *options)
+{
+	const struct ask *ask = &options->ask;
+	const struct {
+		bool is_given;
+		const char *what;
+	} refused[] = {
+		{ ask->name_count > 1, "other report beside it" }, { options->only_problems, "--problems" }, { options->compares, "--compare" },
+		{ ask->since, "--since" }, { ask->until, "--until" }, { ask->html, "--html" }, { ask->shows_queries, "--show-query" },
+		{ ask->has_top, "--top" }, { ask->by, "--by" }, { ask->store, "--store" },
+	};
+
+	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+		if (refused[i].is_given)
+			return verb_usage_error(&verb_report, "totals counts every line of its files: it takes no %s", refused[i].what);
+	if (ask->query)
+		return verb_usage_error(&verb_report, "totals counts every line of its files: it takes no query, and there is no file '%s'",
+					ask->query_text);
+	return 0;
 }
 
 static int report_totals(const struct ask *ask)
@@ -65,8 +112,10 @@ static int report_totals(const struct ask *ask)
 	} else {
 		correlate_finish(files.correlate);
 		correlate_counts(files.correlate, &counts);
-		print_totals(&counts, ask->output == &output_json);
-		status = files.unreadable ? EXIT_USAGE : counts.lines ? EXIT_FOUND : EXIT_NOTHING;
+		if (print_totals(&counts, ask->output) != 0)
+			fprintf(stderr, "smtptrail report: %s\n", strerror(ENOMEM));
+		else if (!files.unreadable)
+			status = counts.lines ? EXIT_FOUND : EXIT_NOTHING;
 	}
 	correlate_free(files.correlate);
 	source_table_free(files.sources);
@@ -146,41 +195,55 @@ static void take(void *context, const struct report_row *row)
 
 enum { TABLES_MAX = 100 };
 
+/* Tables with all of their rows. */
+struct kept {
+	struct table *tables[TABLES_MAX];
+	unsigned count;
+};
+
 struct showing {
 	const struct options *options;
 	struct output_page page;
-	struct table *before[TABLES_MAX];	/* of the span before, by name */
-	unsigned before_count;
+	struct kept before, now;	/* of the span before, and of this one, where they are compared */
 	bool is_found;			/* of any row */
 	bool lacks_memory, has_by;		/* the column that is sorted by */
 	struct near near_by;			/* the one that may be meant */
 };
 
-static void keep_before(void *context, struct table *table)
+static void keep(void *context, struct table *table)
 {
-	struct showing *showing = context;
+	struct kept *kept = context;
 
-	if (table && showing->before_count < TABLES_MAX)
-		showing->before[showing->before_count++] = table;
+	if (table && kept->count < TABLES_MAX)
+		kept->tables[kept->count++] = table;
 	else
 		table_free(table);
+}
+
+static const struct table *kept_by_name(const struct kept *kept, const char *name)
+{
+	for (unsigned i = 0; i < kept->count; i++)
+		if (strcmp(table_name(kept->tables[i]), name) == 0)
+			return kept->tables[i];
+	return NULL;
+}
+
+static void let_go(struct kept *kept)
+{
+	while (kept->count)
+		table_free(kept->tables[--kept->count]);
 }
 
 /* Takes the table; gives one with the numbers of the span before. */
 static struct table *compare(const struct showing *showing, struct table *table)
 {
-	for (unsigned i = 0; i < showing->before_count; i++) {
-		struct table *both;
+	const struct table *before = kept_by_name(&showing->before, table_name(table)), *now = kept_by_name(&showing->now, table_name(table));
+	struct table *both = before && now ? table_compare(table, now, before, showing->options->ask.top) : NULL;
 
-		if (strcmp(table_name(showing->before[i]), table_name(table)) != 0)
-			continue;
-		both = table_compare(table, showing->before[i]);
-		if (both) {
-			table_free(table);
-			return both;
-		}
-	}
-	return table;
+	if (!both)
+		return table;
+	table_free(table);
+	return both;
 }
 
 /* A row that is always there says nothing as long as all that it counts is none. */
@@ -236,20 +299,23 @@ static int show(const struct options *options, const struct rows *rows, const st
 
 	near_begin(&showing.near_by, options->ask.by ? options->ask.by : "");
 
-	/* A row that is at the top now may have been far from it. */
+	/* A row that is at the top now may have been far from it, and one that was there is not gone if it is far from it now. */
 	all.top = 0;
-	if (runs->before)
-		report_run_show(runs->before, &all, keep_before, &showing);
+	if (runs->before) {
+		report_run_show(runs->before, &all, keep, &showing.before);
+		report_run_show(runs->now, &all, keep, &showing.now);
+	}
 	status = ask_open_page(&options->ask, rows, &showing.page);
 	if (status)
-		return status;
+		goto free_kept;
 	showing.page.data = runs->page;
 	options->ask.output->begin(&showing.page);
 	report_run_show(runs->now, &wanted, emit, &showing);
 	options->ask.output->end(&showing.page);
 	status = ask_close_page(&options->ask, &showing.page);
-	for (unsigned i = 0; i < showing.before_count; i++)
-		table_free(showing.before[i]);
+free_kept:
+	let_go(&showing.before);
+	let_go(&showing.now);
 	if (status)
 		return status;
 	if (showing.lacks_memory)
@@ -331,9 +397,13 @@ static int answer(struct options *options, int argc, char **argv)
 
 	if (status)
 		return status;
+	if (has_name(&options->ask, totals_name)) {
+		status = refuse_beside_totals(options);
+		return status ? status : report_totals(&options->ask);
+	}
 	if (options->compares && !options->ask.since_us)
 		return verb_usage_error(&verb_report, "--compare wants --since: the span that is compared with the one before it");
-	return has_name(&options->ask, totals_name) ? report_totals(&options->ask) : report(options);
+	return report(options);
 }
 
 static int run_report(int argc, char **argv)
@@ -372,12 +442,13 @@ const struct verb verb_report = {
 	.arguments = "[NAME...] [options] [QUERY] [FILE... | -]",
 	.help = "Without a NAME the summary; with all, every report; --list names them. Words that are no report and no file are the\n"
 		"query (smtptrail-query(7)): only what it finds is counted. Log files may be compressed; rotated ones are read oldest\n"
-		"first, whatever their order; - is standard input. Without a FILE the store is asked; totals, which counts lines, reads\n"
-		"standard input then.\n\n"
+		"first, whatever their order; - is standard input. Without a FILE the store is asked; totals, which counts every line and\n"
+		"takes no QUERY, reads standard input then.\n\n"
 		"options:\n"
 		"  --list           the reports, each with what it says\n"
 		"  --problems       only what is wrong: destinations, the queue, refusals, bounces, warnings, what was not understood\n"
-		"  --compare        with --since (and --until): each row beside that of the span before, of the same length\n"
+		"  --compare        with --since (and --until): each row beside that of the span before, of the same length; below them those\n"
+		"                   that were there only before\n"
 		ASK_HELP
 		"\nexit status: 0 something was counted; 1 nothing was: there is nothing, or nothing of what is asked for; 2 a file could not be read, or usage\n\n"
 		"examples:\n"

@@ -396,7 +396,7 @@ static void print_forgotten(const struct options *options, const struct store_fo
 		     "    what was shipped goes by itself after keep_time and keep_size");
 	puts("  names of the person that are no part of the address, client addresses, Message-IDs and subjects; the address as\n"
 	     "    other systems rewrite it (SRS) or encode it\n"
-	     "  the mail logs, rotated ones too; backups; whatever else reads the streams");
+	     "  the mail logs, rotated ones too; backups; blocks of files that were deleted; whatever else reads the streams");
 }
 
 static int run_forget(struct options *options)

@@ -1,7 +1,8 @@
 # doc/local.mk - manual pages and pages generated from tables.
 dist_man_MANS += doc/smtptrail-milter.8 doc/smtptrail-milter.conf.5 doc/smtptrail.1 doc/smtptrail.conf.5 \
 	doc/smtptrail-query.7 doc/smtptrail-json.5 doc/smtptrail-formats.5
-EXTRA_DIST += doc/README.md doc/performance.md doc/durability.md doc/fields.md doc/store.md doc/transactions.md doc/print_verbs doc/smtptrail-query.7.in doc/smtptrail-formats.5.in doc/smtptrail.1.in \
+EXTRA_DIST += doc/README.md doc/performance.md doc/durability.md doc/fields.md doc/store.md doc/transactions.md doc/print_verbs doc/smtptrail-query.7.in doc/smtptrail-formats.5.in doc/smtptrail-json.5.in \
+	doc/smtptrail.1.in \
 	doc/smtptrail-milter.conf.5.in doc/smtptrail.conf.5.in
 
 # Installed, a page names the directories that configure was given.
@@ -34,3 +35,4 @@ docs: smtptrail$(EXEEXT) $(DOC_PRINTERS)
 	$(srcdir)/doc/print_verbs ./smtptrail$(EXEEXT) < $(srcdir)/doc/smtptrail.1.in > $(srcdir)/doc/smtptrail.1
 	$(srcdir)/doc/print_verbs ./smtptrail$(EXEEXT) < $(srcdir)/doc/smtptrail-query.7.in > $(srcdir)/doc/smtptrail-query.7
 	$(srcdir)/doc/print_verbs ./smtptrail$(EXEEXT) < $(srcdir)/doc/smtptrail-formats.5.in > $(srcdir)/doc/smtptrail-formats.5
+	$(srcdir)/doc/print_verbs ./smtptrail$(EXEEXT) < $(srcdir)/doc/smtptrail-json.5.in > $(srcdir)/doc/smtptrail-json.5

@@ -32,6 +32,8 @@ void check_say(enum check_finding finding, const char *subject, const char *form
 	printf("%-8s %-14s ", words[finding], subject);
 	escape_terminal(text_of(line), stdout);
 	putchar('\n');
+	/* Servers may let the next one wait. */
+	(void)fflush(stdout);
 	errors += finding == CHECK_ERROR;
 	warnings += finding == CHECK_WARNING;
 }

@@ -14,7 +14,7 @@ def ask(lab, config, *words):
     """The findings as (state, what, finding, remedy), and the exit status."""
     environment = dict(os.environ, PATH=lab.build + ":" + os.environ["PATH"])
     done = subprocess.run([lab.program("smtptrail"), "doctor", "--json", "--config", config, "--postfix-config",
-                           lab.path("postfix", "conf"), "--log", lab.mail_log, *words], stdout=subprocess.PIPE,
+                           lab.path("postfix", "conf"), "--milter-config", lab.config_file, "--log", lab.mail_log, *words], stdout=subprocess.PIPE,
                           check=False, timeout=WAIT_SECONDS, env=environment)
     rows = json.loads(done.stdout)["tables"]["doctor"]["rows"]
     return [(row["state"], row["what"], row["finding"], row.get("remedy", "")) for row in rows], done.returncode
@@ -80,6 +80,31 @@ def check_sendmail(lab, config):
     expect(ask(lab, config, "--sendmail-config", path)[0], "ok", "sendmail", "no Sendmail here")
 
 
+def check_config(lab, config):
+    """What is wrong with either configuration is a finding, and the other checks go on."""
+    bad, milters = lab.path("bad.conf"), lab.path("bad-milter.conf")
+    for path, words in ((bad, "store_keep = 90 parsecs\n"), (milters, "front_size = many\n")):
+        with open(path, "w", encoding="ascii") as file:
+            file.write("# amiss\n" + words)
+    rows, status = ask(lab, bad)
+    expect(rows, "error", "configuration", bad + ":2: ")
+    for what in ("programs", "milter", "postfix", "redis", "store", "log", "clock"):
+        if what not in (row[1] for row in rows):
+            raise LabError("a bad configuration ends it before '%s': %s" % (what, rows))
+    if status != 1:
+        raise LabError("exit status %d with a bad configuration" % status)
+    expect(ask(lab, lab.path("no.conf"))[0], "error", "configuration", "no.conf': No such file or directory")
+    rows, _ = ask(lab, config, "--milter-config", milters)
+    expect(rows, "ok", "configuration", config)
+    expect(rows, "error", "configuration", milters + ":2: ")
+    expect(rows, "ok", "milter", "version")
+    reasons = lab.path("reasons")
+    with open(reasons, "w", encoding="ascii") as file:
+        file.write("no-pattern\n")
+    expect(ask(lab, write_config(lab, reasons=reasons))[0], "error", "configuration", reasons)
+    write_config(lab)
+
+
 def check_store(lab):
     """None yet, one of now, one that is no longer fed, one that is no database."""
     store = lab.path("store")
@@ -103,6 +128,8 @@ def main():
         config = write_config(lab)
         rows, status = ask(lab, config)
         expect(rows, "ok", "programs", "both are of version")
+        expect(rows, "ok", "configuration", config)
+        expect(rows, "ok", "configuration", "of the milter: " + lab.config_file)
         expect(rows, "ok", "milter", "version")
         expect(rows, "ok", "journal", "records wait")
         expect(rows, "ok", "postfix", "smtpd_milters names the milter")
@@ -115,6 +142,7 @@ def main():
         expect(rows, "ok", "log", "lines understood")
 
         check_store(lab)
+        check_config(lab, write_config(lab))
 
         # Each part amiss is named.
         rows, _ = ask(lab, write_config(lab, stream_prefix="another"))

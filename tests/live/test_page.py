@@ -9,6 +9,7 @@ import datetime
 import json
 import os
 import re
+import shlex
 import statistics
 import subprocess
 import sys
@@ -29,6 +30,13 @@ TIMED = """
 const [act, done] = [new Function(arguments[0]), arguments[arguments.length - 1]], begin = performance.now();
 act();
 requestAnimationFrame(() => { const channel = new MessageChannel(); channel.port1.onmessage = () => done(performance.now() - begin); channel.port2.postMessage(0); });
+"""
+# Copies a row's command; gives its query and what was copied.
+COPY = """
+const [number, done] = arguments, each = document.querySelectorAll('.rowtools button[aria-label]')[number];
+const look = () => each.classList.contains('done') ? navigator.clipboard.readText().then(text => done([each.closest('tr').dataset.query, text])) : setTimeout(look, 5);
+each.click();
+look();
 """
 # All words of the page, those that are not in sight too.
 TEXT = "return [...document.querySelectorAll('body > :not(script)')].map(each => each.textContent).join('\\n')"
@@ -234,11 +242,10 @@ class Tester:
         self.browser.devtools("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
         self.click(OUTCOMES, ".tiles button", "rejected")
         self.browser.click("section:has(.transactions) .tools button:nth-of-type(2)")
-        copied = self.browser.run_later("navigator.clipboard.readText().then(arguments[0], arguments[0])")
-        self.equal("the command is copied", copied, "smtptrail search fate:rejected " + self.page[:-5])
+        self.equal("the command is copied", self.copied(), "smtptrail search fate:rejected " + self.page[:-5])
         self.browser.click(".transactions tbody td button")
-        copied = self.browser.run_later("navigator.clipboard.readText().then(arguments[0], arguments[0])")
-        self.check("a trace is copied", re.fullmatch(r"smtptrail trace key:[0-9a-f]{16} .*", str(copied)), copied)
+        copied = self.copied()
+        self.check("a trace is copied", re.fullmatch(r"smtptrail trace key:[0-9a-f]{16} .*", copied), copied)
         self.clear()
 
     def test_colours(self):
@@ -315,6 +322,36 @@ class Tester:
         print("| page: gestures, median ms (of which computed): " + ", ".join(
             "%s %.0f (%.0f)" % (name, *(statistics.median(each) for each in zip(*times))) for name, times in self.times.items()))
 
+    def test_no_gesture_throws(self):
+        """What a click throws stands in the console alone."""
+        self.equal("after all gestures the console has said nothing", self.browser.complaints(), [])
+
+    def copied(self):
+        return str(self.browser.run_later("navigator.clipboard.readText().then(arguments[0], arguments[0])"))
+
+    def test_hostile_gestures(self):
+        """Rows, bars, heads of tables and the search field; a query is one word of the command that is copied, whatever is in it."""
+        self.run("for (const each of document.querySelectorAll('details')) each.open = true;")
+        self.run("for (const each of document.querySelectorAll('th button, .hit, .tiles button')) each.dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+        self.clear()
+        # What has a blank is no address.
+        for value in HOSTILE[1:4]:
+            self.run("const find = document.querySelector('input[aria-label=\"find in transactions\"]'); find.value = arguments[0]; find.dispatchEvent(new Event('input'))", value)
+            self.check("hostile: found by %r" % value, self.found() > 0, self.found())
+        self.clear()
+        shown = self.run("const all = [...document.querySelectorAll('.rowtools button:not([aria-label])')]; for (const each of all) each.click(); return all.length")
+        self.check("hostile: rows lead to their transactions", shown > 0, shown)
+        self.clear()
+        count = self.run("return document.querySelectorAll('.rowtools button[aria-label]').length")
+        for number in range(count):
+            asked, copied = self.browser.run_later(COPY, number)
+            words = shlex.split(copied)
+            if words[:2] != ["smtptrail", "search"] or asked not in words[2:4] or len(words) > 5:
+                self.check("hostile: a copied command", False, (asked, words))
+        self.check("hostile: %d commands are copied" % count, count > len(HOSTILE), count)
+        self.equal("hostile: no gesture runs it", self.run("return window.hacked || document.querySelectorAll('img, b:not(.tiles b), iframe').length"), 0)
+        self.equal("hostile: no gesture makes the console complain", self.browser.complaints(), [])
+
     def test_hostile(self, page):
         self.browser.open(page)
         self.equal("hostile: nothing was run", self.run("return window.hacked || document.querySelectorAll('img, b:not(.tiles b), iframe').length"), 0)
@@ -327,6 +364,7 @@ class Tester:
         self.check("hostile: a control is shown", "\\x1b[31mred" in text and "\\xe2\\x80\\xaegpj.exe" in text)
         self.check("hostile: the page is no wider than its window", self.run("return document.documentElement.scrollWidth <= innerWidth"))
         self.picture("hostile")
+        self.test_hostile_gestures()
 
 
 def test_without_scripts(tester, directory):
@@ -356,7 +394,7 @@ def main():
         with Browser(folder) as browser:
             tester = Tester(directory, browser, page)
             for test in (tester.test_opens, tester.test_brush, tester.test_bars, tester.test_tables, tester.test_transactions, tester.test_copy,
-                         tester.test_colours, tester.test_keys, tester.test_speech, tester.test_narrow, tester.test_times):
+                         tester.test_colours, tester.test_keys, tester.test_speech, tester.test_narrow, tester.test_times, tester.test_no_gesture_throws):
                 test()
             tester.test_hostile(hostile)
         test_without_scripts(tester, directory)

@@ -267,10 +267,33 @@ static void make_older(int day)
 
 /* ---- queries ---- */
 
+/* A number, or bounds of it, as its type is written; the lower ones come first. */
+static size_t put_number(char *text, size_t size, const struct query_field_info *field)
+{
+	static const struct {
+		const char *type, *values[5];
+	} types[] = {
+		{ "number", { "0", "1", "25", "550", "1000000" } }, { "size", { "0", "2", "25b", "1k", "1.5M" } },
+		{ "duration", { "0", "25us", "1ms", "1s", "2h" } },
+		{ "time", { "1970-01-01", "2024-11-10", "\"2024-11-11 12:00\"", "36h", "2024-11-12T20:00:00Z" } },
+	};
+	static const char *const marks[] = { "", ">", ">=", "<", "<=", "=" };
+	unsigned low = below(5), high = low + below(5 - low);
+
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+		if (strcmp(field->type, types[i].type) == 0 && below(3))
+			return (size_t)snprintf(text, size, "%s:%s%s", field->name, PICK(marks), types[i].values[low]);
+		else if (strcmp(field->type, types[i].type) == 0)
+			return (size_t)snprintf(text, size, "%s:%s..%s", field->name, types[i].values[low], types[i].values[high]);
+	return 0;
+}
+
 static size_t put_term(char *text, size_t size)
 {
 	const struct query_field_info *fields = query_fields();
-	static const char *const fates[] = { "delivered", "bounced", "rejected", "unknown" }, *const kinds[] = { "hop", "notice", "*" };
+	static const char *const patterns[] = {
+		"*@example.com", "?oe@example.com", "mx?", "mx?.*", "4dcw1z0kkcz1b0?", "4dcw1z0kkcz1b01", "?", "f?il",
+	}, *const kinds[] = { "hop", "notice", "*" };
 	static const char *const networks[] = {
 		"192.0.2.0/24", "192.0.2.77", "2001:db8::1", "2001:db8::/32", "mx.example.com", "*.example.com", "::ffff:192.0.2.1",
 		"192.0.2.76/31", "2001:DB8::/126", "198.51.100.8/29", "2001:0db8:0::0001", "\"IPv6:2001:DB8::1\"", "192.0.0.0/16",
@@ -284,7 +307,7 @@ static size_t put_term(char *text, size_t size)
 	if (below(12) == 0)
 		return (size_t)snprintf(text, size, "%s", below(2) ? "example" : "4dcw");
 	if (strcmp(field->name, "fate") == 0)
-		return (size_t)snprintf(text, size, "fate:%s", PICK(fates));
+		return (size_t)snprintf(text, size, "fate:%s", fate_name((enum fate)below(FATE_COUNT)));
 	if (strcmp(field->name, "parent") == 0)
 		return (size_t)snprintf(text, size, "parent:%s", PICK(kinds));
 	if (strcmp(field->name, "is") == 0)
@@ -293,33 +316,67 @@ static size_t put_term(char *text, size_t size)
 		return (size_t)snprintf(text, size, "%s:%s", field->name, below(2) ? "yes" : "no");
 	if (strcmp(field->name, "key") == 0)
 		return (size_t)snprintf(text, size, "key:%016llx", (unsigned long long)(below(2) ? messages[below(MESSAGES)].key : sessions[below(SESSIONS)].key));
-	if (strcmp(field->name, "client") == 0 || strcmp(field->name, "ip") == 0 || strcmp(field->type, "address of the net") == 0)
+	if (strcmp(field->name, "client") == 0 || strcmp(field->type, "ip") == 0)
 		return (size_t)snprintf(text, size, "%s:%s", field->name, PICK(networks));
+	if (below(4) && put_number(text, size, field))
+		return strlen(text);
 	switch (below(6)) {
 	case 0: return (size_t)snprintf(text, size, "%s:*", field->name);
 	case 1: return (size_t)snprintf(text, size, "%s:\"%s\"", field->name, PICK(words));
 	case 2: return (size_t)snprintf(text, size, "%s:/a|5/i", field->name);
-	case 3: return (size_t)snprintf(text, size, "%s:%s", field->name, below(2) ? "*@example.com" : "4dcw1z0kkcz1b01");
+	case 3: return (size_t)snprintf(text, size, "%s:%s", field->name, PICK(patterns));
 	case 4: return (size_t)snprintf(text, size, "%s:>%u", field->name, below(30));
 	default: return (size_t)snprintf(text, size, "%s:%s", field->name, below(2) ? "JOE@example.com" : "fail");
 	}
 }
 
-/* A term that the field does not take is left for the next. */
-static void make_query(char *text, size_t size)
+static const char *some_join(void)
 {
 	static const char *const joins[] = { " ", " ", " OR ", " -", " OR -" };
-	unsigned terms = 1 + below(3);
-	size_t length = 0;
 
-	*text = '\0';
-	if (below(6) == 0)
-		length = (size_t)snprintf(text, size, "since:%uh ", below(80));
-	for (unsigned i = 0; i < terms; i++) {
+	return PICK(joins);
+}
+
+/* A term, or two parts in parentheses. */
+static size_t put_part(char *text, size_t size, unsigned depth)
+{
+	size_t length;
+
+	if (!depth || below(4)) {
 		char term[200];
 
 		(void)put_term(term, sizeof term);
-		length += (size_t)snprintf(text + length, size - length, "%s%s", i ? PICK(joins) : below(4) ? "" : "-", term);
+		return (size_t)snprintf(text, size, "%s", term);
+	}
+	length = (size_t)snprintf(text, size, "(");
+	length += put_part(text + length, size - length, depth - 1);
+	length += (size_t)snprintf(text + length, size - length, "%s", some_join());
+	length += put_part(text + length, size - length, depth - 1);
+	return length + (size_t)snprintf(text + length, size - length, ")");
+}
+
+static size_t put_span(char *text, size_t size)
+{
+	switch (below(12)) {
+	case 0: return (size_t)snprintf(text, size, "since:%uh ", below(80));
+	case 1: return (size_t)snprintf(text, size, "until:%uh ", below(80));
+	case 2: return (size_t)snprintf(text, size, "on:2024-11-%02u ", 9 + below(5));
+	case 3: return (size_t)snprintf(text, size, "since:2024-11-%02u until:%uh ", 9 + below(4), below(40));
+	default: return (size_t)snprintf(text, size, "%s", "");
+	}
+}
+
+enum { DEPTH = 2, QUERY_SIZE = 4000 };
+
+/* A term that the field does not take is left for the next. */
+static void make_query(char *text, size_t size)
+{
+	unsigned parts = 1 + below(3);
+	size_t length = put_span(text, size);
+
+	for (unsigned i = 0; i < parts; i++) {
+		length += (size_t)snprintf(text + length, size - length, "%s", i ? some_join() : below(4) ? "" : "-");
+		length += put_part(text + length, size - length, DEPTH);
 	}
 }
 
@@ -449,7 +506,7 @@ static void ask_and_compare(void)
 
 	CHECK_SAYING(store_read_open(&read, directory, sources, &problem) == 0, "%s", problem.text);
 	for (unsigned tries = 0; asked < QUERIES && tries < QUERIES * 10; tries++) {
-		char text[1000];
+		char text[QUERY_SIZE];
 		struct query *query;
 
 		make_query(text, sizeof text);

@@ -793,6 +793,53 @@ TEST(a_file_of_a_commit_that_is_damaged_or_gone_is_told)
 	CHECK_NUMBER(error, -ENOENT);
 }
 
+TEST(an_image_that_cannot_be_written_is_told_and_leaves_nothing)
+{
+	struct store *store = open_store("no_room");
+	struct problem problem = { "" };
+
+	while (store_pending(store) <= STORE_IMAGE_CHUNK)
+		give(store, 3, false);
+	CHECK_NUMBER(mkdir(path_of("no_room/image-1"), 0750), 0);
+	CHECK(store_commit(store, &problem) < 0);
+	CHECK_SAYING(strstr(problem.text, "no_room/image-1': Is a directory"), "%s", problem.text);
+	store_close(store);
+	CHECK_NUMBER(rmdir(path_of("no_room/image-1")), 0);
+	store = open_store("no_room");
+	check_restored(store, 0);
+	store_close(store);
+}
+
+TEST(a_damaged_day_is_not_taken_for_a_damaged_image)
+{
+	int error;
+
+	store_close(store_with_file("blamed"));
+	write_file("blamed/2026-11-04.db", "no database", 11);
+	CHECK(strstr(refusal("blamed", &error), "2026-11-04.db"));
+	CHECK_NUMBER(error, -EBADMSG);
+}
+
+/* Its commits are not known to be in their days, as behind a kill. */
+TEST(a_day_that_is_pruned_does_not_come_back)
+{
+	const struct store_retention retention = { .keep_us = 1 };
+	struct store *store = store_with_file("pruned_for_good");
+	struct problem problem = { "" };
+	unsigned days = 0;
+
+	store_close(store);
+	store = open_store("pruned_for_good");
+	CHECK_NUMBER(store_prune(store, &retention, first_day_us + UINT64_C(90) * 86400000000, &days, &problem), 0);
+	CHECK_NUMBER(days, 1);
+	store_close(store);
+	CHECK(access(path_of("pruned_for_good/image-1"), F_OK) != 0);
+	store = open_store("pruned_for_good");
+	CHECK_NUMBER(store_finish(store, &problem), 0);
+	store_close(store);
+	CHECK(access(path_of("pruned_for_good/2026-11-04.db"), F_OK) != 0);
+}
+
 TEST(a_damaged_day_is_told_and_ends_nothing_else)
 {
 	struct store *store = open_store("damaged");
@@ -1178,6 +1225,9 @@ int main(int argc, char **argv)
 		UNIT_TEST(a_file_of_a_commit_that_is_damaged_or_gone_is_told),
 		UNIT_TEST(a_bulk_of_commits_is_in_its_days_once_it_is_settled),
 		UNIT_TEST(a_day_that_cannot_be_written_is_told_by_a_commit_behind_it),
+		UNIT_TEST(an_image_that_cannot_be_written_is_told_and_leaves_nothing),
+		UNIT_TEST(a_damaged_day_is_not_taken_for_a_damaged_image),
+		UNIT_TEST(a_day_that_is_pruned_does_not_come_back),
 		UNIT_TEST(only_recipients_that_have_changed_are_written_again),
 		UNIT_TEST(what_became_part_of_another_leaves_its_attempts_there),
 		UNIT_TEST(more_days_than_can_be_open_are_written),
