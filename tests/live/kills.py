@@ -3,13 +3,17 @@ import random
 import signal
 import subprocess
 
+KILLS = 50
+BETWEEN = 5		# of them: fewer would say little of what is between two commits
+KILLS_MAX = 4 * KILLS	# a machine may be so busy that most come before the first commit
 
-def kill_often(start, how_far, end, ended, kills, seconds, seed):
-    """Kills what start() starts at a random moment of so many seconds, that many times. how_far() tells how far it came, as
+
+def kill_often(start, how_far, end, ended, seconds, seed):
+    """Kills what start() starts at a random moment of so many seconds, KILLS times and more. how_far() tells how far it came, as
     what it left says, up to end; ended() is called when one came to its end first. How many kills came, and how many of them
     after the run that was killed had kept something, and before it had kept all."""
     chance, killed, between = random.Random(seed), 0, 0
-    while killed < kills:
+    while killed < KILLS or (between < BETWEEN and killed < KILLS_MAX):
         before, child = how_far(), start()
         try:
             errors = child.communicate(timeout=chance.uniform(0, seconds))[1]
