@@ -15,6 +15,13 @@ const struct report *const audit_table[] = {
 	NULL,
 };
 
+const struct audit_limit_info audit_limits[] = {
+#define AUDIT_LIMIT(audit, id, number, meaning) { #audit, meaning, number },
+#include "analysis/audit_limits.def"
+#undef AUDIT_LIMIT
+	{ NULL, NULL, 0 },
+};
+
 const struct report *audit_by_name(const char *name)
 {
 	for (const struct report *const *audit = audit_table; *audit; audit++)
@@ -69,6 +76,8 @@ void audit_put(struct table *table, const struct audit_finding *finding)
 		report_put_query(table, finding->subject_field, finding->subject);
 	if (finding->source_field && finding->source.start)
 		report_put_query(table, finding->source_field, finding->source);
+	if (finding->asked_field && finding->asked.start)
+		report_put_query(table, finding->asked_field, finding->asked);
 }
 
 static int severity_of(const struct table_row *row)
@@ -146,4 +155,11 @@ struct text audit_network(struct text address, char *scratch)
 		return address;
 	(void)snprintf(scratch, AUDIT_NETWORK_SIZE, "%s/48", words);
 	return text_of(scratch);
+}
+
+bool audit_is_address(struct text text)
+{
+	char scratch[AUDIT_NETWORK_SIZE];
+
+	return text.start && audit_network(text, scratch).start == scratch;
 }

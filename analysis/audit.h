@@ -18,6 +18,19 @@ extern const struct report *const audit_table[];
 
 const struct report *audit_by_name(const char *name);
 
+/* From what on an audit finds something. */
+enum audit_limit {
+#define AUDIT_LIMIT(audit, id, number, meaning) AUDIT_##id = (number),
+#include "analysis/audit_limits.def"
+#undef AUDIT_LIMIT
+};
+
+struct audit_limit_info {
+	const char *audit, *meaning;
+	unsigned number;
+};
+extern const struct audit_limit_info audit_limits[];	/* the last has no audit */
+
 bool severity_by_name(const char *name, enum severity *ret_severity);
 
 /* A finding: what, about whom, from where, how often, of how many, more of it. */
@@ -29,6 +42,8 @@ struct audit_finding {
 	struct text detail;
 	const char *query;		/* begin of what finds it; NULL: nothing finds it */
 	const char *subject_field, *source_field;	/* fields of the query; NULL: not asked for */
+	struct text asked;		/* what is asked for beside, of that field */
+	const char *asked_field;
 };
 
 struct table *audit_table_new(const char *name, const char *title);
@@ -41,5 +56,6 @@ bool audit_gravest(const struct table *table, enum severity *ret_severity);
 /* "192.0.2.0/24", "2001:db8::/48": the network that an address is counted in. The address itself where it is none. */
 enum { AUDIT_NETWORK_SIZE = 64 };
 struct text audit_network(struct text address, char *scratch);
+bool audit_is_address(struct text text);
 
 #endif

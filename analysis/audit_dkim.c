@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 enum { COUNT, FAILED, BODY, TESTING, LENGTH, SHA1, EXPIRED, BITS, NUMBERS };
-enum { WEAK_BITS = 1024, SHORT_BITS = 2048 };
 
 static const struct tally_info tallies[] = {
 	/* domain, selector, error */
@@ -55,9 +54,9 @@ static void judge(struct table *table, const struct tally_row *row, bool is_own)
 		    row->numbers[EXPIRED] ? "signatures that have expired"
 		    : row->numbers[BODY] ? "the body was changed behind the signature" : "signatures that do not verify",
 		    row->numbers[FAILED], row->parts[2]);
-	if (is_rsa && row->numbers[BITS] < WEAK_BITS)
+	if (is_rsa && row->numbers[BITS] < AUDIT_WEAK_BITS)
 		put(table, row, SEVERITY_WARNING, "a key that is too short to count", row->numbers[COUNT], text_of(bits));
-	else if (is_rsa && row->numbers[BITS] < SHORT_BITS)
+	else if (is_rsa && row->numbers[BITS] < AUDIT_SHORT_BITS)
 		put(table, row, SEVERITY_NOTICE, "a key of less than 2,048 bits", row->numbers[COUNT], text_of(bits));
 	if (row->numbers[SHA1])
 		put(table, row, SEVERITY_WARNING, "rsa-sha1, which counts no more", row->numbers[SHA1], TEXT_NONE);

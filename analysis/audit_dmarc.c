@@ -3,17 +3,36 @@
  */
 #include "analysis/audit.h"
 
+#include <stdio.h>
+
 enum { FAILED, PASSED, ASKS_REJECT, UNALIGNED, NUMBERS };
 enum { SINCE, MESSAGES, MESSAGES_FAILED, NETWORK_NUMBERS };
-enum { DOMAIN_PART, SOURCE_PART, WHY_PART };
-enum { USUAL_MESSAGES = 30 };		/* of a domain from elsewhere, before a network is new for it */
+enum { DOMAIN_PART, SOURCE_PART, WHY_PART, CHECK_PART = WHY_PART, CLAIM_PART };
 
 static const struct tally_info tallies[] = {
 	{ "dmarc_domains", 1, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM } },
 	{ "dmarc_sources", 3, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM } },
 	{ "dmarc_networks", 2, NETWORK_NUMBERS, { TALLY_LEAST, TALLY_SUM, TALLY_SUM } },	/* domain, network */
-	{ "dmarc_claims", 3, 1, { TALLY_SUM } },						/* domain, network, what was claimed */
+	{ "dmarc_claims", 4, 1, { TALLY_SUM } },		/* domain, network, which check failed, what was claimed of it */
 };
+
+/* Of mail that fails DMARC: what failed here, and passed elsewhere, as the mail itself says; of several the gravest. */
+static void collect_claims(struct tally *tally, const struct facts *facts, struct text domain, struct text network)
+{
+	static const struct {
+		enum fact result;
+		const char *name, *claim;
+	} checks[] = {
+		{ FACT_MESSAGE_DMARC, "dmarc", "dmarc=pass" }, { FACT_MESSAGE_SPF, "spf", "spf=pass" }, { FACT_MESSAGE_DKIM, "dkim", "dkim=pass" },
+	};
+	struct text claimed = facts_text(facts, FACT_MESSAGE_CLAIMED);
+
+	for (size_t i = 0; claimed.length && i < sizeof checks / sizeof checks[0]; i++)
+		if (text_is(facts_text(facts, checks[i].result), "fail") && text_has_nocase(claimed, checks[i].claim)) {
+			tally_add(tally, (struct text[]){ domain, network, text_of(checks[i].name), claimed }, (uint64_t[]){ 1 });
+			return;
+		}
+}
 
 static void collect(struct tally **tally, const struct report_row *row)
 {
@@ -39,20 +58,24 @@ static void collect(struct tally **tally, const struct report_row *row)
 	if (!numbers[FAILED])
 		return;
 	tally_add(tally[1], parts, numbers);
-	parts[WHY_PART] = facts_text(facts, FACT_MESSAGE_CLAIMED);
-	if (text_has(parts[WHY_PART], "dmarc=pass"))
-		tally_add(tally[3], parts, (uint64_t[]){ 1 });
+	collect_claims(tally[3], facts, parts[DOMAIN_PART], parts[SOURCE_PART]);
 }
+
+#define INBOUND REPORT_MESSAGES " origin:inbound"
 
 /* A domain's failures from one network. */
 static void judge(struct table *table, const struct tally_row *row, const uint64_t *domain, bool is_own)
 {
 	struct audit_finding finding = {
 		.severity = SEVERITY_NOTICE, .what = "DMARC fails", .subject = row->parts[DOMAIN_PART], .source = row->parts[SOURCE_PART],
-		.count = row->numbers[FAILED], .all = domain[FAILED] + domain[PASSED], .detail = row->parts[WHY_PART],
-		.query = "dmarc:fail", .subject_field = "from_domain", .source_field = "client",
+		.count = row->numbers[FAILED], .all = domain[FAILED] + domain[PASSED],
+		.query = INBOUND " dmarc:fail", .subject_field = "from_domain", .source_field = "client", .asked = row->parts[WHY_PART], .asked_field = "why",
 	};
+	char words[TALLY_TEXT_MAX + 60];
 
+	(void)snprintf(words, sizeof words, "%.*s; %.1f %% of the domain's mail passes", TEXT_ARGS(row->parts[WHY_PART]),
+		       finding.all ? (double)domain[PASSED] * 100 / (double)finding.all : 0.0);
+	finding.detail = text_of(words);
 	if (is_own) {
 		finding.severity = SEVERITY_CRITICAL;
 		finding.what = "our own domain comes from outside and fails DMARC: forged, or a sender that we do not know of";
@@ -80,10 +103,10 @@ static void judge_networks(struct table *table, const struct tally *networks)
 			.severity = SEVERITY_NOTICE, .what = "its mail comes from a network that is new for it", .subject = row.parts[DOMAIN_PART],
 			.source = row.parts[SOURCE_PART], .count = row.numbers[MESSAGES],
 			.detail = row.numbers[MESSAGES_FAILED] ? TEXT_LITERAL("fails DMARC from there") : TEXT_LITERAL("passes DMARC from there"),
-			.query = "", .subject_field = "from_domain", .source_field = "client",
+			.query = INBOUND " dmarc:*", .subject_field = "from_domain", .source_field = "client",
 		};
 
-		if (!is_known || row.numbers[SINCE] == domain[SINCE] || domain[MESSAGES] - row.numbers[MESSAGES] < USUAL_MESSAGES)
+		if (!is_known || row.numbers[SINCE] == domain[SINCE] || domain[MESSAGES] - row.numbers[MESSAGES] < AUDIT_USUAL_MESSAGES)
 			continue;
 		finding.all = domain[MESSAGES];
 		audit_put(table, &finding);
@@ -96,10 +119,15 @@ static void judge_claims(struct table *table, const struct tally *claims)
 {
 	for (size_t i = 0; i < tally_count(claims); i++) {
 		struct tally_row row = tally_row(claims, i);
+		bool is_spf = text_is(row.parts[CHECK_PART], "spf"), is_dkim = text_is(row.parts[CHECK_PART], "dkim");
 		struct audit_finding finding = {
-			.severity = SEVERITY_NOTICE, .what = "fails DMARC here, but its Authentication-Results claim that it passed elsewhere",
-			.subject = row.parts[DOMAIN_PART], .source = row.parts[SOURCE_PART], .count = row.numbers[0], .detail = row.parts[WHY_PART],
-			.query = "dmarc:fail claimed:*", .subject_field = "from_domain", .source_field = "client",
+			.severity = SEVERITY_NOTICE,
+			.what = is_spf ? "fails SPF here, but its Authentication-Results claim that it passed elsewhere"
+				: is_dkim ? "fails DKIM here, but its Authentication-Results claim that it passed elsewhere"
+				: "fails DMARC here, but its Authentication-Results claim that it passed elsewhere",
+			.subject = row.parts[DOMAIN_PART], .source = row.parts[SOURCE_PART], .count = row.numbers[0], .detail = row.parts[CLAIM_PART],
+			.query = is_spf ? INBOUND " dmarc:fail spf:fail" : is_dkim ? INBOUND " dmarc:fail dkim:fail" : INBOUND " dmarc:fail",
+			.subject_field = "from_domain", .source_field = "client", .asked = row.parts[CLAIM_PART], .asked_field = "claimed",
 		};
 
 		audit_put(table, &finding);
@@ -125,8 +153,8 @@ static void show(struct tally *const *tally, const struct report_options *option
 }
 
 static const enum fact asked_for[] = {
-	FACT_MESSAGE_CLAIMED, FACT_MESSAGE_DISPOSITION, FACT_MESSAGE_DMARC, FACT_MESSAGE_FROM_DOMAIN, FACT_MESSAGE_ORIGIN,
-	FACT_MESSAGE_WHY, FACT_SESSION_CLIENT_ADDR, FACT_COUNT,
+	FACT_MESSAGE_CLAIMED, FACT_MESSAGE_DISPOSITION, FACT_MESSAGE_DKIM, FACT_MESSAGE_DMARC, FACT_MESSAGE_FROM_DOMAIN,
+	FACT_MESSAGE_ORIGIN, FACT_MESSAGE_SPF, FACT_MESSAGE_WHY, FACT_SESSION_CLIENT_ADDR, FACT_COUNT,
 };
 
 const struct report audit_dmarc = {

@@ -2,27 +2,13 @@
  * audit_login.c - who guesses passwords, and who may have found one: by address, network, account and method; and accounts
  * whose mail or mailbox traffic is unlike their own.
  *
- * What counts as much is stated here, once, and in the manual page.
+ * What counts as much is in audit_limits.def.
  */
 #include "analysis/audit.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum {
-	GUESSES = 10,			/* failures of one address, or of one account */
-	GUESSES_MANY = 100,
-	NAMES = 5,			/* accounts that one address tried */
-	SOURCES = 5,			/* addresses that tried one account */
-	BEFORE_SUCCESS = 3,		/* failures before a success that make it doubtful */
-	SLOW_HOURS = 6,			/* spread over so long: slow */
-	USUAL_LOGINS = 30,		/* logins of an account before its hours are usual ones */
-	ODD_SHARE = 50,			/* an hour of the day with less than one in so many is odd */
-	MANY_MESSAGES = 100,		/* in an hour, and MANY_TIMES what is usual for the account */
-	MANY_TIMES = 10,
-};
-static const uint64_t bulk_bytes = 500 * UINT64_C(1000000);	/* read from one mailbox in an hour */
 
 enum { PASSED, FAILED, FIRST_FAILED, LAST_FAILED, FIRST_PASSED, LAST_PASSED, BYTES, NUMBERS };
 enum { ACCOUNT, CLIENT, METHOD };
@@ -101,11 +87,37 @@ static void collect(struct tally **tally, const struct report_row *row)
 
 /* ---- judging ---- */
 
-/* Sums of one part of the pairs, and how many different ones of another it came with. */
+/* Sums of one part of the pairs, and how many different ones of another it failed with. Those of networks have more. */
 static const struct tally_info sums_info = {
 	"sums", 1, 5, { TALLY_SUM, TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_SUM },
 };
-enum { SUM_FAILED, SUM_PASSED, SUM_FIRST, SUM_LAST, SUM_OTHERS };
+static const struct tally_info networks_info = {
+	"networks", 1, 8, { TALLY_SUM, TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_SUM, TALLY_SUM, TALLY_MOST, TALLY_SUM },
+};
+enum {
+	SUM_FAILED, SUM_PASSED, SUM_FIRST, SUM_LAST, SUM_OTHERS,
+	SUM_ADDRESSES,			/* that failed */
+	SUM_BUSIEST,			/* failures of the one with most of them */
+	SUM_STRANGERS,			/* failures for accounts that never passed from there */
+};
+
+/* The pairs by two of their parts, whatever the third is: who guesses by one method logs in by another. Of what was beyond
+ * the limit of the tally nothing can be said. */
+static struct tally *fold_pairs(const struct tally *pairs, unsigned first, unsigned second)
+{
+	static const struct tally_info info = {
+		"pairs", 2, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_LEAST, TALLY_MOST, TALLY_SUM },
+	};
+	struct tally *found = tally_new(&info);
+
+	for (size_t i = 0; found && i < tally_count(pairs); i++) {
+		struct tally_row row = tally_row(pairs, i);
+
+		if (!text_is(row.parts[ACCOUNT], TALLY_OTHERS))
+			tally_add_two(found, row.parts[first], row.parts[second], row.numbers);
+	}
+	return found;
+}
 
 static struct tally *sum_by(const struct tally *pairs, unsigned part)
 {
@@ -123,22 +135,24 @@ static struct tally *sum_by(const struct tally *pairs, unsigned part)
 static bool is_slow(const struct tally_row *row)
 {
 	return row->numbers[SUM_LAST] > row->numbers[SUM_FIRST] &&
-	       row->numbers[SUM_LAST] - row->numbers[SUM_FIRST] > (uint64_t)SLOW_HOURS * 3600 * 1000000 &&
-	       row->numbers[SUM_FAILED] / (1 + (row->numbers[SUM_LAST] - row->numbers[SUM_FIRST]) / (3600 * UINT64_C(1000000))) < GUESSES;
+	       row->numbers[SUM_LAST] - row->numbers[SUM_FIRST] > (uint64_t)AUDIT_SLOW_HOURS * 3600 * 1000000 &&
+	       row->numbers[SUM_FAILED] / (1 + (row->numbers[SUM_LAST] - row->numbers[SUM_FIRST]) / (3600 * UINT64_C(1000000))) < AUDIT_GUESSES;
 }
+
+#define FAILED_LOGINS "is:login outcome:failed"
 
 static void judge_guesser(struct table *table, const struct tally_row *row)
 {
-	bool is_many = row->numbers[SUM_OTHERS] >= NAMES;
+	bool is_many = row->numbers[SUM_OTHERS] >= AUDIT_NAMES;
 	char words[80];
 	struct audit_finding finding = {
-		.severity = row->numbers[SUM_FAILED] >= GUESSES_MANY ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+		.severity = row->numbers[SUM_FAILED] >= AUDIT_GUESSES_MANY ? SEVERITY_CRITICAL : SEVERITY_WARNING,
 		.what = is_slow(row) ? "guesses passwords, slowly" : is_many ? "guesses the passwords of many accounts" : "guesses passwords",
 		.source = row->parts[0], .count = row->numbers[SUM_FAILED],
-		.query = "", .source_field = "client",
+		.query = FAILED_LOGINS, .source_field = "client",
 	};
 
-	if (row->numbers[SUM_FAILED] < GUESSES)
+	if (row->numbers[SUM_FAILED] < AUDIT_GUESSES)
 		return;
 	(void)snprintf(words, sizeof words, "%" PRIu64 " accounts, %" PRIu64 " passed", row->numbers[SUM_OTHERS], row->numbers[SUM_PASSED]);
 	finding.detail = text_of(words);
@@ -147,52 +161,199 @@ static void judge_guesser(struct table *table, const struct tally_row *row)
 
 static void judge_target(struct table *table, const struct tally_row *row)
 {
-	bool is_spread = row->numbers[SUM_OTHERS] >= SOURCES;
+	bool is_spread = row->numbers[SUM_OTHERS] >= AUDIT_SOURCES;
 	char words[60];
 	struct audit_finding finding = {
 		.severity = is_spread ? SEVERITY_WARNING : SEVERITY_NOTICE,
 		.what = is_spread ? "is tried from many addresses" : "is tried again and again", .subject = row->parts[0],
-		.count = row->numbers[SUM_FAILED], .query = "", .subject_field = "account",
+		.count = row->numbers[SUM_FAILED], .query = FAILED_LOGINS, .subject_field = "account",
 	};
 
-	if (row->numbers[SUM_FAILED] < GUESSES || text_is(row->parts[0], "unknown"))
+	if (row->numbers[SUM_FAILED] < AUDIT_GUESSES || text_is(row->parts[0], REPORT_UNKNOWN))
 		return;
 	(void)snprintf(words, sizeof words, "%" PRIu64 " addresses", row->numbers[SUM_OTHERS]);
 	finding.detail = text_of(words);
 	audit_put(table, &finding);
 }
 
-/* An account and a client; by whatever methods. */
+static bool is_doubtful(uint64_t failed, uint64_t first_failed, uint64_t passed, uint64_t last_passed, uint64_t enough)
+{
+	return failed >= enough && passed && last_passed >= first_failed;
+}
+
+/* Of an account and a client. */
+static bool is_doubtful_pair(const struct tally_row *row)
+{
+	return is_doubtful(row->numbers[FAILED], row->numbers[FIRST_FAILED], row->numbers[PASSED], row->numbers[LAST_PASSED], AUDIT_BEFORE_SUCCESS);
+}
+
 static void judge_success(struct table *table, const struct tally_row *row)
 {
 	struct audit_finding finding = {
-		.severity = SEVERITY_CRITICAL, .what = "logged in after failures: guessed, or a person who remembered", .subject = row->parts[ACCOUNT],
-		.source = row->parts[CLIENT], .count = row->numbers[FAILED], .query = "", .subject_field = "account",
+		.severity = row->numbers[FAILED] >= AUDIT_GUESSES ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+		.what = "logged in after failures: guessed, or a person who remembered", .subject = row->parts[ACCOUNT],
+		.source = row->parts[CLIENT], .count = row->numbers[FAILED], .query = "is:login", .subject_field = "account",
 		.source_field = "client",
 	};
 
-	if (row->numbers[FAILED] < BEFORE_SUCCESS || !row->numbers[PASSED] || row->numbers[LAST_PASSED] < row->numbers[FIRST_FAILED])
+	if (is_doubtful_pair(row))
+		audit_put(table, &finding);
+}
+
+/* ---- networks ---- */
+
+/* An account, and the network of its clients. */
+static const struct tally_info places_info = {
+	"places", 2, 7, { TALLY_SUM, TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_MOST, TALLY_SUM, TALLY_MOST },
+};
+enum { PLACE_FAILED, PLACE_PASSED, PLACE_FIRST_FAILED, PLACE_LAST_FAILED, PLACE_LAST_PASSED, PLACE_ADDRESSES, PLACE_IS_FOUND };
+enum { PLACE_ACCOUNT, PLACE_NETWORK };
+
+static struct tally *sum_places(const struct tally *pairs)
+{
+	struct tally *places = tally_new(&places_info);
+	char scratch[AUDIT_NETWORK_SIZE];
+
+	for (size_t i = 0; places && i < tally_count(pairs); i++) {
+		struct tally_row row = tally_row(pairs, i);
+		const uint64_t *numbers = row.numbers;
+
+		if (audit_is_address(row.parts[CLIENT]))
+			tally_add_two(places, row.parts[ACCOUNT], audit_network(row.parts[CLIENT], scratch),
+				      (uint64_t[]){ numbers[FAILED], numbers[PASSED], numbers[FIRST_FAILED], numbers[LAST_FAILED], numbers[LAST_PASSED],
+						    numbers[FAILED] ? 1 : 0, is_doubtful_pair(&row) });
+	}
+	return places;
+}
+
+static struct tally *sum_networks(const struct tally *places, const struct tally *clients)
+{
+	struct tally *networks = tally_new(&networks_info);
+	char scratch[AUDIT_NETWORK_SIZE];
+	struct tally_row row;
+
+	for (size_t i = 0; networks && i < tally_count(places); i++) {
+		row = tally_row(places, i);
+		tally_add_one(networks, row.parts[PLACE_NETWORK],
+			      (uint64_t[]){ row.numbers[PLACE_FAILED], row.numbers[PLACE_PASSED], row.numbers[PLACE_FIRST_FAILED],
+					    row.numbers[PLACE_LAST_FAILED], row.numbers[PLACE_FAILED] ? 1 : 0, 0, 0,
+					    row.numbers[PLACE_PASSED] ? 0 : row.numbers[PLACE_FAILED] });
+	}
+	for (size_t i = 0; networks && i < tally_count(clients); i++) {
+		row = tally_row(clients, i);
+		if (audit_is_address(row.parts[0]))
+			tally_add_one(networks, audit_network(row.parts[0], scratch),
+				      (uint64_t[]){ 0, 0, UINT64_MAX, 0, 0, row.numbers[SUM_FAILED] ? 1 : 0, row.numbers[SUM_FAILED], 0 });
+	}
+	return networks;
+}
+
+/* Neither one address of it alone, nor people who mistype their own passwords. */
+static bool is_guessing(const uint64_t *network)
+{
+	return network[SUM_ADDRESSES] >= AUDIT_SOURCES && network[SUM_STRANGERS] >= AUDIT_GUESSES &&
+	       network[SUM_FAILED] - network[SUM_BUSIEST] >= AUDIT_GUESSES;
+}
+
+static void judge_network(struct table *table, const struct tally_row *row)
+{
+	char words[120];
+	struct audit_finding finding = {
+		.severity = row->numbers[SUM_FAILED] >= AUDIT_GUESSES_MANY ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+		.what = is_slow(row) ? "guesses passwords from many addresses of a network, slowly" : "guesses passwords from many addresses of a network",
+		.source = row->parts[0], .count = row->numbers[SUM_FAILED], .query = FAILED_LOGINS, .source_field = "client",
+	};
+
+	if (!is_guessing(row->numbers))
 		return;
-	finding.severity = row->numbers[FAILED] >= GUESSES ? SEVERITY_CRITICAL : SEVERITY_WARNING;
+	(void)snprintf(words, sizeof words, "%" PRIu64 " addresses, %" PRIu64 " accounts, %" PRIu64 " passed", row->numbers[SUM_ADDRESSES],
+		       row->numbers[SUM_OTHERS], row->numbers[SUM_PASSED]);
+	finding.detail = text_of(words);
 	audit_put(table, &finding);
 }
 
-/* The methods of a pair as one: who guesses at one port logs in at another. */
-static struct tally *without_methods(const struct tally *pairs)
+/* Where no address of it is found alone: failures spread over several, or a success where others are being guessed. */
+static void judge_place(struct table *table, const struct tally_row *row, bool is_of_guesser)
 {
-	static const struct tally_info info = {
-		"pairs", 2, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_LEAST, TALLY_MOST, TALLY_SUM },
+	const uint64_t *numbers = row->numbers;
+	char words[60];
+	struct audit_finding finding = {
+		.severity = is_of_guesser || numbers[PLACE_FAILED] >= AUDIT_GUESSES ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+		.what = is_of_guesser ? "logged in after failures, from a network that guesses passwords"
+				      : "logged in after failures from several addresses of a network: guessed, or a person who remembered",
+		.subject = row->parts[PLACE_ACCOUNT], .source = row->parts[PLACE_NETWORK], .count = numbers[PLACE_FAILED],
+		.query = "is:login", .subject_field = "account", .source_field = "client",
 	};
-	struct tally *found = tally_new(&info);
 
-	for (size_t i = 0; found && i < tally_count(pairs); i++)
-		tally_add(found, tally_row(pairs, i).parts, tally_row(pairs, i).numbers);
-	return found;
+	if (numbers[PLACE_IS_FOUND] || (!is_of_guesser && numbers[PLACE_ADDRESSES] < 2) ||
+	    !is_doubtful(numbers[PLACE_FAILED], numbers[PLACE_FIRST_FAILED], numbers[PLACE_PASSED], numbers[PLACE_LAST_PASSED],
+			 is_of_guesser ? 1U : AUDIT_BEFORE_SUCCESS))
+		return;
+	(void)snprintf(words, sizeof words, "%" PRIu64 " addresses failed", numbers[PLACE_ADDRESSES]);
+	finding.detail = text_of(words);
+	audit_put(table, &finding);
+}
+
+static void judge_places(struct table *table, const struct tally *pairs, const struct tally *clients)
+{
+	struct tally *places = sum_places(pairs), *networks = places ? sum_networks(places, clients) : NULL;
+	struct tally_row row;
+	uint64_t network[TALLY_NUMBERS_MAX];
+
+	for (size_t i = 0; networks && i < tally_count(networks); i++) {
+		row = tally_row(networks, i);
+		judge_network(table, &row);
+	}
+	for (size_t i = 0; networks && i < tally_count(places); i++) {
+		row = tally_row(places, i);
+		judge_place(table, &row, tally_find(networks, &row.parts[PLACE_NETWORK], network) && is_guessing(network));
+	}
+	tally_free(places);
+	tally_free(networks);
+}
+
+/* ---- methods ---- */
+
+/* What comes from everywhere, for any account, is seen here alone. */
+static void judge_method(struct table *table, const struct tally_row *row, uint64_t accounts)
+{
+	char words[120];
+	struct audit_finding finding = {
+		.severity = row->numbers[SUM_FAILED] >= AUDIT_GUESSES_MANY ? SEVERITY_WARNING : SEVERITY_NOTICE,
+		.what = row->numbers[SUM_PASSED] ? "is the method of more failures than logins" : "is a method of failures alone: nobody logs in by it",
+		.subject = row->parts[0], .count = row->numbers[SUM_FAILED], .all = row->numbers[SUM_FAILED] + row->numbers[SUM_PASSED],
+		.query = FAILED_LOGINS, .subject_field = "login.auth_type",
+	};
+
+	if (row->numbers[SUM_FAILED] < AUDIT_GUESSES || row->numbers[SUM_FAILED] <= row->numbers[SUM_PASSED])
+		return;
+	(void)snprintf(words, sizeof words, "%" PRIu64 " addresses, %" PRIu64 " accounts, %" PRIu64 " passed", row->numbers[SUM_OTHERS], accounts,
+		       row->numbers[SUM_PASSED]);
+	finding.detail = text_of(words);
+	audit_put(table, &finding);
+}
+
+static void judge_methods(struct table *table, const struct tally *pairs)
+{
+	struct tally *by_client = fold_pairs(pairs, METHOD, CLIENT), *by_account = fold_pairs(pairs, METHOD, ACCOUNT);
+	struct tally *methods = by_client ? sum_by(by_client, 0) : NULL, *accounts = by_account ? sum_by(by_account, 0) : NULL;
+	uint64_t found[TALLY_NUMBERS_MAX] = { 0 };
+
+	for (size_t i = 0; methods && accounts && i < tally_count(methods); i++) {
+		struct tally_row row = tally_row(methods, i);
+
+		if (tally_find(accounts, row.parts, found))
+			judge_method(table, &row, found[SUM_OTHERS]);
+	}
+	tally_free(by_client);
+	tally_free(by_account);
+	tally_free(methods);
+	tally_free(accounts);
 }
 
 static void judge_pairs(struct table *table, const struct tally *all_pairs)
 {
-	struct tally *pairs = without_methods(all_pairs), *clients = pairs ? sum_by(pairs, CLIENT) : NULL;
+	struct tally *pairs = fold_pairs(all_pairs, ACCOUNT, CLIENT), *clients = pairs ? sum_by(pairs, CLIENT) : NULL;
 	struct tally *accounts = pairs ? sum_by(pairs, ACCOUNT) : NULL;
 	struct tally_row row;
 
@@ -208,24 +369,15 @@ static void judge_pairs(struct table *table, const struct tally *all_pairs)
 		row = tally_row(pairs, i);
 		judge_success(table, &row);
 	}
+	if (clients)
+		judge_places(table, pairs, clients);
+	judge_methods(table, all_pairs);
 	tally_free(pairs);
 	tally_free(clients);
 	tally_free(accounts);
 }
 
-/* The numbers of an account over its hours: their sum. */
-static uint64_t sum_of(const struct tally *tally, struct text account)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < tally_count(tally); i++) {
-		struct tally_row row = tally_row(tally, i);
-
-		if (text_equal(row.parts[0], account))
-			sum += row.numbers[0];
-	}
-	return sum;
-}
+/* ---- what is usual ---- */
 
 static void judge_hours(struct table *table, const struct tally *hours)
 {
@@ -237,10 +389,10 @@ static void judge_hours(struct table *table, const struct tally *hours)
 		char words[40];
 		struct audit_finding finding = {
 			.severity = SEVERITY_NOTICE, .what = "logged in at an hour that is odd for it", .subject = row.parts[0], .count = row.numbers[0],
-			.query = "", .subject_field = "account",
+			.query = "is:login outcome:passed", .subject_field = "account",
 		};
 
-		if (!tally_find(sums, row.parts, &all) || all < USUAL_LOGINS || row.numbers[0] * ODD_SHARE >= all)
+		if (!tally_find(sums, row.parts, &all) || all < AUDIT_USUAL_LOGINS || row.numbers[0] * AUDIT_ODD_SHARE >= all)
 			continue;
 		(void)snprintf(words, sizeof words, "between %.*s:00 and %.*s:59 UTC", TEXT_ARGS(row.parts[1]), TEXT_ARGS(row.parts[1]));
 		finding.detail = text_of(words);
@@ -260,10 +412,10 @@ static void judge_networks(struct table *table, const struct tally *networks)
 		uint64_t since[2];
 		struct audit_finding finding = {
 			.severity = SEVERITY_NOTICE, .what = "logged in from a network that is new for it", .subject = row.parts[0], .source = row.parts[1],
-			.count = row.numbers[1], .query = "", .subject_field = "account", .source_field = "client",
+			.count = row.numbers[1], .query = "is:login outcome:passed", .subject_field = "account", .source_field = "client",
 		};
 
-		if (!tally_find(first, row.parts, since) || row.numbers[0] == since[0] || since[1] - row.numbers[1] < USUAL_LOGINS)
+		if (!tally_find(first, row.parts, since) || row.numbers[0] == since[0] || since[1] - row.numbers[1] < AUDIT_USUAL_LOGINS)
 			continue;
 		finding.all = since[1];
 		audit_put(table, &finding);
@@ -278,45 +430,64 @@ static int compare_numbers(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* What is usual: the median of an account's hours. */
-static uint64_t median_of(const struct tally *tally, struct text account)
+/* Of numbers in their order, one of them left out. */
+static uint64_t median_of_others(const uint64_t *numbers, size_t count, uint64_t left_out)
 {
-	uint64_t *numbers = calloc(tally_count(tally) ? tally_count(tally) : 1, sizeof *numbers), median;
-	size_t count = 0;
+	size_t others = count - 1, out = 0, lower = (others - 1) / 2, upper = others / 2;
 
-	for (size_t i = 0; numbers && i < tally_count(tally); i++) {
-		struct tally_row row = tally_row(tally, i);
+	while (numbers[out] != left_out)
+		out++;
+	lower += lower >= out;
+	upper += upper >= out;
+	return numbers[lower] + (numbers[upper] - numbers[lower]) / 2;
+}
 
-		if (text_equal(row.parts[0], account))
-			numbers[count++] = row.numbers[0];
-	}
-	if (numbers && count)
-		qsort(numbers, count, sizeof *numbers, compare_numbers);
-	median = numbers && count ? numbers[count / 2] : 0;
-	free(numbers);
-	return median;
+/* An hour of an account or a machine; numbers: of all its hours, in their order. */
+static void judge_hour(struct table *table, const struct tally_row *row, const uint64_t *numbers, size_t count)
+{
+	bool is_machine = audit_is_address(row->parts[0]);
+	uint64_t usual = count > 1 ? median_of_others(numbers, count, row->numbers[0]) : 0;
+	char words[100];
+	struct audit_finding finding = {
+		.severity = SEVERITY_CRITICAL, .what = "sends far more than usual: a hacked account or machine?", .subject = row->parts[0],
+		.count = row->numbers[0],
+		.query = is_machine ? "is:recipient -parent:hop -parent:next_host accepted:yes origin:local"
+				    : "is:recipient -parent:hop -parent:next_host accepted:yes",
+		.subject_field = is_machine ? "client" : "account", .asked = row->parts[1], .asked_field = REPORT_FIELD_HOUR,
+	};
+
+	if (row->numbers[0] < AUDIT_MANY_MESSAGES || row->numbers[0] / AUDIT_MANY_TIMES < usual)
+		return;
+	if (count > 1)
+		(void)snprintf(words, sizeof words, "recipients in the hour from %.*s:00; usual: %" PRIu64, TEXT_ARGS(row->parts[1]), usual);
+	else
+		(void)snprintf(words, sizeof words, "recipients in the hour from %.*s:00, its only one", TEXT_ARGS(row->parts[1]));
+	finding.detail = text_of(words);
+	audit_put(table, &finding);
 }
 
 static void judge_messages(struct table *table, const struct tally *messages)
 {
-	for (size_t i = 0; i < tally_count(messages); i++) {
-		struct tally_row row = tally_row(messages, i);
-		uint64_t usual;
-		char words[80];
-		struct audit_finding finding = {
-			.severity = SEVERITY_CRITICAL, .what = "sends far more than usual: a hacked account or machine?", .subject = row.parts[0],
-			.count = row.numbers[0], .query = "",
-			.subject_field = memchr(row.parts[0].start, '@', row.parts[0].length) ? "account" : "client",
-		};
+	size_t count = tally_count(messages), end, *order = tally_order(messages);
+	uint64_t *numbers = calloc(count + 1, sizeof *numbers);
 
-		if (row.numbers[0] < MANY_MESSAGES)
+	/* The hours of one stand together. */
+	for (size_t begin = 0; order && numbers && begin < count; begin = end) {
+		struct text who = tally_row(messages, order[begin]).parts[0];
+
+		for (end = begin; end < count && text_equal_nocase(tally_row(messages, order[end]).parts[0], who); end++)
+			numbers[end - begin] = tally_number(messages, order[end], 0);
+		if (text_is(who, TALLY_OTHERS))
 			continue;
-		usual = median_of(messages, row.parts[0]);
-		if (sum_of(messages, row.parts[0]) != row.numbers[0] && row.numbers[0] < MANY_TIMES * usual)
-			continue;
-		(void)snprintf(words, sizeof words, "recipients in the hour from %.*s:00; usual: %" PRIu64, TEXT_ARGS(row.parts[1]), usual);
-		audit_put(table, &finding);
+		qsort(numbers, end - begin, sizeof *numbers, compare_numbers);
+		for (size_t i = begin; i < end; i++) {
+			struct tally_row row = tally_row(messages, order[i]);
+
+			judge_hour(table, &row, numbers, end - begin);
+		}
 	}
+	free(order);
+	free(numbers);
 }
 
 static void judge_bytes(struct table *table, const struct tally *bytes)
@@ -326,10 +497,10 @@ static void judge_bytes(struct table *table, const struct tally *bytes)
 		char words[80], size[CELL_WORDS_MAX];
 		struct audit_finding finding = {
 			.severity = SEVERITY_WARNING, .what = "reads its mailbox in bulk", .subject = row.parts[0], .count = row.numbers[0],
-			.query = "", .subject_field = "account",
+			.query = "is:login outcome:passed", .subject_field = "account", .asked = row.parts[1], .asked_field = REPORT_FIELD_HOUR,
 		};
 
-		if (row.numbers[0] < bulk_bytes)
+		if (row.numbers[0] < AUDIT_BULK_BYTES)
 			continue;
 		cell_words(CELL_SIZE, row.numbers[0], size);
 		(void)snprintf(words, sizeof words, "%s in the hour from %.*s:00", size, TEXT_ARGS(row.parts[1]));
@@ -348,6 +519,8 @@ static void show(struct tally *const *tally, const struct report_options *option
 		judge_networks(table, tally[2]);
 		judge_bytes(table, tally[3]);
 		judge_messages(table, tally[4]);
+		if (tally_others(tally[0]))
+			table_put_note(table, "more than %d different accounts with their clients: the rest is not judged", TALLY_KEYS_MAX);
 	}
 	audit_emit(table, options, emit, context);
 }

@@ -6,30 +6,30 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum {
-	HARVESTED = 10,			/* recipients that do not exist, of one client */
-	HARVESTED_MANY = 100,
-	SILENT = 20,			/* sessions of one client, none of which sent */
-	UNKNOWN_COMMANDS = 5,
-	BROKEN = 3,			/* sessions of one client that ended in DATA */
-};
-
 enum { SESSIONS, SENT, NO_USER, BAD_COMMANDS, ENDED_IN_DATA, PIPELINED, GOOD, NUMBERS };
 
 static const struct tally_info tallies[] = {
 	{ "session_clients", 1, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM } },
 };
 
+/* What ENDED_IN_DATA counts. */
+#define BROKEN_OFF "is:session (last_stage:DATA OR last_stage:BDAT OR last_stage:END-OF-MESSAGE) (ended:lost OR ended:timeout)"
+
+static bool is_in_data(struct text stage)
+{
+	return text_equal_nocase(stage, TEXT_LITERAL("DATA")) || text_equal_nocase(stage, TEXT_LITERAL("BDAT")) ||
+	       text_equal_nocase(stage, TEXT_LITERAL("END-OF-MESSAGE"));
+}
+
 static void collect_session(uint64_t *numbers, const struct facts *facts)
 {
-	struct text ended = facts_text(facts, FACT_SESSION_ENDED), last = facts_text(facts, FACT_SESSION_LAST_STAGE);
+	struct text ended = facts_text(facts, FACT_SESSION_ENDED);
 	bool is_lost = text_is(ended, "lost") || text_is(ended, "timeout");
 
 	numbers[SESSIONS] = 1;
 	numbers[SENT] = facts_number(facts, FACT_SESSION_DATA_COMMANDS, 0) > 0 || facts_number(facts, FACT_SESSION_MESSAGES, 0) > 0;
 	numbers[BAD_COMMANDS] = facts_number(facts, FACT_SESSION_UNKNOWN_COMMANDS, 0);
-	numbers[ENDED_IN_DATA] = is_lost && (text_is(last, "DATA") || text_is(last, "END-OF-MESSAGE") || text_is(last, "BDAT") ||
-					     text_is(last, "data"));
+	numbers[ENDED_IN_DATA] = is_lost && is_in_data(facts_text(facts, FACT_SESSION_LAST_STAGE));
 	numbers[PIPELINED] = facts_text(facts, FACT_SESSION_PIPELINING).start != NULL;
 }
 
@@ -64,19 +64,19 @@ static void judge(struct table *table, const struct tally_row *row)
 {
 	const uint64_t *numbers = row->numbers;
 
-	if (numbers[NO_USER] >= HARVESTED && numbers[NO_USER] > numbers[GOOD])
-		put(table, row, numbers[NO_USER] >= HARVESTED_MANY ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+	if (numbers[NO_USER] >= AUDIT_HARVESTED && numbers[NO_USER] > numbers[GOOD])
+		put(table, row, numbers[NO_USER] >= AUDIT_HARVESTED_MANY ? SEVERITY_CRITICAL : SEVERITY_WARNING,
 		    "tries recipients that do not exist: looks for addresses", numbers[NO_USER], numbers[NO_USER] + numbers[GOOD],
-		    "reason:userunknown");
-	if (numbers[BAD_COMMANDS] >= UNKNOWN_COMMANDS)
-		put(table, row, SEVERITY_WARNING, "speaks commands that are none of SMTP: a scanner", numbers[BAD_COMMANDS], 0, "unknown_commands:>0");
-	if (numbers[SESSIONS] >= SILENT && !numbers[SENT])
-		put(table, row, SEVERITY_NOTICE, "connects again and again and never sends", numbers[SESSIONS], 0, "");
-	if (numbers[ENDED_IN_DATA] >= BROKEN)
+		    "is:recipient -hop:yes fate:rejected recipient.reason:userunknown");
+	if (numbers[BAD_COMMANDS] >= AUDIT_UNKNOWN_COMMANDS)
+		put(table, row, SEVERITY_WARNING, "speaks commands that are none of SMTP: a scanner", numbers[BAD_COMMANDS], 0, "is:session unknown_commands:>0");
+	if (numbers[SESSIONS] >= AUDIT_SILENT && !numbers[SENT])
+		put(table, row, SEVERITY_NOTICE, "connects again and again and never sends", numbers[SESSIONS], 0, "is:session");
+	if (numbers[ENDED_IN_DATA] >= AUDIT_BROKEN)
 		put(table, row, SEVERITY_WARNING, "breaks off in DATA: a timeout, a broken path, or a virus scanner of its own",
-		    numbers[ENDED_IN_DATA], numbers[SESSIONS], "last_stage:DATA (ended:lost OR ended:timeout)");
+		    numbers[ENDED_IN_DATA], numbers[SESSIONS], BROKEN_OFF);
 	if (numbers[PIPELINED])
-		put(table, row, SEVERITY_NOTICE, "speaks before it is asked", numbers[PIPELINED], numbers[SESSIONS], "pipelining:*");
+		put(table, row, SEVERITY_NOTICE, "speaks before it is asked", numbers[PIPELINED], numbers[SESSIONS], "is:session pipelining:*");
 }
 
 static void show(struct tally *const *tally, const struct report_options *options, report_emit *emit, void *context)

@@ -3,7 +3,6 @@
 
 enum { COUNT, LOOKUPS, NUMBERS };
 enum { DOMAIN_PART, RESULT_PART, MORE_PART };
-enum { LOOKUPS_MAX = 10, LOOKUPS_NEAR = 9 };
 
 static const struct tally_info tallies[] = {
 	{ "spf_domains", 3, NUMBERS, { TALLY_SUM, TALLY_MOST } },		/* domain, result, error */
@@ -79,9 +78,9 @@ static void judge_record(struct table *table, const struct tally_row *row, uint6
 
 	if (text_is(row->parts[RESULT_PART], "permerror"))
 		finding.what = "its SPF record is broken (permerror)";
-	else if (row->numbers[LOOKUPS] > LOOKUPS_MAX)
+	else if (row->numbers[LOOKUPS] > AUDIT_LOOKUPS_MAX)
 		finding.what = "its SPF record asks for more than 10 look-ups";
-	else if (row->numbers[LOOKUPS] >= LOOKUPS_NEAR) {
+	else if (row->numbers[LOOKUPS] >= AUDIT_LOOKUPS_NEAR) {
 		finding.severity = SEVERITY_NOTICE;
 		finding.what = "its SPF record asks for nearly 10 look-ups";
 	} else {

@@ -27,7 +27,7 @@ libanalysis_a_SOURCES = \
 	analysis/address_list.c analysis/address_list.h \
 	analysis/advice.c analysis/advice.h analysis/advice.def \
 	analysis/ask.c analysis/ask.h \
-	analysis/audit.c analysis/audit.h \
+	analysis/audit.c analysis/audit.h analysis/audit_limits.def \
 	analysis/audit_dkim.c \
 	analysis/audit_dmarc.c \
 	analysis/audit_login.c \

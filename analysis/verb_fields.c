@@ -1,7 +1,8 @@
-/* verb_fields.c - smtptrail fields: the tables of stages and fields, of facts, and of what a query may ask for; saved queries. */
+/* verb_fields.c - smtptrail fields: the tables of stages and fields, of facts, of what a query may ask for and an audit finds; saved queries. */
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/audit.h"
 #include "analysis/config.h"
 #include "analysis/format.h"
 #include "analysis/query.h"
@@ -96,6 +97,13 @@ static int print_replies(void)
 	return EXIT_FOUND;
 }
 
+static int print_audit_limits(void)
+{
+	for (const struct audit_limit_info *limit = audit_limits; limit->audit; limit++)
+		printf("%-9s %9u  %s\n", limit->audit, limit->number, limit->meaning);
+	return EXIT_FOUND;
+}
+
 static int print_totals(void)
 {
 	static const struct {
@@ -147,6 +155,8 @@ static int run_fields(int argc, char **argv)
 		return print_formats();
 	if (argc == 2 && strcmp(argv[1], "--replies") == 0)
 		return print_replies();
+	if (argc == 2 && strcmp(argv[1], "--audits") == 0)
+		return print_audit_limits();
 	if (argc == 2 && strcmp(argv[1], "--totals") == 0)
 		return print_totals();
 	if (argc == 2 && strcmp(argv[1], "--saved") == 0)
@@ -154,7 +164,7 @@ static int run_fields(int argc, char **argv)
 	if (argc == 4 && strcmp(argv[1], "--saved") == 0 && strcmp(argv[2], "--config") == 0)
 		return print_saved(argv[3]);
 	if (argc > 1)
-		return verb_usage_error(&verb_fields, "takes --transaction, --query, --words, --saved, --formats, --replies or --totals alone, got '%s'",
+		return verb_usage_error(&verb_fields, "takes --transaction, --query, --words, --saved, --formats, --replies, --totals or --audits alone, got '%s'",
 					argv[1]);
 	printf("# Stages and fields of a record (schema %d)\n\n", RECORD_SCHEMA);
 	printf("Absent means not known; empty means known to be empty. Times are RFC 3339 UTC with microseconds,\n"
@@ -174,7 +184,7 @@ static int run_fields(int argc, char **argv)
 const struct verb verb_fields = {
 	.name = "fields",
 	.summary = "print the table of stages and fields",
-	.arguments = "[--transaction | --query | --words | --saved [--config FILE] | --formats | --replies | --totals]",
+	.arguments = "[--transaction | --query | --words | --saved [--config FILE] | --formats | --replies | --totals | --audits]",
 	.help = "The table is Markdown, made from the schema that both programs are built with.\n\n"
 		"options:\n"
 		"  --transaction    what a transaction can tell: columns of the store, members of JSON and CSV\n"
@@ -183,7 +193,8 @@ const struct verb verb_fields = {
 		"  --saved          the saved queries of the configuration, and what each is; --config FILE: of that one\n"
 		"  --formats        the formats of logs: where each lies, how to get it, what it tells and lacks (smtptrail-formats(5))\n"
 		"  --replies        what a reply means at its stage of a dialogue\n"
-		"  --totals         what smtptrail report totals counts\n\n"
+		"  --totals         what smtptrail report totals counts\n"
+		"  --audits         from what on an audit finds something\n\n"
 		"example:\n  smtptrail fields | grep '`dsn`'\n",
 	.run = run_fields,
 };
