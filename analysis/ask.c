@@ -332,7 +332,10 @@ int ask_words(struct ask *ask, int argc, char **argv, bool (*is_name)(const char
 
 void ask_rows(const struct ask *ask, struct rows *rows)
 {
-	*rows = (struct rows){ .verb = ask->verb->name, .log = ask->log, .hosts = &ask->config.hosts, .query = ask->query };
+	*rows = (struct rows){
+		.verb = ask->verb->name, .log = ask->log, .hosts = &ask->config.hosts, .clock_skew_us = ask->config.clock_skew_us,
+		.query = ask->query,
+	};
 }
 
 int ask_problem(const struct ask *ask, int error, const struct problem *problem)

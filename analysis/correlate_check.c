@@ -2,6 +2,7 @@
  * correlate_check.c - what companions found of a message: SPF, DKIM and DMARC, and what a content filter thinks of it.
  */
 #include "analysis/correlate_internal.h"
+#include "analysis/key_set.h"
 
 static const struct fact_row check_rows[] = {
 	{ NAME_DOMAIN, FACT_CHECK_DOMAIN }, { NAME_SELECTOR, FACT_CHECK_SELECTOR }, { NAME_SPF_IDENTITY, FACT_CHECK_IDENTITY },
@@ -70,17 +71,48 @@ void correlate_dmarc(struct clue *clue)
 	keep_check(clue, "dmarc", NULL, FACT_MESSAGE_DMARC);
 }
 
-/* What was given to the filter, and goes no further. */
+/* It is put off, and tried again later. */
+static bool is_put_off(const struct clue *clue, const struct open_recipient *recipient)
+{
+	return recipient->recipient.fate == FATE_DEFERRED && recipient->told_us >= clue->time_us;
+}
+
+/* Those of the names that the message has, which are put into known. */
+static void block_known(const struct clue *clue, struct open_message *message, const struct key_set *names, struct key_set *known)
+{
+	for (struct recipient *each = message->message.recipients; each; each = each->next) {
+		struct open_recipient *recipient = (struct open_recipient *)each;
+
+		if (!recipient->to || !key_set_has(names, recipient->to))
+			continue;
+		(void)key_set_add(known, recipient->to);
+		if (!is_put_off(clue, recipient))
+			recipient_block(recipient);
+	}
+}
+
+/* The filter names them as they were delivered to it, and mostly before the line that tells of that. Others of the message may
+ * go on: it comes to the filter in several parts, or to people who want different things of it. */
 static void block(struct clue *clue, struct open_message *message)
 {
-	for (struct recipient *recipient = message->message.recipients; recipient; recipient = recipient->next)
-		if (recipient->fate == FATE_DELIVERED && !recipient->is_hop) {
-			recipient->fate = FATE_FILTERED;
-			recipient->has_changed = true;
-		}
+	struct key_set names = { .slots = NULL }, known = { .slots = NULL };
+	struct recipient_walk walk = { .at = 0 }, again = { .at = 0 };
+	struct open_recipient *recipient;
+	struct text to;
+
+	while (recipient_next(clue, &walk, &to))
+		(void)key_set_add(&names, recipient_hash(clue->correlate, to));
+	block_known(clue, message, &names, &known);
+	while (recipient_next(clue, &again, &to)) {
+		recipient = key_set_has(&known, recipient_hash(clue->correlate, to)) ? NULL :
+			    recipient_of(clue, message, to, TEXT_NONE, JOIN_QUEUE_ID);
+		if (recipient)
+			recipient_block(recipient);
+	}
 	message->is_filtered = true;
 	message->item.is_changed = true;
-	(void)clue;
+	key_set_done(&names);
+	key_set_done(&known);
 }
 
 void correlate_scanned(struct clue *clue)

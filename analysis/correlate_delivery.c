@@ -201,11 +201,16 @@ static void deliver_to(struct clue *clue, struct open_message *message, const st
 		recipient->recipient.last_us = clue->time_us;
 	if (clue->time_us >= recipient->told_us) {
 		recipient->told_us = clue->time_us;
-		recipient->recipient.fate = (uint8_t)(delivery->fate == FATE_DELIVERED && message->is_filtered ? FATE_FILTERED :
+		/* What is put off comes to the filter once more. */
+		recipient->is_blocked &= delivery->fate != FATE_DEFERRED;
+		recipient->recipient.fate = (uint8_t)(delivery->fate == FATE_DELIVERED && recipient->is_blocked ? FATE_FILTERED :
 						      delivery->fate);
 		keep_last(clue, delivery, recipient);
 	}
 	show_attempt(clue, message, recipient, delivery);
+	/* Where others go on, the reply is one for all. */
+	if (recipient->is_blocked)
+		return;
 	if (delivery->remote_id.start)
 		link_queued_as(clue, message, recipient, delivery->remote_id);
 	else if (delivery->forward_id.start)

@@ -45,6 +45,7 @@ struct open_recipient {
 	uint32_t refused_by_log, refused_by_records;	/* how often each told a refusal */
 	bool is_given;			/* a client gave it, as its RCPT or a record says */
 	bool awaits_reply;		/* of a transcript: the reply to its RCPT has not come */
+	bool is_blocked;		/* a content filter says that it lets this one not have it */
 };
 
 /* What has become of a message, as far as it is known. */
@@ -89,7 +90,7 @@ struct open_message {
 	bool is_expanded;		/* its log told which address became which, and names the latter alone from then on */
 	bool has_begin;			/* who brought it is known */
 	bool is_received;		/* it was counted as one that came */
-	bool is_filtered;		/* a content filter let nobody have it */
+	bool is_filtered;		/* of some recipient a content filter says that it lets it not have it */
 	bool is_queued, is_removed, is_refused, is_aborted, is_held, is_discarded;
 	bool is_proxied;		/* a proxy before the queue took it; it is another's message that a queue has */
 	bool is_behind_proxy;		/* that one */
@@ -597,6 +598,8 @@ struct open_recipient *recipient_given(struct clue *clue, struct open_message *m
 struct open_recipient *recipient_find(const struct correlate *correlate, const struct open_message *message, uint64_t to,
 				      uint64_t given);
 uint64_t recipient_hash(const struct correlate *correlate, struct text address);
+/* A content filter has it, or will be given it, and lets it go no further. */
+void recipient_block(struct open_recipient *recipient);
 void recipient_enter(struct correlate *correlate, struct open_message *message, struct open_recipient *recipient);
 void recipient_leave(struct correlate *correlate, struct open_message *message, struct open_recipient *recipient);
 void recipient_leave_table(struct correlate *correlate, struct open_message *message, struct open_recipient *recipient);

@@ -94,6 +94,8 @@ static void merge_recipient(struct correlate *correlate, struct open_recipient *
 	}
 	if (from->next_hash)
 		into->next_hash = from->next_hash;
+	if (into->is_blocked || from->is_blocked)
+		recipient_block(into);
 	for (size_t i = 0; from_log && i < sizeof better / sizeof better[0]; i++)
 		if (facts_text(&from->recipient.facts, better[i]).start)
 			facts_unset(&into->recipient.facts, better[i]);

@@ -87,6 +87,37 @@ static struct open_recipient *find_expanded(const struct open_message *message, 
 	return NULL;
 }
 
+/* Whom a content filter blocked before the log told from which address that one came. */
+static struct open_recipient *find_blocked(const struct correlate *correlate, const struct open_message *message, uint64_t to)
+{
+	struct open_recipient *blocked = recipient_find(correlate, message, to, to);
+	bool is_early = blocked && blocked->is_blocked && blocked->to == to && !blocked->is_given && !blocked->recipient.attempts;
+
+	return is_early ? blocked : NULL;
+}
+
+/* It is the one of that pair, which may be known too. */
+static struct open_recipient *tie_blocked(struct clue *clue, struct open_message *message, struct open_recipient *blocked,
+					  struct open_recipient *pair, struct text orig_to, enum join_key key)
+{
+	struct correlate *correlate = clue->correlate;
+
+	if (pair) {
+		recipient_block(pair);
+		recipient_leave(correlate, message, blocked);
+		recipient_moved(correlate, message, blocked->recipient.number, message, pair);
+		recipient_free(correlate, blocked);
+		return pair;
+	}
+	recipient_leave_table(correlate, message, blocked);
+	blocked->given = address_hash(correlate, orig_to);
+	if (message->message.recipient_count >= TABLE_FROM)
+		put_into_table(correlate, message, blocked);
+	if (fact_begin(clue, &blocked->recipient.facts, key))
+		fact_put(clue, &blocked->recipient.facts, FACT_RECIPIENT_ORIG_TO, orig_to);
+	return blocked;
+}
+
 struct open_recipient *recipient_of(struct clue *clue, struct open_message *message, struct text to, struct text orig_to,
 				    enum join_key key)
 {
@@ -96,6 +127,11 @@ struct open_recipient *recipient_of(struct clue *clue, struct open_message *mess
 
 	if (!recipient && message->is_expanded && !orig_to.start)
 		recipient = find_expanded(message, to_hash);
+	if (message->is_filtered && given != to_hash) {
+		struct open_recipient *blocked = find_blocked(correlate, message, to_hash);
+
+		recipient = blocked ? tie_blocked(clue, message, blocked, recipient, orig_to, key) : recipient;
+	}
 	if (recipient)
 		recipient_seen(&recipient->recipient, clue->time_us);
 	if (recipient && recipient->to)
@@ -223,6 +259,14 @@ void recipients_sort(struct open_message *message)
 	}
 	*link = NULL;
 	free(all);
+}
+
+void recipient_block(struct open_recipient *recipient)
+{
+	recipient->is_blocked = true;
+	recipient->recipient.has_changed = true;
+	if (recipient->recipient.fate == FATE_DELIVERED && !recipient->recipient.is_hop)
+		recipient->recipient.fate = FATE_FILTERED;
 }
 
 bool fate_is_final(enum fate fate)

@@ -185,6 +185,9 @@ static void follow_connect(struct clue *clue)
 	if (!session)
 		return;
 	session->has_first_record = true;
+	/* As where two become one: the milter's clock may be behind. */
+	if (clue->time_us < session->session.start_us)
+		session->session.start_us = clue->time_us;
 	session->shares_port |= clue->shares_port;
 	if (!session->connect_us)
 		session->connect_us = clue->time_us;

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { STATE_VERSION = 10 };
+enum { STATE_VERSION = 11 };
 
 #define MESSAGE_VALUES offsetof(struct open_message, name)
 #define SESSION_VALUES offsetof(struct open_session, process_hash)
@@ -232,7 +232,8 @@ struct text correlate_session_state(struct correlate *correlate, const struct se
 struct recipient_state {
 	uint64_t next_hash, to, given;
 	uint32_t refused_by_log, refused_by_records;
-	uint32_t is_given, awaits_reply;
+	uint16_t is_given, awaits_reply;
+	uint32_t is_blocked;
 	uint64_t told_us, records_us, stamp_first_us, stamp_last_us;
 };
 
@@ -253,7 +254,7 @@ struct text correlate_message_state(struct correlate *correlate, const struct me
 		const struct open_recipient *recipient = (const struct open_recipient *)each;
 		struct recipient_state state = { recipient->next_hash, recipient->to, recipient->given, recipient->refused_by_log,
 						 recipient->refused_by_records, recipient->is_given, recipient->awaits_reply,
-						 recipient->told_us, recipient->records_us, recipient->stamp_first_us,
+						 recipient->is_blocked, recipient->told_us, recipient->records_us, recipient->stamp_first_us,
 						 recipient->stamp_last_us };
 
 		state_put(correlate, &used, &state, sizeof state);
@@ -337,6 +338,7 @@ static void restore_recipients(struct correlate *correlate, struct open_message 
 		recipient->refused_by_records = kept.refused_by_records;
 		recipient->is_given = kept.is_given;
 		recipient->awaits_reply = kept.awaits_reply;
+		recipient->is_blocked = kept.is_blocked;
 		recipient->told_us = kept.told_us;
 		recipient->records_us = kept.records_us;
 		if (kept.stamp_first_us) {

@@ -1,5 +1,6 @@
 /* format_filters.c - what looks at mail beside Postfix: opendkim, opendmarc, policyd-spf, postgrey, amavis, rspamd, spamd. */
 #include <errno.h>
+#include <string.h>
 
 #include "analysis/format.h"
 #include "analysis/message_scan.h"
@@ -146,13 +147,24 @@ static __attribute__((flatten)) bool read_by_hand(struct event *event)
 	return true;
 }
 
+/* amavis writes names of banned files as their sender chose them: where the list of them may end in several places, it may be
+ * that none of what follows is true. */
+static bool is_forgeable(const struct event *event)
+{
+	static const char end[] = ") {";
+	struct text message = event->frame.message;
+	const char *first = event->program == amavis && message.length ? memmem(message.start, message.length, end, strlen(end)) : NULL;
+
+	return first && memmem(first + 1, (size_t)(message.start + message.length - first - 1), end, strlen(end));
+}
+
 static enum format_result read_filters(struct event *event)
 {
 	if (event->program < 0)
 		return FORMAT_NOT_MINE;
 	if (!format_only_tables && read_by_hand(event))
 		return FORMAT_MATCHED;
-	return template_read(set, event->program, event) ? FORMAT_MATCHED : FORMAT_MALFORMED;
+	return !is_forgeable(event) && template_read(set, event->program, event) ? FORMAT_MATCHED : FORMAT_MALFORMED;
 }
 
 const struct format format_filters = {

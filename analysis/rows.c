@@ -315,6 +315,7 @@ int rows_read_files(struct rows *rows, char **paths, size_t path_count)
 
 	correlate_defaults(&options);
 	options.hosts = &hosts;
+	options.skew_us = rows->clock_skew_us;
 	options.keeps_attempts = reading.keeps_attempts;
 	options.keeps_reasons = true;
 	options.facts = own_facts(rows, &facts);

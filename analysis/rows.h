@@ -17,6 +17,7 @@ struct rows {
 	const char *verb;			/* for messages */
 	struct log_options log;
 	const struct conf_list *hosts;		/* of the configuration */
+	uint64_t clock_skew_us;			/* and this; of what is read from files */
 	const struct query *query;		/* NULL: everything */
 	unsigned moments;			/* enum report_moment, joined: what take is called for */
 	const struct fact_set *facts;		/* that take asks for; NULL: anything. With a query it has anything */

@@ -123,13 +123,14 @@ static struct op capture_of(struct template_set *set, const char *start, size_t 
 	return op;
 }
 
+/* To the next place, or behind the brace of "{{". */
 static size_t literal_length(const char *at)
 {
 	size_t length = 0;
 
 	while (at[length] && at[length] != '{' && !(at[length] == '?' && at[length + 1] == '}'))
 		length++;
-	return length;
+	return at[length] == '{' && at[length + 1] == '{' ? length + 1 : length;
 }
 
 static void compile(struct template_set *set, const char *at)
@@ -139,15 +140,12 @@ static void compile(struct template_set *set, const char *at)
 	while (*at) {
 		struct op *op = &set->ops[set->op_count++];
 
-		if (at[0] == '{' && at[1] == '{') {
-			*op = (struct op){ .type = OP_LITERAL, .literal = keep_text(set, at, 1) };
-			at += 2;
-		} else if (at[0] == '{' && at[1] == '?') {
+		if (at[0] == '{' && at[1] == '?') {
 			*op = (struct op){ .type = OP_OPTION };
 			assert(!option);
 			option = op;
 			at += 2;
-		} else if (*at == '{') {
+		} else if (at[0] == '{' && at[1] != '{') {
 			const char *close = strchr(at, '}');
 
 			assert(close);
@@ -163,7 +161,7 @@ static void compile(struct template_set *set, const char *at)
 			size_t length = literal_length(at);
 
 			*op = (struct op){ .type = OP_LITERAL, .literal = keep_text(set, at, length) };
-			at += length;
+			at += length + (at[length - 1] == '{');
 		}
 	}
 	assert(!option);

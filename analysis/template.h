@@ -11,7 +11,7 @@
  *                     was good, of how often it came) addresses (<a>,<b>: each under the name)
  *     {name=literal}  that literal, kept under the name
  *     {? ... ?}       may be left out; not inside another
- *     {{              an opening brace
+ *     {{              an opening brace, of the text before it
  *     QID:            at the start: the queue id of the message, or NOQUEUE
  *     !               at the start: behind "warning: ", "fatal: ", "error: " or "panic: "
  *

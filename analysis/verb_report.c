@@ -103,6 +103,7 @@ static int report_totals(const struct ask *ask)
 
 	correlate_defaults(&join);
 	join.hosts = &hosts;
+	join.skew_us = ask->config.clock_skew_us;
 	join.keeps_reasons = false;
 	files.sources = source_table_new();
 	if (!files.sources || correlate_new(&files.correlate, &join, &nobody) != 0 ||

@@ -241,7 +241,7 @@ static int read_query(const struct watch_options *options, struct config *config
 	if (!error && query_kind(*ret_query) != QUERY_KIND_ANY)
 		return verb_usage_error(&verb_watch, "'is' says what a row of smtptrail search is: only that verb takes it");
 	if (!error)
-		error = watch_query_new(ret_watch, *ret_query);
+		error = watch_query_new(ret_watch, *ret_query, config->clock_skew_us);
 	if (error)
 		return verb_usage_error(&verb_watch, "%s", problem.text[0] ? problem.text : strerror(-error));
 	return 0;

@@ -19,7 +19,7 @@ static void look_away(void *context, const struct message *message)
 	(void)message;
 }
 
-int watch_query_new(struct watch_query **ret_watch, const struct query *query)
+int watch_query_new(struct watch_query **ret_watch, const struct query *query, uint64_t clock_skew_us)
 {
 	const struct correlate_sink sink = { .message = look_away };
 	struct watch_query *watch = calloc(1, sizeof *watch);
@@ -29,6 +29,7 @@ int watch_query_new(struct watch_query **ret_watch, const struct query *query)
 		return -ENOMEM;
 	correlate_defaults(&options);
 	options.memory_bytes = WATCH_QUERY_MEMORY;
+	options.skew_us = clock_skew_us;
 	options.keeps_reasons = true;
 	watch->query = query;
 	if (correlate_new(&watch->correlate, &options, &sink) != 0) {

@@ -18,8 +18,8 @@ enum { WATCH_QUERY_MEMORY = 64 * 1024 * 1024 };
 
 struct watch_query;
 
-/* The query is borrowed. 0 or -ENOMEM. */
-int watch_query_new(struct watch_query **ret_watch, const struct query *query);
+/* The query is borrowed; clock_skew_us as the configuration has it. 0 or -ENOMEM. */
+int watch_query_new(struct watch_query **ret_watch, const struct query *query, uint64_t clock_skew_us);
 void watch_query_free(struct watch_query *watch);
 /* Each record once, in their order. */
 bool watch_query_wants(struct watch_query *watch, const struct input_record *record);

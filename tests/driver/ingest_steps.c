@@ -1,7 +1,7 @@
 /*
  * ingest_steps.c - lines and records into a store, one after the other in an order that is given.
  *
- *   ingest_steps [--hosts NAME=HOST,...] STORE FILE... < STEPS
+ *   ingest_steps [--hosts NAME=HOST,...] [--skew SECONDS] STORE FILE... < STEPS
  *
  * Steps are words: the number of a file (from 0), whose next line or record is taken; "commit"; "restart", which commits
  * and goes on as another process; "kill", which forgets what came since the last commit, and reads it again as another
@@ -34,6 +34,7 @@ struct process {
 	int input_count;
 	const char *directory;
 	struct hosts hosts;
+	const char *skew_seconds;	/* NULL: as usual */
 };
 
 static _Noreturn void fail(const char *what, const struct problem *problem)
@@ -89,6 +90,8 @@ static void start(struct process *process)
 
 	correlate_defaults(&options);
 	options.hosts = &process->hosts;
+	if (process->skew_seconds)
+		options.skew_us = strtoull(process->skew_seconds, NULL, 10) * 1000000;
 	options.expects_records = true;
 	process->sources = store.sources = source_table_new();
 	if (!process->sources || store_open(&process->store, &store, &problem) != 0)
@@ -170,7 +173,9 @@ static char **read_steps(size_t *ret_count)
 
 int main(int argc, char **argv)
 {
-	static const struct option words[] = { { "hosts", required_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	static const struct option words[] = {
+		{ "hosts", required_argument, NULL, 'h' }, { "skew", required_argument, NULL, 's' }, { NULL, 0, NULL, 0 },
+	};
 	struct conf_list pairs = { 0, NULL };
 	struct process process = { .hosts = { &pairs } };
 	struct problem problem = { "" };
@@ -180,9 +185,12 @@ int main(int argc, char **argv)
 
 	stamp_set_zone("UTC");
 	while ((option = getopt_long(argc, argv, "", words, NULL)) != -1) {
-		if (option != 'h')
+		if (option == 'h')
+			host_pairs_add(&pairs, optarg);
+		else if (option == 's')
+			process.skew_seconds = optarg;
+		else
 			return 2;
-		host_pairs_add(&pairs, optarg);
 	}
 	if (argc - optind < 2 || argc - optind - 1 > FILES_MAX || format_prepare() != 0)
 		return 2;

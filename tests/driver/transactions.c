@@ -1,7 +1,7 @@
 /*
  * transactions.c - prints the transactions that the join makes of files: every fact with its evidence.
  *
- *   transactions [--hosts NAME=HOST,...] [--memory BYTES] [--counts] FILE...
+ *   transactions [--hosts NAME=HOST,...] [--skew SECONDS] [--memory BYTES] [--counts] FILE...
  *
  * A session, its messages behind it; facts of one line or record stand behind it, in one line. "run" gives keys and
  * files names that stay.
@@ -144,7 +144,8 @@ static void print_counts(const struct correlate_counts *counts)
 int main(int argc, char **argv)
 {
 	static const struct option words[] = {
-		{ "hosts", required_argument, NULL, 'h' }, { "memory", required_argument, NULL, 'm' },
+		{ "hosts", required_argument, NULL, 'h' }, { "skew", required_argument, NULL, 's' },
+		{ "memory", required_argument, NULL, 'm' },
 		{ "counts", no_argument, NULL, 'c' }, { NULL, 0, NULL, 0 },
 	};
 	const struct correlate_sink sink = { .message = show_message, .session = show_session, .login = show_login };
@@ -163,6 +164,8 @@ int main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", words, NULL)) != -1) {
 		if (option == 'h')
 			host_pairs_add(&pairs, optarg);
+		else if (option == 's')
+			options.skew_us = strtoull(optarg, NULL, 10) * 1000000;
 		else if (option == 'm')
 			options.memory_bytes = strtoull(optarg, NULL, 10);
 		else if (option == 'c')

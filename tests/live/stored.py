@@ -57,12 +57,12 @@ def evidence(blob, fact_count, words, sources):
 FIXED = {'session': 3, 'message': 7, 'recipient': 8, 'attempt': 4, 'check': 3, 'login': 4}
 
 
-def day_rows(path):
-    """Rows of one day's database, sorted."""
+def day_rows(path, called=bytes):
+    """Rows of one day's database, sorted; of a source its name, as called makes it."""
     day = sqlite3.connect('file:%s?mode=ro' % path, uri=True)
     day.text_factory = bytes
     words = dict(day.execute('SELECT id, text FROM word'))
-    sources = dict(day.execute('SELECT id, name FROM source'))
+    sources = {number: called(name) for number, name in day.execute('SELECT id, name FROM source')}
     found = []
     for level, fixed in FIXED.items():
         keys = 'key' if level in ('session', 'message', 'login') else \
@@ -77,13 +77,30 @@ def day_rows(path):
     return sorted(found, key=repr)
 
 
-def rows(folder):
+def rows(folder, called=bytes):
     """All of them, by the names of their days; and the keys that are under way."""
     current = sqlite3.connect('file:%s?mode=ro' % os.path.join(folder, 'current.db'), uri=True)
     open_keys = sorted(current.execute('SELECT key, is_session FROM open'))
     current.close()
-    days = {os.path.basename(path): day_rows(path) for path in sorted(glob.glob(os.path.join(folder, '????-??-??.db')))}
+    days = {os.path.basename(path): day_rows(path, called) for path in sorted(glob.glob(os.path.join(folder, '????-??-??.db')))}
     return days, open_keys
+
+
+def positions(folder, kind):
+    """How far inputs of that kind were read, as the last commit says; of whoever was killed, too."""
+    path = os.path.join(folder, 'current.db')
+    if not os.path.exists(path):
+        return {}
+    current = sqlite3.connect('file:%s?mode=ro' % path, uri=True)
+    try:
+        return dict(current.execute('SELECT name, state FROM input WHERE kind = ?', (kind,)))
+    except sqlite3.OperationalError as error:
+        # It was killed before there were any.
+        if 'no such table' not in str(error):
+            raise
+        return {}
+    finally:
+        current.close()
 
 
 def difference(one, other):

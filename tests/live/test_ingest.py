@@ -3,15 +3,16 @@
 import glob
 import json
 import os
-import random
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
+import kills
 import stored
 from lab import STREAM_KEY, WAIT_SECONDS, Lab, Missing, wait_until
 
@@ -58,6 +59,11 @@ def log_lines(number, at):
                     "delays=0/0/0/0.1, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as ABC%d)" % (queue_id, number % 7, number)),
         (at + 9600, "postfix/qmgr[8]: %s: removed" % queue_id),
     ]
+
+
+def id_of(text):
+    """The identifier of an entry, to be compared."""
+    return tuple(map(int, text.split("-")))
 
 
 def in_time(case, log):
@@ -148,6 +154,10 @@ class Ingest(unittest.TestCase):
                 return group["last-delivered-id"]
         return None
 
+    def records_kept(self):
+        """The last entry of the stream that the store's commits have."""
+        return max((id_of(state.split()[1]) for state in stored.positions(self.store, "stream").values()), default=(0, 0))
+
     def ask(self, verb, *words):
         done = subprocess.run([os.path.join(LAB.build, "smtptrail"), verb, "--config", self.path("conf"), "--store", self.store, "--json",
                                *words], check=False, capture_output=True, timeout=WAIT_SECONDS)
@@ -220,23 +230,36 @@ class Ingest(unittest.TestCase):
         self.assertEqual(stored.rows(self.store), before)
 
     def test_killed_at_any_moment_the_store_is_that_of_an_undisturbed_run(self):
-        whole, chance, killed = self.path("whole"), random.Random(5), 0
-        self.send_sessions(0, 400, with_log=True)
+        whole = self.path("whole")
+        self.send_sessions(0, 1000, with_log=True)
         self.configure(group="other")
+        begun = time.monotonic()
         self.ingest("--log", self.log, store=whole)
+        seconds, wanted = time.monotonic() - begun, stored.rows(whole)
         self.configure()
-        while killed < 30:
-            child = self.start("--log", self.log)
-            try:
-                child.communicate(timeout=chance.uniform(0.01, 0.06))
-                break
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.communicate()
-                killed += 1
+
+        def compare():
+            self.assertEqual(stored.difference(wanted, stored.rows(self.store)), "")
+            self.assertEqual(self.group(), LAB.last_id())
+
+        def compare_and_begin_anew():
+            compare()
+            shutil.rmtree(self.store)
+            LAB.redis("XGROUP", "DESTROY", STREAM_KEY, GROUP)
+
+        def how_far():
+            """And nothing is acknowledged that the store has not."""
+            kept, group = self.records_kept(), self.group()
+            if group:
+                self.assertLessEqual(id_of(group), kept)
+            return kept
+        killed, between = kills.kill_often(lambda: self.start("--log", self.log), how_far, id_of(LAB.last_id()), compare_and_begin_anew, 50,
+                                           seconds, 5)
+        self.assertEqual(killed, 50)
+        # Of these so many between two commits.
+        self.assertGreater(between, 5)
         self.ingest("--log", self.log)
-        found = stored.difference(stored.rows(whole), stored.rows(self.store))
-        self.assertFalse(found, found)
+        compare()
 
     def test_stopped_anywhere_each_join_of_records_and_lines_comes_to_the_same(self):
         for number, case in enumerate(sorted(glob.glob(os.path.join(JOINS, "*", "milter.records")))):
@@ -280,13 +303,22 @@ class Ingest(unittest.TestCase):
         self.configure(interval="1min")
         self.send_sessions(0, 3)
         child = self.start("--follow")
+        self.addCleanup(child.wait)
         self.addCleanup(lambda: child.poll() is None and child.kill())
-        wait_until("it reads", lambda: os.path.exists(self.path("store/current.db")))
+        # It waits for what is behind the last entry: Redis has sent it all of the stream.
+        wait_until("it has read", lambda: any("cmd=xread" in client and "flags=b" in client
+                                              for client in LAB.redis("CLIENT", "LIST").splitlines()))
         # Nothing is committed before the minute is over.
         self.assertIsNone(self.group())
-        said = self.end(child)
-        if said["records"] == 24:
-            self.assertEqual(self.group(), LAB.last_id())
+        child.kill()
+        child.communicate()
+        self.assertEqual(child.returncode, -signal.SIGKILL)
+        self.assertIsNone(self.group())
+        self.assertEqual(self.records_kept(), (0, 0))
+        self.assertEqual(self.ingest()["records"], 24)
+        self.assertEqual(self.group(), LAB.last_id())
+        self.assertEqual(self.records_kept(), id_of(LAB.last_id()))
+        self.assertEqual(self.count("session"), 3)
 
     def test_a_group_that_redis_lost_is_made_again(self):
         self.send_sessions(0, 2)

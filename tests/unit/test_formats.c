@@ -552,6 +552,11 @@ static const struct format_case companion_cases[] = {
 	/* What looks like a policy's name is one, wherever it stands. */
 	{ "amavis", "(01302-17) Passed CLEAN {RelayedInbound}, [192.0.2.1]:4321 [192.0.2.2] <a LOCAL [192.0.2.3]:1 [192.0.2.4] <c@example.com> -> <b@example.com>, Queue-ID: 3A5F2C01E2, Message-ID: <m@example.com>, mail_id: abc, Hits: 1, size: 1, queued_as: 4B6A3D12F3, 5 ms",
 	  "scanned|amavis_id=01302-17|outcome=Passed|category=CLEAN|actions=RelayedInbound|policy=[192.0.2.1]:4321 [192.0.2.2] <a|client_addr=192.0.2.3|client_port=1|origin_addr=192.0.2.4|from=c@example.com|to=b@example.com|queue_id=3A5F2C01E2|message_id=m@example.com|mail_id=abc|score=1|size=1|queued_as=4B6A3D12F3|milliseconds=5" },
+	{ "amavis", "(01302-17) Blocked INFECTED (Eicar-Signature, other) {DiscardedInbound,Quarantined}, [192.0.2.1] <a@example.com> -> <b@example.com>, Queue-ID: 3A5F2C01E2, 5 ms",
+	  "scanned|amavis_id=01302-17|outcome=Blocked|category=INFECTED (Eicar-Signature, other)|actions=DiscardedInbound,Quarantined|client_addr=192.0.2.1|from=a@example.com|to=b@example.com|queue_id=3A5F2C01E2|milliseconds=5" },
+	/* Either may be the name of a file. */
+	{ "amavis", "(01302-17) Blocked BANNED (.exe,a) {X}, <> -> <x@example.com>, Queue-ID: FORGED, b.exe) {DiscardedInbound}, [192.0.2.1] <a@example.com> -> <b@example.com>, Queue-ID: 3A5F2C01E2, 5 ms",
+	  "unknown" },
 	{ "amavis", "(01302-17) Blocked SPAM {DiscardedInbound}, [192.0.2.1] <a@example.com> -> <b@example.com>, quarantine: x, Queue-ID: 3A5F2C01E2, mail_id: abc, Hits: 9, size: 1, 5 ms",
 	  "scanned|amavis_id=01302-17|outcome=Blocked|category=SPAM|actions=DiscardedInbound|client_addr=192.0.2.1|from=a@example.com|to=b@example.com|quarantine=x|queue_id=3A5F2C01E2|mail_id=abc|score=9|size=1|milliseconds=5" },
 	{ "rspamd", "<abc123>; proxy; rspamd_task_write_log: id: <m@example.com>, qid: <3A5F2C01E2>, ip: 192.0.2.1, from: <a@example.com>, (default: F (no action): [-0.10/15.00] [X(0.1){a;}]), len: 12, time: 3.4ms, dns req: 1",

@@ -47,7 +47,7 @@ static bool show(const struct row *row, char *ret_shown)
 
 	if (query_parse(&query, row->query, 0, NULL, &problem) != 0)
 		return false;
-	if (watch_query_new(&watch, query) == 0)
+	if (watch_query_new(&watch, query, 2000000) == 0)
 		for (unsigned i = 0; i < 10 && row->records[i]; i++) {
 			struct written_record written;
 
