@@ -59,6 +59,19 @@ static bool explain_word(struct explanation *explanation, struct text word)
 	return explanation->count;
 }
 
+/* An address, or an identifier, without a blank: whatever words it reminds of. */
+static bool is_name(struct text text, const struct reply *reply)
+{
+	bool has_mark = false;
+
+	for (size_t i = 0; i < text.length; i++) {
+		if (byte_is_blank(text.start[i]))
+			return false;
+		has_mark = has_mark || text.start[i] == '@' || byte_is_digit(text.start[i]);
+	}
+	return has_mark && !reply->code && !reply->status_text.start;
+}
+
 bool explain_text(struct explanation *explanation, struct text text)
 {
 	struct reply reply;
@@ -67,6 +80,8 @@ bool explain_text(struct explanation *explanation, struct text text)
 	if (explain_word(explanation, text))
 		return true;
 	reply = reply_read(reply_said(text));
+	if (is_name(text, &reply))
+		return false;
 	if (refuses_helo(&reply))
 		add_of_kind(explanation, ADVICE_STORY, TEXT_LITERAL("helo_refused"));
 	return explain_reply(explanation, &reply) || explanation->count;

@@ -1,18 +1,22 @@
 /* report_domains.c - domains of senders and of recipients. */
 #include "analysis/report.h"
 
-enum { FROM, FROM_BYTES, NUMBERS_FROM };
-enum { TO, DELIVERED, DEFERRED, FAILED, REJECTED, TO_BYTES, NUMBERS_TO };
+enum { FROM, FROM_BYTES, FROM_DELIVERED, FROM_DELAY, FROM_LONGEST, NUMBERS_FROM };
+enum { TO, DELIVERED, DEFERRED, FAILED, REJECTED, TO_BYTES, DELAY, LONGEST, NUMBERS_TO };
 
 static const struct tally_info tallies[] = {
-	{ "from_domains", 1, NUMBERS_FROM, { TALLY_SUM, TALLY_SUM } },
-	{ "to_domains", 1, NUMBERS_TO, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM } },
+	{ "from_domains", 1, NUMBERS_FROM, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_MOST } },
+	{ "to_domains", 1, NUMBERS_TO, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_MOST } },
 };
 
-static void collect_recipient(struct tally *tally, const struct report_row *row)
+static void collect_recipient(struct tally **tally, const struct report_row *row)
 {
-	uint64_t numbers[NUMBERS_TO] = { [TO] = 1 };
+	uint64_t numbers[NUMBERS_TO] = { [TO] = 1 }, delay = 0;
 
+	if (row->fate == FATE_DELIVERED)
+		delay = facts_number(&row->recipient->facts, FACT_RECIPIENT_DELAY, 0);
+	if (row->fate == FATE_DELIVERED && row->from_domain.start)
+		tally_add_one(tally[0], row->from_domain, (uint64_t[NUMBERS_FROM]){ [FROM_DELIVERED] = 1, [FROM_DELAY] = delay, [FROM_LONGEST] = delay });
 	if (!row->to_domain.start)
 		return;
 	numbers[DELIVERED] = row->fate == FATE_DELIVERED;
@@ -20,7 +24,8 @@ static void collect_recipient(struct tally *tally, const struct report_row *row)
 	numbers[FAILED] = row->fate == FATE_BOUNCED || row->fate == FATE_EXPIRED;
 	numbers[REJECTED] = row->fate == FATE_REJECTED;
 	numbers[TO_BYTES] = numbers[DELIVERED] ? row->size : 0;
-	tally_add_one(tally, row->to_domain, numbers);
+	numbers[DELAY] = numbers[LONGEST] = delay;
+	tally_add_one(tally[1], row->to_domain, numbers);
 }
 
 static void collect(struct tally **tally, const struct report_row *row)
@@ -28,7 +33,7 @@ static void collect(struct tally **tally, const struct report_row *row)
 	if (row->is_hop)
 		return;
 	if (row->moment == REPORT_RECIPIENT)
-		collect_recipient(tally[1], row);
+		collect_recipient(tally, row);
 	else if (row->is_accepted && row->from_domain.start)
 		tally_add_one(tally[0], row->from_domain, (uint64_t[NUMBERS_FROM]){ [FROM] = 1, [FROM_BYTES] = row->size });
 }
@@ -37,6 +42,8 @@ static const struct listing_column from_columns[] = {
 	{ { "domain", "Domain", CELL_TEXT, false }, LISTING_PART, 0, 0, "from:*@" },
 	{ { "messages", "Messages", CELL_NUMBER, false }, LISTING_NUMBER, FROM, 0, REPORT_ACCEPTED },
 	{ { "bytes", "Bytes", CELL_SIZE, false }, LISTING_NUMBER, FROM_BYTES, 0, NULL },
+	{ { "delay", "Mean delay", CELL_DURATION, false }, LISTING_MEAN, FROM_DELAY, FROM_DELIVERED, NULL },
+	{ { "longest", "Longest", CELL_DURATION, false }, LISTING_NUMBER, FROM_LONGEST, 0, NULL },
 };
 static const struct listing from_listing = {
 	"from_domains", "Domains of senders", sizeof from_columns / sizeof from_columns[0], from_columns, "messages", NULL,
@@ -49,6 +56,8 @@ static const struct listing_column to_columns[] = {
 	{ { "failed", "Failed", CELL_NUMBER, false }, LISTING_NUMBER, FAILED, 0, REPORT_RECIPIENTS " (fate:bounced OR fate:expired)" },
 	{ { "rejected", "Rejected", CELL_NUMBER, false }, LISTING_NUMBER, REJECTED, 0, REPORT_RECIPIENTS " fate:rejected" },
 	{ { "bytes", "Bytes", CELL_SIZE, false }, LISTING_NUMBER, TO_BYTES, 0, NULL },
+	{ { "delay", "Mean delay", CELL_DURATION, false }, LISTING_MEAN, DELAY, DELIVERED, NULL },
+	{ { "longest", "Longest", CELL_DURATION, false }, LISTING_NUMBER, LONGEST, 0, NULL },
 };
 static const struct listing to_listing = {
 	"to_domains", "Domains of recipients", sizeof to_columns / sizeof to_columns[0], to_columns, "recipients", "-hop:yes",
@@ -60,9 +69,9 @@ static void show(struct tally *const *tally, const struct report_options *option
 	report_show_listing(&to_listing, tally[1], options, emit, context);
 }
 
-static const enum fact asked_for[] = { FACT_MESSAGE_FROM, FACT_RECIPIENT_TO, FACT_COUNT };
+static const enum fact asked_for[] = { FACT_MESSAGE_FROM, FACT_RECIPIENT_TO, FACT_RECIPIENT_DELAY, FACT_COUNT };
 
 const struct report report_domains = {
-	.name = "domains", .summary = "domains of senders and of recipients: messages, bytes, what became of them",
+	.name = "domains", .summary = "domains of senders and of recipients: messages, bytes, what became of them, and how long it took",
 	.moments = REPORT_MESSAGE | REPORT_RECIPIENT, .tally_count = 2, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

@@ -1,10 +1,10 @@
-/* report_senders.c - who sends: messages, their size and recipients, by envelope sender. */
+/* report_senders.c - who sends: messages, their size and recipients, and how long it took, by envelope sender. */
 #include "analysis/report.h"
 
-enum { MESSAGES, RECIPIENTS, BYTES, REFUSED, NUMBERS };
+enum { MESSAGES, RECIPIENTS, BYTES, REFUSED, DELIVERED, DELAY, LONGEST, NUMBERS };
 
 static const struct tally_info tallies[] = {
-	{ "senders", 1, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM } },
+	{ "senders", 1, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_MOST } },
 };
 
 static void collect(struct tally **tally, const struct report_row *row)
@@ -13,7 +13,12 @@ static void collect(struct tally **tally, const struct report_row *row)
 
 	if (row->is_hop || !row->from.start)
 		return;
-	if (row->is_accepted) {
+	if (row->moment == REPORT_RECIPIENT) {
+		if (row->fate != FATE_DELIVERED)
+			return;
+		numbers[DELIVERED] = 1;
+		numbers[DELAY] = numbers[LONGEST] = facts_number(&row->recipient->facts, FACT_RECIPIENT_DELAY, 0);
+	} else if (row->is_accepted) {
 		numbers[MESSAGES] = 1;
 		numbers[RECIPIENTS] = row->message->recipient_count;
 		numbers[BYTES] = row->size;
@@ -29,6 +34,8 @@ static const struct listing_column columns[] = {
 	{ { "recipients", "Recipients", CELL_NUMBER, false }, LISTING_NUMBER, RECIPIENTS, 0, "is:recipient -parent:hop -parent:next_host accepted:yes" },
 	{ { "bytes", "Bytes", CELL_SIZE, false }, LISTING_NUMBER, BYTES, 0, NULL },
 	{ { "refused", "Refused", CELL_NUMBER, false }, LISTING_NUMBER, REFUSED, 0, REPORT_MESSAGES " accepted:no" },
+	{ { "delay", "Mean delay", CELL_DURATION, false }, LISTING_MEAN, DELAY, DELIVERED, NULL },
+	{ { "longest", "Longest", CELL_DURATION, false }, LISTING_NUMBER, LONGEST, 0, NULL },
 };
 static const struct listing listing = { "senders", "Senders", sizeof columns / sizeof columns[0], columns, "messages", NULL };
 
@@ -37,9 +44,9 @@ static void show(struct tally *const *tally, const struct report_options *option
 	report_show_listing(&listing, tally[0], options, emit, context);
 }
 
-static const enum fact asked_for[] = { FACT_MESSAGE_FROM, FACT_COUNT };
+static const enum fact asked_for[] = { FACT_MESSAGE_FROM, FACT_RECIPIENT_DELAY, FACT_COUNT };
 
 const struct report report_senders = {
-	.name = "senders", .summary = "who sends: messages, recipients and bytes by envelope sender",
-	.moments = REPORT_MESSAGE, .tally_count = 1, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
+	.name = "senders", .summary = "who sends: messages, recipients, bytes and delay by envelope sender",
+	.moments = REPORT_MESSAGE | REPORT_RECIPIENT, .tally_count = 1, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analysis/ask.h"
 #include "analysis/columns.h"
@@ -230,6 +231,15 @@ static void join_words(int argc, char **argv, char *ret_text, size_t size)
 		length += (size_t)snprintf(ret_text + length, size - length, "%s%s", i > optind ? " " : "", argv[i]);
 }
 
+/* A reply has no files behind it, whatever words their names remind of. */
+static bool names_files(int argc, char **argv)
+{
+	for (int i = optind + 1; i < argc; i++)
+		if (argv[i][0] == '/' || access(argv[i], F_OK) == 0 || (i + 1 == argc && strcmp(argv[i], "-") == 0))
+			return true;
+	return false;
+}
+
 static int explain(struct ask *ask, int argc, char **argv)
 {
 	struct explanation explanation;
@@ -239,7 +249,7 @@ static int explain(struct ask *ask, int argc, char **argv)
 	if (optind == argc)
 		return verb_usage_error(&verb_explain, "it wants a code, a reply, or what to look for in log files");
 	join_words(argc, argv, text, sizeof text);
-	if (!query_begins(argv[optind]) && explain_text(&explanation, text_of(text)))
+	if (!query_begins(argv[optind]) && !names_files(argc, argv) && explain_text(&explanation, text_of(text)))
 		return explain_words(ask, &explanation);
 	status = ask_words(ask, argc, argv, NULL);
 	if (status)

@@ -29,6 +29,10 @@ TEST(a_reply_is_explained_from_the_particular_to_the_general)
 		{ "5.99.99", "status=5.99.99" },
 		{ "", "" },
 		{ "what a lovely day", "" },
+		{ "Greylisted", "reason=greylisting" },
+		{ "virus@spam.example", "" },
+		{ "<spf@lab.test>", "" },
+		{ "4dSPFm0Kkcz1b06", "" },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
