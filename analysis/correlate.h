@@ -26,7 +26,7 @@ struct correlate_options {
 	size_t memory_bytes;
 	uint64_t skew_us;		/* how far clocks of the milter and of the log may be apart */
 	uint64_t lateness_us;		/* how late a line may come */
-	bool keeps_attempts;		/* as tries of their recipient, for whoever tells the whole story */
+	bool keeps_attempts;		/* as tries of their recipient, for whoever tells the whole story, or counts it */
 	uint64_t silence_us;		/* after so long a queue identifier that is seen again is another message */
 	bool keeps_reasons;		/* classes of replies, which take their time to find */
 	/* For whoever asks for these alone: others may be missing, none has evidence, and keys are numbers that tell nothing.

@@ -5,7 +5,8 @@
  * position moved, by the commit that has it: a kill at any moment loses nothing and doubles nothing.
  *
  * Threads: one owner at a time.
- * Memory:  that of the join, and of what is on its way into the store (commits of INGEST_PENDING_MAX; store.h). What the options name lives until ingest_close.
+ * Memory:  that of the join, and of what is on its way into the store (commits of INGEST_PENDING_MAX; store.h). What the
+ *          options name lives until ingest_close.
  * Errors:  what fails in the store ends the run; inputs that fail are said, and the others go on.
  */
 #ifndef SMTPTRAIL_INGEST_H

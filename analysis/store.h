@@ -26,7 +26,7 @@ struct store_options {
 	const char *directory;
 	struct source_table *sources;	/* empty, or of the process that wrote last */
 	/* A day that is new gets its indexes at the end (store_finish), and what a commit changed goes into its days beside what
-	 * comes next. Whoever reads a day sees it after every fourth commit, or store_settle. */
+	 * comes next. Whoever reads a day sees it after some commits (BULK_COMMITS), or store_settle. */
 	bool is_bulk;
 	/* What is put into a day that is new is counted meanwhile (store_counting.h): neither records nor what rests will come. */
 	bool counts_days;

@@ -52,7 +52,7 @@ static bool is_new(const struct store_counting *counting, store_day day)
 	return store_day_path(counting->directory, day, path) && access(path, F_OK) != 0;
 }
 
-/* Its place; NULL: it has none. */
+/* NULL: the day has no place. */
 static struct counted *find(struct store_counting *counting, store_day day)
 {
 	for (unsigned i = 0; i < STORE_COUNTING_DAYS; i++)
@@ -61,7 +61,7 @@ static struct counted *find(struct store_counting *counting, store_day day)
 	return NULL;
 }
 
-/* A free place, or that of the oldest day. */
+/* A free place, or that of the oldest day, which is to leave it. */
 static struct counted *place_for(struct store_counting *counting)
 {
 	struct counted *oldest = &counting->days[0];

@@ -21,7 +21,7 @@ int store_rollup_make(const char *directory, store_day day, struct problem *prob
 
 /*
  * The same step by step. What is counted of a day is counted from its rows, by any thread, which only reads; or by whoever sees
- * its transactions as they are put, each once and as it is put last. Any thread may pack it. The store's owner keeps it, as
+ * its transactions as they are put, each once and as it is put last (store_counting.h). Any thread may pack it. The store's owner keeps it, as
  * long as nothing has changed.
  */
 struct store_rollup;
