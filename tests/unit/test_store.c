@@ -1,6 +1,9 @@
 /* test_store.c - transactions go into the store and come back as they were, whatever bytes they hold. */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -731,19 +734,19 @@ TEST(files_of_other_programs_are_refused)
 }
 
 /* So much that it goes to a file of its own, and is in its day. */
-static struct store *store_with_file(const char *name)
+static struct store *store_with_file(const char *name, bool has_ended)
 {
 	struct store *store = open_store(name);
 
 	while (store_pending(store) <= STORE_IMAGE_CHUNK)
-		give(store, 3, false);
+		give(store, 3, has_ended);
 	commit(store);
 	return store;
 }
 
 TEST(a_large_commit_whose_days_were_not_written_is_made_whole_from_its_file)
 {
-	struct store *store = store_with_file("large");
+	struct store *store = store_with_file("large", false);
 	struct store_rows *rows;
 
 	CHECK_NUMBER(mode_of("large/image-1"), 0640);
@@ -763,7 +766,7 @@ TEST(a_large_commit_whose_days_were_not_written_is_made_whole_from_its_file)
 
 TEST(files_that_no_commit_names_go_at_the_next_opening)
 {
-	struct store *store = store_with_file("swept");
+	struct store *store = store_with_file("swept", false);
 	struct problem problem;
 
 	store_close(store);
@@ -780,11 +783,24 @@ TEST(files_that_no_commit_names_go_at_the_next_opening)
 	store_close(store);
 }
 
+/* The first word of the first chunk, behind their number and its length. */
+static void damage(const char *name)
+{
+	int fd = open(path_of(name), O_WRONLY);
+
+	CHECK(fd >= 0 && pwrite(fd, "\377\377\377\377\377\377\377\377", 8, 16) == 8);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 TEST(a_file_of_a_commit_that_is_damaged_or_gone_is_told)
 {
 	int error;
 
-	store_close(store_with_file("lost"));
+	store_close(store_with_file("lost", false));
+	damage("lost/image-1");
+	CHECK(strstr(refusal("lost", &error), "image-1' holds what a commit changed, and it is damaged"));
+	CHECK_NUMBER(error, -EBADMSG);
 	CHECK_NUMBER(truncate(path_of("lost/image-1"), 100000), 0);
 	CHECK(strstr(refusal("lost", &error), "image-1' holds what a commit changed, and it is damaged"));
 	CHECK_NUMBER(error, -EBADMSG);
@@ -810,11 +826,30 @@ TEST(an_image_that_cannot_be_written_is_told_and_leaves_nothing)
 	store_close(store);
 }
 
+TEST(half_an_image_is_not_left_where_there_is_no_room_for_all)
+{
+	struct store *store = open_store("half");
+	struct problem problem = { "" };
+	struct rlimit usual, small;
+
+	while (store_pending(store) <= STORE_IMAGE_CHUNK)
+		give(store, 3, false);
+	CHECK_NUMBER(getrlimit(RLIMIT_FSIZE, &usual), 0);
+	small = (struct rlimit){ .rlim_cur = STORE_IMAGE_CHUNK / 2, .rlim_max = usual.rlim_max };
+	(void)signal(SIGXFSZ, SIG_IGN);
+	CHECK_NUMBER(setrlimit(RLIMIT_FSIZE, &small), 0);
+	CHECK_NUMBER(store_commit(store, &problem), -EFBIG);
+	CHECK_NUMBER(setrlimit(RLIMIT_FSIZE, &usual), 0);
+	CHECK_SAYING(strstr(problem.text, "half/image-1': File too large"), "%s", problem.text);
+	CHECK(access(path_of("half/image-1"), F_OK) != 0);
+	store_close(store);
+}
+
 TEST(a_damaged_day_is_not_taken_for_a_damaged_image)
 {
 	int error;
 
-	store_close(store_with_file("blamed"));
+	store_close(store_with_file("blamed", false));
 	write_file("blamed/2026-11-04.db", "no database", 11);
 	CHECK(strstr(refusal("blamed", &error), "2026-11-04.db"));
 	CHECK_NUMBER(error, -EBADMSG);
@@ -824,16 +859,21 @@ TEST(a_damaged_day_is_not_taken_for_a_damaged_image)
 TEST(a_day_that_is_pruned_does_not_come_back)
 {
 	const struct store_retention retention = { .keep_us = 1 };
-	struct store *store = store_with_file("pruned_for_good");
+	struct store *store = store_with_file("pruned_for_good", true);
 	struct problem problem = { "" };
 	unsigned days = 0;
 
+	/* By then current.db knows the day. */
+	while (store_pending(store) <= STORE_IMAGE_CHUNK)
+		give(store, 3, true);
+	commit(store);
 	store_close(store);
+	CHECK_NUMBER(access(path_of("pruned_for_good/image-2"), F_OK), 0);
 	store = open_store("pruned_for_good");
 	CHECK_NUMBER(store_prune(store, &retention, first_day_us + UINT64_C(90) * 86400000000, &days, &problem), 0);
 	CHECK_NUMBER(days, 1);
 	store_close(store);
-	CHECK(access(path_of("pruned_for_good/image-1"), F_OK) != 0);
+	CHECK(access(path_of("pruned_for_good/image-2"), F_OK) != 0);
 	store = open_store("pruned_for_good");
 	CHECK_NUMBER(store_finish(store, &problem), 0);
 	store_close(store);
@@ -1226,6 +1266,7 @@ int main(int argc, char **argv)
 		UNIT_TEST(a_bulk_of_commits_is_in_its_days_once_it_is_settled),
 		UNIT_TEST(a_day_that_cannot_be_written_is_told_by_a_commit_behind_it),
 		UNIT_TEST(an_image_that_cannot_be_written_is_told_and_leaves_nothing),
+		UNIT_TEST(half_an_image_is_not_left_where_there_is_no_room_for_all),
 		UNIT_TEST(a_damaged_day_is_not_taken_for_a_damaged_image),
 		UNIT_TEST(a_day_that_is_pruned_does_not_come_back),
 		UNIT_TEST(only_recipients_that_have_changed_are_written_again),
