@@ -3,7 +3,7 @@ check_PROGRAMS += tests/bench/null_milter
 tests_bench_null_milter_SOURCES = tests/bench/null_milter.c milter/negotiation.h
 tests_bench_null_milter_LDADD = $(MILTER_LIBS)
 EXTRA_DIST += tests/bench/write_figures.py tests/bench/bench_formats.py tests/bench/bench_syscalls.py tests/bench/bench_analyzer.py tests/bench/bench_consumer.py tests/bench/bench_live.py tests/bench/bench_peers.py tests/bench/redis_milter.py \
-	tests/bench/bench_mail.py tests/bench/bench_postfix.py tests/bench/bench_auth.py tests/bench/paced.py tests/bench/pairs.py
+	tests/bench/bench_mail.py tests/bench/bench_starved.py tests/bench/bench_postfix.py tests/bench/bench_auth.py tests/bench/paced.py tests/bench/pairs.py
 
 check_PROGRAMS += tests/bench/bench_shipper
 tests_bench_bench_shipper_SOURCES = tests/bench/bench_shipper.c tests/bench/sample_session.c \
