@@ -20,11 +20,11 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
-from bench_mail import resident_mib, start_milters  # noqa: E402
+from bench_mail import BenchLab, resident_mib, start_milters  # noqa: E402
 from bench_postfix import HEAD, Bench, added_ratio, bench_sessions  # noqa: E402
 from dkim_cases import Key, sign  # noqa: E402
 from dns_lab import Nsd, find_program, txt  # noqa: E402
-from lab import Lab, LabError, Missing, config_text, run_test, wait_until, write  # noqa: E402
+from lab import LabError, Missing, config_text, run_test, wait_until, write  # noqa: E402
 from paced import BLOCK, PACE, QUICK_BLOCK, PacedMail, added, bench_paced  # noqa: E402
 from pairs import print_head, print_row, ratio_cell, read_arguments, value_in, with_interval  # noqa: E402
 
@@ -145,7 +145,7 @@ def assert_opendkim_verifies(lab, bench, port):
 
 
 def bench_against_opendkim(spool, arguments):
-    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as directory, Lab() as lab:
+    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as directory, BenchLab() as lab:
         mail = Mail(directory)
         with Nsd(mail.zone) as nsd:
             start_milters(lab, spool_directory=spool, dns_servers=[nsd.address], **CHECKS)
@@ -204,7 +204,7 @@ def bench_dead_dns(spool, arguments):
     os.makedirs(os.path.join(spool, "on"))
     off = tempfile.mkdtemp(prefix="smtptrail-bench-")
     try:
-        with Lab() as lab, socket.socket(type=socket.SOCK_DGRAM) as dead:
+        with BenchLab() as lab, socket.socket(type=socket.SOCK_DGRAM) as dead:
             dead.bind(("127.0.0.1", 0))
             mail = Mail(lab.directory)
             start_milters(lab, spool_directory=os.path.join(spool, "on"),

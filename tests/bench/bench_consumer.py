@@ -18,8 +18,8 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
-from bench_mail import Bench, wait_shipped  # noqa: E402
-from lab import STREAM_KEY, Lab, LabError, run_test  # noqa: E402
+from bench_mail import Bench, BenchLab, wait_shipped  # noqa: E402
+from lab import STREAM_KEY, LabError, run_test  # noqa: E402
 from pairs import cpu_seconds, print_head, print_row, read_arguments, with_interval  # noqa: E402
 
 MESSAGES, QUICK_MESSAGES = 30000, 3000
@@ -54,9 +54,9 @@ def fill(lab, messages, node_bytes=None):
 
 def main():
     arguments = read_arguments(__doc__, ROUNDS, QUICK_ROUNDS)
-    with Lab() as lab:
+    with BenchLab() as lab:
         _, advised = fill(lab, QUICK_MESSAGES, NODE_BYTES)
-    with Lab() as lab:
+    with BenchLab() as lab:
         records, each = fill(lab, QUICK_MESSAGES if arguments.quick else MESSAGES)
         sample = lab.redis("XRANGE", STREAM_KEY, "-", "+", "COUNT", 2000)
         plain = statistics.mean(sum(len(word) for word in fields) for _, fields in sample)

@@ -20,9 +20,9 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
-from bench_mail import start_milters  # noqa: E402
+from bench_mail import BenchLab, start_milters  # noqa: E402
 from bench_postfix import MESSAGE_BYTES, Bench, wait_end  # noqa: E402
-from lab import STREAM_KEY, Lab, LabError, run_test, wait_until, write  # noqa: E402
+from lab import STREAM_KEY, LabError, run_test, wait_until, write  # noqa: E402
 from pairs import cpu_seconds, print_head, print_row, read_arguments, with_interval  # noqa: E402
 
 MESSAGES, QUICK_MESSAGES, SESSIONS = 5000, 500, 10
@@ -103,7 +103,7 @@ def follow_mail(lab, bench, number, messages):
 def main():
     arguments = read_arguments(__doc__, ROUNDS, QUICK_ROUNDS)
     messages = QUICK_MESSAGES if arguments.quick else MESSAGES
-    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as spool, Lab() as lab:
+    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as spool, BenchLab() as lab:
         os.chmod(start_milters(lab, spool_directory=spool, stream_max_length=0), 0o666)
         bench = Bench(lab, {"milter": ("milter", lab.milter_socket)})
         taken = [follow_mail(lab, bench, number, messages) for number in range(arguments.rounds)]

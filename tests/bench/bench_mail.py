@@ -37,6 +37,15 @@ MIB = 1 << 20
 FRONT_MIB, SPOOL_MIB, QUICK_SPOOL_MIB = 8, 128, 16	# of the milter whose Redis is down
 
 
+class BenchLab(Lab):
+    """A lab whose servers have nothing more to do at its end: they are killed, not stopped."""
+
+    def close(self):
+        for child in self.children.values():
+            child.kill()
+        super().close()
+
+
 def behind_seconds(pid):
     """CPU time of those threads that do not answer the MTA."""
     total = 0
@@ -209,13 +218,13 @@ def main():
     arguments.connections = arguments.connections or (QUICK_CONNECTIONS if arguments.quick else CONNECTIONS)
     arguments.messages = QUICK_MESSAGES if arguments.quick else MESSAGES
     arguments.paced_messages = PACED_MESSAGES // 5 if arguments.quick else PACED_MESSAGES
-    with Lab() as lab:
+    with BenchLab() as lab:
         bench = Bench(lab)
         bench_load(bench, arguments)
         bench_paced(bench, arguments)
-    with Lab() as lab:				# milters that had no work yet
+    with BenchLab() as lab:				# milters that had no work yet
         bench_idle(Bench(lab, segment_size=None, front_size=None, spool_size=None))
-    with Lab() as lab:
+    with BenchLab() as lab:
         bench_redis_down(lab, arguments)
     return 0
 

@@ -22,11 +22,11 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from bench_auth import (BODY, CHECKS, HEADERS, AuthBench, live_port, of_new_sessions, start_opendkim, start_other)  # noqa: E402
-from bench_mail import start_milters  # noqa: E402
+from bench_mail import BenchLab, start_milters  # noqa: E402
 from bench_postfix import PARTS, sum_of_family  # noqa: E402
 from dkim_cases import Key, sign  # noqa: E402
 from dns_lab import Nsd, find_program, txt  # noqa: E402
-from lab import Lab, LabError, Missing, run_test, wait_until, write  # noqa: E402
+from lab import LabError, Missing, run_test, wait_until, write  # noqa: E402
 from pairs import median_of, print_head, print_row, ratio_cell, read_arguments, value_in  # noqa: E402
 
 ROUNDS, QUICK_ROUNDS = 15, 1
@@ -203,7 +203,7 @@ def measure(bench, load, size, rounds):
 
 
 def bench_all(spool, arguments):
-    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as directory, Lab() as lab:
+    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as directory, BenchLab() as lab:
         mail = Mail(directory)
         with Nsd(mail.zone) as nsd:
             null_socket = start_milters(lab, spool_directory=os.path.join(spool, "on"), dns_servers=[nsd.address], **CHECKS)

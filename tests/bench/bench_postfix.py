@@ -22,8 +22,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 import lab as live  # noqa: E402
-from bench_mail import start_milters, wait_shipped  # noqa: E402
-from lab import Lab, run_test, wait_until  # noqa: E402
+from bench_mail import BenchLab, start_milters, wait_shipped  # noqa: E402
+from lab import run_test, wait_until  # noqa: E402
 from pairs import cpu_seconds, median_of, print_head, print_row, ratio_cell, read_arguments, with_interval  # noqa: E402
 
 MESSAGES = {10: 1500, 1: 500}		# of one run, by sessions at a time
@@ -185,7 +185,7 @@ def main():
     arguments = read_arguments(__doc__, ROUNDS, QUICK_ROUNDS, MESSAGES)
     disk = tempfile.gettempdir()
     tempfile.tempdir = "/dev/shm"			# the lab with Postfix' queue
-    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-", dir=disk) as spool, Lab() as lab:
+    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-", dir=disk) as spool, BenchLab() as lab:
         null_socket = start_milters(lab, spool_directory=spool)
         os.chmod(null_socket, 0o666)
         bench = Bench(lab, {"null": ("null", null_socket), "milter": ("milter", lab.milter_socket)})

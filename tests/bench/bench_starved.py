@@ -20,8 +20,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from bench_auth import CHECKS, DEAD, start_other  # noqa: E402
-from bench_mail import Bench, REPLIES, start_null  # noqa: E402
-from lab import Lab, run_test  # noqa: E402
+from bench_mail import REPLIES, Bench, BenchLab, start_null  # noqa: E402
+from lab import run_test  # noqa: E402
 from pairs import median_of, print_head, print_row, read_arguments, with_interval  # noqa: E402
 
 ROUNDS, QUICK_ROUNDS = 15, 1
@@ -63,7 +63,7 @@ def beside_greedy(bench, name, messages):
 def main():
     arguments = read_arguments(__doc__, ROUNDS, QUICK_ROUNDS)
     messages = QUICK_MESSAGES if arguments.quick else MESSAGES
-    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as directory, Lab() as lab, \
+    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as directory, BenchLab() as lab, \
             socket.socket(type=socket.SOCK_DGRAM) as dead:
         dead.bind(("127.0.0.1", 0))
         bench = Bench(lab)
