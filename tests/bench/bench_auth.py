@@ -217,7 +217,7 @@ def bench_dead_dns(spool, arguments):
             print("\nA DNS server that never answers (dns_timeout 300 ms, auth_deadline 2 s): checks on beside checks"
                   " off;\nmail one by one, %d a second; medians of %d rounds, us a message" % (PACE, arguments.rounds))
             paced = bench_paced(bench, mail.paced, (("off", "checks off"), ("milter", "checks on"), ("again", "checks off, again")),
-                                arguments.rounds, REST_SECONDS, arguments.block)
+                                arguments.rounds, arguments.rest, arguments.block)
             print("\nAdded by the checks, us a message; goal: the interval of what they add holds 0")
             print_head(("", "checks on less off", "off again less off"))
             for key, words in (("p50", "whole dialogue"), ("end", "end of mail")):
@@ -241,7 +241,7 @@ def bench_dead_dns(spool, arguments):
 
 def main():
     arguments = read_arguments(__doc__, ROUNDS, QUICK_ROUNDS, MESSAGES)
-    arguments.block = QUICK_BLOCK if arguments.quick else BLOCK
+    arguments.block, arguments.rest = (QUICK_BLOCK, 0) if arguments.quick else (BLOCK, REST_SECONDS)
     disk = tempfile.gettempdir()
     tempfile.tempdir = "/dev/shm"			# the lab with Postfix' queue
     for bench in (bench_against_opendkim, bench_dead_dns):

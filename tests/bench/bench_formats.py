@@ -13,7 +13,7 @@ from pairs import with_interval
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / 'replay' / 'formats'
 GOAL_MB = 100
-ROUNDS, QUICK_ROUNDS = 15, 2
+ROUNDS, QUICK_ROUNDS = 15, 1
 
 
 def cpu_seconds(command):

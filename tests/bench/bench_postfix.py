@@ -24,7 +24,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import lab as live  # noqa: E402
 from bench_mail import BenchLab, start_milters, wait_shipped  # noqa: E402
 from lab import run_test, wait_until  # noqa: E402
-from pairs import cpu_seconds, median_of, print_head, print_row, ratio_cell, read_arguments, with_interval  # noqa: E402
+from pairs import cpu_seconds, median_cell, median_of, print_head, print_row, ratio_cell, read_arguments, with_interval  # noqa: E402
 
 MESSAGES = {10: 1500, 1: 500}		# of one run, by sessions at a time
 ROUNDS, QUICK_ROUNDS = 15, 1
@@ -175,7 +175,7 @@ def bench_sessions(bench, sessions, arguments, names=NAMES, messages_of=MESSAGES
     rounds = [bench.round(number, sessions, messages) for number in range(arguments.rounds)]
     for name, words in names:
         figures = {key: median_of(rounds, name, key) for key in rounds[0][name]}
-        print_row(str(sessions), words, *("%.0f" % figures[key] for key in ("cpu", *PARTS)),
+        print_row(str(sessions), words, median_cell(rounds, name, "cpu"), *("%.0f" % figures[key] for key in PARTS),
                   "%.1f" % figures["rate"], "%.0f" % figures["time"],
                   "%.0f" % (figures["time"] - median_of(rounds, "none", "time")))
     return rounds

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """bench_starved.py - what the pool of libmilter does to one session, when others are greedy or a callback waits.
 
     bench_starved.py [--quick] [--rounds N]
@@ -22,7 +22,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from bench_auth import CHECKS, DEAD, start_other  # noqa: E402
 from bench_mail import REPLIES, Bench, BenchLab, start_null  # noqa: E402
 from lab import run_test  # noqa: E402
-from pairs import median_of, print_head, print_row, read_arguments, with_interval  # noqa: E402
+from pairs import median_cell, median_of, print_head, print_row, read_arguments  # noqa: E402
 
 ROUNDS, QUICK_ROUNDS = 15, 1
 PACE = 400			# events a second: after 1 ms libmilter takes a session's thread away
@@ -78,9 +78,7 @@ def main():
           " rounds; max: the longest of all" % (PACE, GREEDY, arguments.rounds))
     print_head(("milter", *REPLIES, "messages/s of the others"))
     for words, (_, is_beside) in ARMS.items():
-        print_row(words, *(with_interval(rounds, lambda drawn, words=words, each=each: median_of(drawn, words, each), 0)
-                           for each in REPLIES[:-1]),
-                  "%.0f" % max(each[words]["max"] for each in rounds),
+        print_row(words, *(median_cell(rounds, words, each) for each in REPLIES[:-1]), "%.0f" % max(each[words]["max"] for each in rounds),
                   "%.0f" % median_of(rounds, words, "rate") if is_beside else "")
     return 0
 

@@ -12,7 +12,7 @@ import time
 
 from bench_postfix import PARTS
 from lab import LabError
-from pairs import median_of, print_head, print_row, with_interval
+from pairs import median_cell, median_of, print_head, print_row, with_interval
 
 PACE, BLOCK, QUICK_BLOCK = 40, 40, 10	# messages a second, and of a block
 TIMEOUT_SECONDS = 20
@@ -84,7 +84,8 @@ def bench_paced(bench, mail, arms, rounds, rest_seconds=0.0, block=BLOCK):
         if number >= 0:			# the first one warms up
             results.append(figures)
     for name, words in arms:
-        print_row(words, *("%.0f" % median_of(results, name, key) for key in ("p50", "p90", "end", "cpu", *PARTS)))
+        print_row(words, median_cell(results, name, "p50"), *("%.0f" % median_of(results, name, key) for key in ("p90", "end")),
+                  median_cell(results, name, "cpu"), *("%.0f" % median_of(results, name, key) for key in PARTS))
     return results
 
 
