@@ -3,10 +3,10 @@
  *
  * A session of the log whose records the shipper has not brought yet, and one of records whose log is read a day later, are
  * shown as they stand. Beside that they rest with the store, as bytes, under each name by which the other side would ask
- * for them: the milter's name of the session, the client's address and port about that time, the queue identifier; or by which
- * its own goes on: the process. What is
- * woken is as it was; the join goes on as if it had stayed. Until something is told of it, it also goes on to rest: who looked
- * at it and went on has changed neither what was shown of it nor what others will find.
+ * for them: the milter's name of the session, the client's address and port about that time, the queue identifier; and the
+ * process, by which their own side goes on. What is woken is as it was; the join goes on as if it had stayed. Until something
+ * is told of it, it also goes on to rest: who looked at it and went on has changed neither what was shown of it nor what
+ * others will find.
  */
 #include "analysis/correlate_internal.h"
 
