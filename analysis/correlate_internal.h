@@ -451,6 +451,7 @@ static inline bool rest_may_have(const struct correlate *correlate, uint64_t tim
 bool rest_wake_milter(struct correlate *correlate, uint64_t milter_hash);
 bool rest_wake_port(struct correlate *correlate, uint64_t client, uint32_t port, uint64_t connect_us);
 bool rest_wake_client(struct correlate *correlate, uint64_t client, uint64_t connect_us);
+bool rest_wake_process(struct correlate *correlate, uint64_t process_hash);
 void rest_wake_messages(struct correlate *correlate, struct open_session *session);
 bool rest_wake_queue_name(struct correlate *correlate, const struct queue_name *name);
 /* How far the records of that producer and partition have come; 0: not known. */

@@ -716,7 +716,9 @@ bool join_rest(struct correlate *correlate, struct open_message *message)
 		merge_messages(correlate, record, log);
 		return true;
 	}
-	/* As many on both sides, so the first is the first. */
+	/* As many on both sides, so the first is the first; where either may tell of more, that is not so. */
+	if (!session->is_closed || !session->has_last_record || session->has_resting)
+		return false;
 	count = count_rest(session, is_rest_of_log);
 	if (count != count_rest(session, is_rest_of_records))
 		return false;

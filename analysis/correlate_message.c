@@ -162,6 +162,8 @@ struct open_message *message_of(struct clue *clue)
 	name = queue_name_of(queue_id);
 	hash = queue_name_hash(clue->correlate, clue->host, &name);
 	message = find_message(clue, clue->host, &name, hash);
+	if (!message && rest_may_have(clue->correlate, clue->time_us) && rest_wake_queue_name(clue->correlate, &name))
+		message = find_message(clue, clue->host, &name, hash);
 	if (!message)
 		return new_message(clue, queue_id, &name, hash);
 	message_touch(clue, message);

@@ -418,6 +418,8 @@ static void show_session(struct correlate *correlate, struct open_session *sessi
 static void show_message_alone(struct correlate *correlate, struct open_message *message)
 {
 	if (is_at_rest(&message->item)) {
+		if (message->message.session)
+			((struct open_session *)message->message.session)->has_resting = true;
 		forget_message(correlate, message);
 		return;
 	}

@@ -114,6 +114,8 @@ static struct open_session *find_session(const struct clue *clue, uint64_t hash)
 
 	if (!session && rest_may_have(clue->correlate, clue->time_us) && rest_wake_milter(clue->correlate, hash))
 		session = open_table_find(&clue->correlate->milter, hash);
+	if (session && session->has_resting)
+		rest_wake_messages(clue->correlate, session);
 	return session;
 }
 

@@ -3,9 +3,10 @@
  *
  * A session of the log whose records the shipper has not brought yet, and one of records whose log is read a day later, are
  * shown as they stand. Beside that they rest with the store, as bytes, under each name by which the other side would ask
- * for them: the milter's name of the session, the client's address and port about that time, the queue identifier. What is
- * woken is as it was; the join goes on as if it had stayed. Until something is told of it, it also goes on to rest: who looked
- * at it and went on has changed neither what was shown of it nor what others will find.
+ * for them: the milter's name of the session, the client's address and port about that time, the queue identifier; and the
+ * process, by which their own side goes on. What is woken is as it was; the join goes on as if it had stayed. Until something
+ * is told of it, it also goes on to rest: who looked at it and went on has changed neither what was shown of it nor what
+ * others will find.
  */
 #include "analysis/correlate_internal.h"
 
@@ -14,7 +15,7 @@
 #include "analysis/key_set.h"
 
 /* Kinds of names. A session and its messages share the one that its key makes. */
-enum { NAME_OF_KEY = 0x7265, NAME_OF_MILTER, NAME_OF_PORT, NAME_OF_CLIENT, NAME_OF_QUEUE };
+enum { NAME_OF_KEY = 0x7265, NAME_OF_MILTER, NAME_OF_PORT, NAME_OF_CLIENT, NAME_OF_QUEUE, NAME_OF_PROCESS };
 
 /*
  * Names of clients are for a span of time, so that few wake that are of another; and so much earlier or later than the
@@ -39,6 +40,11 @@ static uint64_t name_of_milter(uint64_t milter_hash)
 static uint64_t name_of_client(uint64_t client, uint32_t port, uint64_t span)
 {
 	return hash_numbers(port ? NAME_OF_PORT : NAME_OF_CLIENT, hash_numbers(client, port, 0), span);
+}
+
+static uint64_t name_of_process(uint64_t process_hash)
+{
+	return hash_numbers(NAME_OF_PROCESS, process_hash, 0);
 }
 
 static uint64_t name_of_queue(const struct correlate *correlate, const struct queue_name *name)
@@ -181,7 +187,10 @@ void rest_session(struct correlate *correlate, struct open_session *session)
 	rest.names[0] = name_of_key(shown->key);
 	if (session->milter_hash)
 		rest.names[1] = name_of_milter(session->milter_hash);
-	if (session->client && session->client_port)
+	/* Lines of its process may go on. Nobody asks by its port for one that both sides have told of. */
+	if (session->process_hash && !session->is_closed)
+		rest.names[session->milter_hash ? 2 : 1] = name_of_process(session->process_hash);
+	if (session->client && session->client_port && !rest.names[2])
 		rest.names[2] = name_of_client(session->client, session->client_port, session->connect_us / SPAN_US);
 	if (session->client)
 		rest.names[3] = name_of_client(session->client, 0, session->connect_us / SPAN_US);
@@ -553,10 +562,19 @@ bool rest_wake_client(struct correlate *correlate, uint64_t client, uint64_t con
 	return wake_client(correlate, client, 0, connect_us, RIVALS_US);
 }
 
+bool rest_wake_process(struct correlate *correlate, uint64_t process_hash)
+{
+	const uint64_t name = name_of_process(process_hash);
+
+	return wake(correlate, &name, 1);
+}
+
 void rest_wake_messages(struct correlate *correlate, struct open_session *session)
 {
 	const uint64_t name = name_of_key(session->session.key);
 
+	/* Those that are told nothing set it again when they go. */
+	session->has_resting = false;
 	(void)wake(correlate, &name, 1);
 }
 

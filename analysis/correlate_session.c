@@ -306,8 +306,12 @@ struct open_session *session_of(struct clue *clue)
 	hash = process_hash(clue, name);
 	client = client_hash(clue->correlate, clue_text(clue, NAME_CLIENT_ADDR));
 	session = find_session(clue, hash, client);
+	if (!session && rest_may_have(clue->correlate, clue->time_us) && rest_wake_process(clue->correlate, hash))
+		session = find_session(clue, hash, client);
 	if (!session)
 		return new_session(clue, name, hash, client, false);
+	if (session->has_resting)
+		rest_wake_messages(clue->correlate, session);
 	open_touch(clue, &session->item);
 	if (client && session->client && client != session->client)
 		change_client(clue, session, client);
