@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { STATE_VERSION = 11 };
+enum { STATE_VERSION = 12 };
 
 #define MESSAGE_VALUES offsetof(struct open_message, name)
 #define SESSION_VALUES offsetof(struct open_session, process_hash)
@@ -137,6 +137,7 @@ static void show_item(struct open_item *item, const struct correlate_sink *sink)
 		return;
 	}
 	message_tell_finer(open_message_of(item));
+	way_tell(open_message_of(item));
 	if (sink->message)
 		sink->message(sink->context, &open_message_of(item)->message);
 	message_tell_stamp(open_message_of(item));
@@ -489,6 +490,7 @@ static void put_notes(struct correlate *correlate, size_t *used)
 		state_put_number(correlate, used, note.host ? note.host->number : UINT64_MAX);
 		state_put_number(correlate, used, note.parent_host->number);
 		note.host = note.parent_host = NULL;
+		note.parent.way = NULL;
 		state_put(correlate, used, &note, sizeof note);
 	}
 	state_put_number(correlate, used, UINT64_MAX);
@@ -508,6 +510,7 @@ static void get_notes(struct correlate *correlate, struct text *state)
 		(void)state_get(state, note, sizeof *note);
 		note->host = state_host(correlate, host);
 		note->parent_host = state_host(correlate, parent);
+		note->parent.way = NULL;
 		if (!note->parent_host || open_table_add(&correlate->notes, note->hash, note) != 0)
 			note->hash = 0;
 	}
