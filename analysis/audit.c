@@ -57,6 +57,16 @@ struct table *audit_table_new(const char *name, const char *title)
 	return table_new(name, title, columns, COLUMNS);
 }
 
+static void put_term(struct table *table, const struct audit_term *term)
+{
+	struct text query = table_row(table, table_row_count(table) - 1)->query;
+
+	if (term->value.length)
+		report_put_query(table, term->field, term->value);
+	else if (term->value.start && query.start)
+		table_put_query(table, "%.*s -%s:?*", TEXT_ARGS(query), term->field);
+}
+
 void audit_put(struct table *table, const struct audit_finding *finding)
 {
 	if (!table)
@@ -76,8 +86,8 @@ void audit_put(struct table *table, const struct audit_finding *finding)
 		report_put_query(table, finding->subject_field, finding->subject);
 	if (finding->source_field && finding->source.start)
 		report_put_query(table, finding->source_field, finding->source);
-	if (finding->asked_field && finding->asked.start)
-		report_put_query(table, finding->asked_field, finding->asked);
+	for (unsigned i = 0; i < AUDIT_ASKED_MAX && finding->asked[i].field; i++)
+		put_term(table, &finding->asked[i]);
 }
 
 static int severity_of(const struct table_row *row)

@@ -33,6 +33,8 @@ extern const struct audit_limit_info audit_limits[];	/* the last has no audit */
 
 bool severity_by_name(const char *name, enum severity *ret_severity);
 
+enum { AUDIT_ASKED_MAX = 4 };
+
 /* A finding: what, about whom, from where, how often, of how many, more of it. */
 struct audit_finding {
 	enum severity severity;
@@ -40,10 +42,13 @@ struct audit_finding {
 	struct text subject, source;	/* absent: it has none */
 	uint64_t count, all;		/* all 0: not of a whole */
 	struct text detail;
-	const char *query;		/* begin of what finds it; NULL: nothing finds it */
+	const char *query;		/* begin of what finds as many as count says; NULL: nothing finds them */
 	const char *subject_field, *source_field;	/* fields of the query; NULL: not asked for */
-	struct text asked;		/* what is asked for beside, of that field */
-	const char *asked_field;
+	/* What is asked for beside, to the first without a field. Absent: it is not; empty: it is not known, or empty. */
+	struct audit_term {
+		const char *field;
+		struct text value;
+	} asked[AUDIT_ASKED_MAX];
 };
 
 struct table *audit_table_new(const char *name, const char *title);

@@ -4,11 +4,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { COUNT, FAILED, BODY, TESTING, LENGTH, SHA1, EXPIRED, BITS, NUMBERS };
+enum { COUNT, FAILED, BODY, TESTING, LENGTH, SHA1, EXPIRED, WEAK, SHORT, BITS, NUMBERS };
+/* Keys of ed25519 have no more. */
+enum { BITS_NOT_RSA = 256 };
 
 static const struct tally_info tallies[] = {
 	/* domain, selector, error */
-	{ "dkim_keys", 3, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_MOST } },
+	{ "dkim_keys", 3, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_MOST } },
 };
 
 static void collect(struct tally **tally, const struct report_row *row)
@@ -26,26 +28,34 @@ static void collect(struct tally **tally, const struct report_row *row)
 	numbers[BODY] = text_is(facts_text(facts, FACT_CHECK_BODY_HASH_MATCH), "no");
 	numbers[TESTING] = text_is(facts_text(facts, FACT_CHECK_TESTING), "yes");
 	numbers[LENGTH] = facts_find(facts, FACT_CHECK_LENGTH, &value);
-	numbers[SHA1] = text_has(facts_text(facts, FACT_CHECK_ALGORITHM), "sha1");
+	numbers[SHA1] = text_has_nocase(facts_text(facts, FACT_CHECK_ALGORITHM), "sha1");
 	numbers[EXPIRED] = text_has(error, "expired");
 	numbers[BITS] = facts_number(facts, FACT_CHECK_KEY_BITS, 0);
+	numbers[WEAK] = numbers[BITS] > BITS_NOT_RSA && numbers[BITS] < AUDIT_WEAK_BITS;
+	numbers[SHORT] = numbers[BITS] >= AUDIT_WEAK_BITS && numbers[BITS] < AUDIT_SHORT_BITS;
 	tally_add(tally[0], (struct text[]){ facts_text(facts, FACT_CHECK_DOMAIN), selector.start ? selector : TEXT_LITERAL(""),
 					     error.start ? error : TEXT_LITERAL("") }, numbers);
 }
 
-static void put(struct table *table, const struct tally_row *row, enum severity severity, const char *what, uint64_t count, struct text detail)
+/* query finds those of the key that were counted. */
+static void put(struct table *table, const struct tally_row *row, enum severity severity, const char *what, unsigned number, const char *query,
+		struct text detail)
 {
 	struct audit_finding finding = {
-		.severity = severity, .what = what, .subject = row->parts[0], .source = row->parts[1], .count = count,
-		.all = row->numbers[COUNT], .detail = detail, .query = "check:dkim", .subject_field = "domain", .source_field = "selector",
+		.severity = severity, .what = what, .subject = row->parts[0],
+		.source = row->parts[1].length ? row->parts[1] : TEXT_NONE,
+		.count = row->numbers[number], .all = row->numbers[COUNT], .detail = detail, .query = query, .subject_field = "check.domain",
+		.asked = { { "selector", row->parts[1] }, { "check.error", row->parts[2] } },
 	};
 
 	audit_put(table, &finding);
 }
 
+#define SIGNATURES REPORT_CHECKS " check:dkim"
+_Static_assert(AUDIT_WEAK_BITS == 1024 && AUDIT_SHORT_BITS == 2048 && BITS_NOT_RSA == 256, "what is found, and what finds it, say so");
+
 static void judge(struct table *table, const struct tally_row *row, bool is_own)
 {
-	bool is_rsa = row->numbers[BITS] > 256;
 	char bits[32];
 
 	(void)snprintf(bits, sizeof bits, "%" PRIu64 " bits", row->numbers[BITS]);
@@ -53,17 +63,19 @@ static void judge(struct table *table, const struct tally_row *row, bool is_own)
 		put(table, row, is_own ? SEVERITY_CRITICAL : row->numbers[BODY] ? SEVERITY_NOTICE : SEVERITY_WARNING,
 		    row->numbers[EXPIRED] ? "signatures that have expired"
 		    : row->numbers[BODY] ? "the body was changed behind the signature" : "signatures that do not verify",
-		    row->numbers[FAILED], row->parts[2]);
-	if (is_rsa && row->numbers[BITS] < AUDIT_WEAK_BITS)
-		put(table, row, SEVERITY_WARNING, "a key that is too short to count", row->numbers[COUNT], text_of(bits));
-	else if (is_rsa && row->numbers[BITS] < AUDIT_SHORT_BITS)
-		put(table, row, SEVERITY_NOTICE, "a key of less than 2,048 bits", row->numbers[COUNT], text_of(bits));
+		    FAILED, SIGNATURES " -check.result:pass -check.result:none -check.result:policy -check.result:temperror", row->parts[2]);
+	/* Where a longer one has come since, it has been mended. */
+	if (row->numbers[WEAK] && row->numbers[BITS] < AUDIT_WEAK_BITS)
+		put(table, row, SEVERITY_WARNING, "a key that is too short to count", WEAK, SIGNATURES " key_bits:257..1023", text_of(bits));
+	else if (row->numbers[SHORT] && row->numbers[BITS] < AUDIT_SHORT_BITS)
+		put(table, row, SEVERITY_NOTICE, "a key of less than 2,048 bits", SHORT, SIGNATURES " key_bits:1024..2047", text_of(bits));
 	if (row->numbers[SHA1])
-		put(table, row, SEVERITY_WARNING, "rsa-sha1, which counts no more", row->numbers[SHA1], TEXT_NONE);
+		put(table, row, SEVERITY_WARNING, "rsa-sha1, which counts no more", SHA1, SIGNATURES " algorithm:*sha1*", TEXT_NONE);
 	if (row->numbers[TESTING])
-		put(table, row, SEVERITY_NOTICE, "the key says that it is only for tests (t=y)", row->numbers[TESTING], TEXT_NONE);
+		put(table, row, SEVERITY_NOTICE, "the key says that it is only for tests (t=y)", TESTING, SIGNATURES " testing:yes", TEXT_NONE);
 	if (row->numbers[LENGTH])
-		put(table, row, SEVERITY_NOTICE, "signs only the begin of the body (l=): anybody can add to it", row->numbers[LENGTH], TEXT_NONE);
+		put(table, row, SEVERITY_NOTICE, "signs only the begin of the body (l=): anybody can add to it", LENGTH, SIGNATURES " check.length:*",
+		    TEXT_NONE);
 }
 
 static void show(struct tally *const *tally, const struct report_options *options, report_emit *emit, void *context)

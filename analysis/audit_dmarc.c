@@ -69,7 +69,7 @@ static void judge(struct table *table, const struct tally_row *row, const uint64
 	struct audit_finding finding = {
 		.severity = SEVERITY_NOTICE, .what = "DMARC fails", .subject = row->parts[DOMAIN_PART], .source = row->parts[SOURCE_PART],
 		.count = row->numbers[FAILED], .all = domain[FAILED] + domain[PASSED],
-		.query = INBOUND " dmarc:fail", .subject_field = "from_domain", .source_field = "client", .asked = row->parts[WHY_PART], .asked_field = "why",
+		.query = INBOUND " dmarc:fail", .subject_field = "from_domain", .source_field = "client", .asked = { { "why", row->parts[WHY_PART] } },
 	};
 	char words[TALLY_TEXT_MAX + 60];
 
@@ -127,7 +127,7 @@ static void judge_claims(struct table *table, const struct tally *claims)
 				: "fails DMARC here, but its Authentication-Results claim that it passed elsewhere",
 			.subject = row.parts[DOMAIN_PART], .source = row.parts[SOURCE_PART], .count = row.numbers[0], .detail = row.parts[CLAIM_PART],
 			.query = is_spf ? INBOUND " dmarc:fail spf:fail" : is_dkim ? INBOUND " dmarc:fail dkim:fail" : INBOUND " dmarc:fail",
-			.subject_field = "from_domain", .source_field = "client", .asked = row.parts[CLAIM_PART], .asked_field = "claimed",
+			.subject_field = "from_domain", .source_field = "client", .asked = { { "claimed", row.parts[CLAIM_PART] } },
 		};
 
 		audit_put(table, &finding);

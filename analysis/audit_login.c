@@ -453,7 +453,7 @@ static void judge_hour(struct table *table, const struct tally_row *row, const u
 		.count = row->numbers[0],
 		.query = is_machine ? "is:recipient -parent:hop -parent:next_host accepted:yes origin:local"
 				    : "is:recipient -parent:hop -parent:next_host accepted:yes",
-		.subject_field = is_machine ? "client" : "account", .asked = row->parts[1], .asked_field = REPORT_FIELD_HOUR,
+		.subject_field = is_machine ? "client" : "account", .asked = { { REPORT_FIELD_HOUR, row->parts[1] } },
 	};
 
 	if (row->numbers[0] < AUDIT_MANY_MESSAGES || row->numbers[0] / AUDIT_MANY_TIMES < usual)
@@ -497,7 +497,7 @@ static void judge_bytes(struct table *table, const struct tally *bytes)
 		char words[80], size[CELL_WORDS_MAX];
 		struct audit_finding finding = {
 			.severity = SEVERITY_WARNING, .what = "reads its mailbox in bulk", .subject = row.parts[0], .count = row.numbers[0],
-			.query = "is:login outcome:passed", .subject_field = "account", .asked = row.parts[1], .asked_field = REPORT_FIELD_HOUR,
+			.query = "is:login outcome:passed", .subject_field = "account", .asked = { { REPORT_FIELD_HOUR, row.parts[1] } },
 		};
 
 		if (row.numbers[0] < AUDIT_BULK_BYTES)

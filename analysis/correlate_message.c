@@ -162,6 +162,8 @@ struct open_message *message_of(struct clue *clue)
 	name = queue_name_of(queue_id);
 	hash = queue_name_hash(clue->correlate, clue->host, &name);
 	message = find_message(clue, clue->host, &name, hash);
+	if (!message && rest_may_have(clue->correlate, clue->time_us) && rest_wake_queue_name(clue->correlate, &name))
+		message = find_message(clue, clue->host, &name, hash);
 	if (!message)
 		return new_message(clue, queue_id, &name, hash);
 	message_touch(clue, message);
@@ -510,12 +512,10 @@ static void miss_what_is_missing(struct correlate *correlate, struct open_messag
 		message_miss(correlate, message, "deliveries");
 	if (!message->by_log)
 		message_miss(correlate, message, "no_log");
-	if (message->by_records || !message->is_received)
-		return;
-	if (session && session->by_records)
-		message_miss(correlate, message, "no_records");
-	else if (join_in_gap(correlate, message->item.host, message->message.start_us, message->message.start_us))
+	if (gap_has(correlate, &message->item))
 		message_miss(correlate, message, "gap");
+	else if (message->is_received && !message->by_records && session && session->by_records)
+		message_miss(correlate, message, "no_records");
 }
 
 /* Recipients of a message that was cut off are so too. */

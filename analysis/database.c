@@ -134,10 +134,40 @@ static int make_file(const char *path)
 	return 0;
 }
 
+/* Who was killed between a journal and its commit left the old pages beside the file; to put them back is to write. */
+static int take_back(struct database *database, struct problem *problem)
+{
+	sqlite3 *writing = NULL;
+	int code = sqlite3_open_v2(database->path, &writing, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+
+	if (code == SQLITE_OK)
+		(void)sqlite3_busy_timeout(writing, DATABASE_WAIT_MS);
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(writing, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+	if (code != SQLITE_OK)
+		problem_set(problem, "'%s' was left half written by a program that was killed, and only who may write it can mend it: %s",
+			    database->path, sqlite3_errstr(code));
+	code = error_of(writing, code);
+	(void)sqlite3_close(writing);
+	return code;
+}
+
+static int begin_reading(struct database *database, struct problem *problem)
+{
+	static const char any_page[] = "SELECT count(*) FROM sqlite_schema";
+	int64_t ignored;
+	int error = database_number(database, any_page, &ignored, problem);
+
+	if (error && sqlite3_extended_errcode(database->handle) == SQLITE_READONLY_ROLLBACK) {
+		error = take_back(database, problem);
+		if (!error)
+			error = database_number(database, any_page, &ignored, problem);
+	}
+	return error;
+}
+
 static int set_up(struct database *database, enum database_access access, struct problem *problem)
 {
-	int64_t ignored;
-
 	(void)sqlite3_extended_result_codes(database->handle, 1);
 	(void)sqlite3_busy_timeout(database->handle, DATABASE_WAIT_MS);
 	/* A file that others made may hold views and triggers that call functions. */
@@ -148,7 +178,7 @@ static int set_up(struct database *database, enum database_access access, struct
 	(void)sqlite3_db_config(database->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	(void)sqlite3_db_config(database->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
 	if (access == DATABASE_READ)
-		return database_number(database, "SELECT count(*) FROM sqlite_schema", &ignored, problem);
+		return begin_reading(database, problem);
 	return database_run(database, "PRAGMA page_size=16384; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF;", problem);
 }
 

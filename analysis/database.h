@@ -24,7 +24,7 @@ struct database;
 struct statement;
 
 enum database_access {
-	DATABASE_READ,		/* never changes a byte of it */
+	DATABASE_READ,		/* changes nothing; what a killed writer left half done is taken back, where that is allowed */
 	DATABASE_WRITE,
 	DATABASE_CREATE,	/* the same; makes it, of mode 0640, where there is none */
 };

@@ -101,6 +101,8 @@ static bool node_asks(const struct query_node *node, enum fact_level level)
 	case QUERY_COMPLETE:
 	case QUERY_ACCEPTED:
 		return level == LEVEL_MESSAGE;
+	case QUERY_OTHER_ENGINE:
+		return level == LEVEL_CHECK || level == LEVEL_MESSAGE;
 	case QUERY_ADDRESS:
 	case QUERY_MAILDOMAIN:
 		return level == LEVEL_MESSAGE || level == LEVEL_RECIPIENT;

@@ -245,6 +245,20 @@ static bool shape_fits(const struct query_term *term, const struct event *line)
 	return query_text_fits(term, (struct text){ mask, shape_mask(line->frame.message, mask, sizeof mask) });
 }
 
+static bool other_engine_fits(const struct query_term *term, const struct query_row *row)
+{
+	const struct check *other;
+
+	for (const struct check *check = row->message ? row->message->checks : NULL; check; check = check->next) {
+		if (row->check && row->check != check)
+			continue;
+		other = check_other_engine(row->message->checks, check);
+		if (other && query_text_fits(term, facts_text(&other->facts, FACT_CHECK_RESULT)))
+			return true;
+	}
+	return false;
+}
+
 static bool term_fits(const struct query_term *term, const struct query_row *row)
 {
 	switch (term->field.special) {
@@ -282,6 +296,8 @@ static bool term_fits(const struct query_term *term, const struct query_row *row
 		return row->message && query_text_fits(term, text_of(row->message->is_complete ? "yes" : "no"));
 	case QUERY_ACCEPTED:
 		return row->message && query_text_fits(term, text_of(message_is_accepted(row->message) ? "yes" : "no"));
+	case QUERY_OTHER_ENGINE:
+		return other_engine_fits(term, row);
 	case QUERY_SHAPE:
 		return row->line && shape_fits(term, row->line);
 	case QUERY_UNDERSTOOD:

@@ -47,7 +47,7 @@ struct query_sql {
 	int error;			/* of the database */
 	const struct query_term *terms[QUERY_TERMS_MAX];
 	unsigned term_count, unions;
-	bool attempts_apart, lacks_memory;
+	bool attempts_apart, checks_apart, lacks_memory;
 	char *selects[QUERY_SQL_COUNT]; /* NULL: nothing can match */
 	bool is_indexed[QUERY_SQL_COUNT], is_exact[QUERY_SQL_COUNT];
 };
@@ -438,6 +438,15 @@ static char *within(struct query_sql *sql, const char *from, char *test)
 	return text;
 }
 
+/* A row that is a check has no recipient. */
+static char *of_recipients(const struct writing *writing, char *test)
+{
+	if (!writing->must || !writing->sql->checks_apart)
+		return test;
+	free(test);
+	return piece(writing->sql, "0");
+}
+
 static char *message_fact(const struct writing *writing, const struct query_term *term, enum fact fact)
 {
 	struct query_sql *sql = writing->sql;
@@ -445,14 +454,16 @@ static char *message_fact(const struct writing *writing, const struct query_term
 	switch (fact_table[fact].level) {
 	case LEVEL_SESSION: return session_fact(writing, term, fact);
 	case LEVEL_MESSAGE: return fact_column(sql, term, "m", fact, "fits");
-	case LEVEL_RECIPIENT: return fact_column(sql, term, "r", fact, "fits");
+	case LEVEL_RECIPIENT: return of_recipients(writing, fact_column(sql, term, "r", fact, "fits"));
 	case LEVEL_ATTEMPT:
-		if (writing->must && sql->attempts_apart)
+		if (writing->must && (sql->attempts_apart || sql->checks_apart))
 			break;
 		return within(sql,
 			      "attempt AS a WHERE a.message_key = r.message_key AND a.recipient = r.number",
 			      fact_column(sql, term, "a", fact, "fits"));
 	case LEVEL_CHECK:
+		if (writing->must && sql->checks_apart)
+			break;
 		return within(sql, "[check] AS c WHERE c.message_key = m.key",
 			      fact_column(sql, term, "c", fact, "fits"));
 	case LEVEL_LOGIN:
@@ -498,8 +509,8 @@ static char *domain_test(const struct writing *writing, const struct query_term 
 	struct query_sql *sql = writing->sql;
 	char *text = fact_column(sql, term, "m", FACT_MESSAGE_FROM, "fits_domain");
 
-	text = either(sql, text, fact_column(sql, term, "r", FACT_RECIPIENT_TO, "fits_domain"));
-	return either(sql, text, fact_column(sql, term, "r", FACT_RECIPIENT_ORIG_TO, "fits_domain"));
+	text = either(sql, text, of_recipients(writing, fact_column(sql, term, "r", FACT_RECIPIENT_TO, "fits_domain")));
+	return either(sql, text, of_recipients(writing, fact_column(sql, term, "r", FACT_RECIPIENT_ORIG_TO, "fits_domain")));
 }
 
 static char *key_test(const struct writing *writing, const struct query_term *term)
@@ -546,7 +557,7 @@ static char *term_test(const struct writing *writing, const struct query_term *t
 	case QUERY_ON: return time_test(writing, term);
 	case QUERY_KEY: return key_test(writing, term);
 	case QUERY_FATE:
-		return of_messages(writing, column_test(sql, term, "r", "fate", DICTIONARY_WORD, "fits"));
+		return of_messages(writing, of_recipients(writing, column_test(sql, term, "r", "fate", DICTIONARY_WORD, "fits")));
 	case QUERY_MAILDOMAIN: return of_messages(writing, domain_test(writing, term));
 	case QUERY_RCPTS:
 		return of_messages(
@@ -555,16 +566,17 @@ static char *term_test(const struct writing *writing, const struct query_term *t
 				       " WHERE n.message_key = m.key)))",
 				       number_of(sql, term)));
 	case QUERY_TRIES:
-		return of_messages(writing, piece(sql, "fits(%u, r.attempts)", number_of(sql, term)));
+		return of_messages(writing, of_recipients(writing, piece(sql, "fits(%u, r.attempts)", number_of(sql, term))));
 	case QUERY_PARENT:
 		return of_messages(writing,
 				   column_test(sql, term, "m", "parent_kind", DICTIONARY_WORD, "fits"));
 	case QUERY_HOP:
-		return of_messages(writing, piece(sql,
-						  "fits(%u, CASE WHEN r.is_hop = 1 THEN 'yes' WHEN "
-						  "r.attempts IS NOT NULL THEN 'no' END)",
-						  number_of(sql, term)));
+		return of_messages(writing, of_recipients(writing, piece(sql,
+									 "fits(%u, CASE WHEN r.is_hop = 1 THEN 'yes' WHEN "
+									 "r.attempts IS NOT NULL THEN 'no' END)",
+									 number_of(sql, term))));
 	/* The rows tell. */
+	case QUERY_OTHER_ENGINE:
 	case QUERY_ACCEPTED: return of_messages(writing, piece(sql, writing->must ? "0" : "1"));
 	/* Of lines, which the store has not; what a row is was taken away. */
 	case QUERY_SHAPE:
@@ -938,7 +950,8 @@ static void make_select(struct query_sql *sql, const struct query_node *root, en
 		may = instead(sql, may, "1");
 		must = instead(sql, must, "0");
 	}
-	sql->is_exact[of] = is_same(may, must);
+	/* A message may have no check. */
+	sql->is_exact[of] = is_same(may, must) && (of != QUERY_SQL_MESSAGES || !sql->checks_apart);
 	if (may && !is(may, "0")) {
 		if (of == QUERY_SQL_SESSIONS)
 			key = only_key(root);
@@ -970,6 +983,7 @@ int query_sql_new(struct query_sql **ret_sql, const struct query *query, bool at
 	if (day)
 		sql->day = *day;
 	sql->attempts_apart = attempts_apart;
+	sql->checks_apart = query && query_kind(query) == QUERY_KIND_CHECK;
 	for (int of = 0; of < QUERY_SQL_COUNT; of++)
 		make_select(sql, query ? query->root : &all, (enum query_sql_of)of);
 	error = sql->error ? sql->error : sql->lacks_memory ? -ENOMEM : 0;

@@ -183,11 +183,12 @@ void report_put_query(struct table *table, const char *field, struct text value)
 	struct text before = table_row(table, table_row_count(table) - 1)->query;
 	struct query_words query = { .length = 0 };
 
-	if (before.length)
-		put_term(&query, "%.*s", TEXT_ARGS(before));
+	/* What it asks for already was impossible: no term mends that. */
+	if (!before.length)
+		return;
+	put_term(&query, "%.*s", TEXT_ARGS(before));
 	put_query(&query, field, value);
-	if (!query.is_impossible)
-		table_put_query(table, "%s", query.words);
+	table_put_query(table, "%s", query.is_impossible ? "" : query.words);
 }
 
 void report_put_number_query(struct table *table, unsigned column, const char *begin, const char *field, struct text value)

@@ -93,7 +93,7 @@ const struct report *report_by_name(const char *name);
 /* Sorts by the column that was asked for, or else by this one, and leaves the first. */
 void report_sort(struct table *table, const struct report_options *options, const char *usual);
 /* Adds " field:value" to the query of the newest row, in quotes where the value needs them. A field may be the begin of a
- * pattern, "from:*@". */
+ * pattern, "from:*@". What no query can ask for leaves the row without one. */
 void report_put_query(struct table *table, const char *field, struct text value);
 /* For one number of the newest row: the begin of a query, and a field as above. */
 void report_put_number_query(struct table *table, unsigned column, const char *begin, const char *field, struct text value);
@@ -107,6 +107,8 @@ void report_put_number_query(struct table *table, unsigned column, const char *b
 
 /* What counts messages, once where they go on as others. */
 #define REPORT_MESSAGES "is:message -parent:hop -parent:next_host"
+/* The same of their checks. */
+#define REPORT_CHECKS "is:check -parent:hop -parent:next_host"
 #define REPORT_ACCEPTED REPORT_MESSAGES " accepted:yes"
 #define REPORT_RECIPIENTS "is:recipient -hop:yes"
 

@@ -29,6 +29,7 @@ static void collect_message(struct tally *tally, const struct report_row *row)
 		tally_add_one(tally, client, numbers);
 }
 
+/* Of one that logged in at its mailbox, and does nothing else, there is nothing to say. */
 static void collect_login(struct tally *tally, const struct facts *login)
 {
 	struct text client = facts_text(login, FACT_LOGIN_CLIENT_ADDR);

@@ -122,8 +122,8 @@ static bool matches(const struct rows *rows, const struct report_row *row)
 	if (!rows->query)
 		return true;
 	return query_matches(rows->query, &(struct query_row){
-		.session = row->session, .message = row->message, .recipient = row->recipient, .attempt = row->attempt, .login = row->login,
-		.line = row->event,
+		.session = row->session, .message = row->message, .recipient = row->recipient, .attempt = row->attempt, .check = row->check,
+		.login = row->login, .line = row->event,
 	});
 }
 
@@ -150,15 +150,33 @@ static void give_attempts(struct rows *rows, struct report_row *row, const struc
 	row->time_us = row->message->start_us;
 }
 
-static void give_checks(struct rows *rows, struct report_row *row)
+/* Whether each is looked for itself: what another check of its message is, or is not, says nothing of it. */
+static bool is_of_checks(const struct rows *rows)
 {
-	row->recipient = NULL;
-	row->to = row->to_domain = TEXT_NONE;
+	return rows->query && query_kind(rows->query) == QUERY_KIND_CHECK;
+}
+
+static bool give_checks(struct rows *rows, struct report_row *row)
+{
+	bool is_found = false;
+
 	for (const struct check *check = row->message->checks; check; check = check->next) {
 		row->check = check;
+		if (is_of_checks(rows) && !matches(rows, row))
+			continue;
+		is_found = true;
 		give(rows, row, REPORT_CHECK);
 	}
 	row->check = NULL;
+	return is_found;
+}
+
+static void leave_recipient(struct report_row *row)
+{
+	row->recipient = NULL;
+	row->to = row->to_domain = TEXT_NONE;
+	row->fate = FATE_UNKNOWN;
+	row->is_hop = row->message->parent_kind == PARENT_HOP || row->message->parent_kind == PARENT_NEXT_HOST;
 }
 
 /* Whether it was found: itself, or one of its recipients. */
@@ -168,6 +186,10 @@ static bool give_message(struct rows *rows, const struct message *message, const
 	struct message_row made;
 
 	begin_message(rows, &made, message, session, is_accepted);
+	if (is_of_checks(rows)) {
+		leave_recipient(&made.row);
+		return give_checks(rows, &made.row);
+	}
 	for (const struct recipient *recipient = message->recipients; recipient; recipient = recipient->next) {
 		add_recipient(rows, &made, recipient);
 		if (matches(rows, &made.row)) {
@@ -181,14 +203,11 @@ static bool give_message(struct rows *rows, const struct message *message, const
 		if (with_attempts)
 			give_attempts(rows, &made.row, recipient);
 	}
-	made.row.recipient = NULL;
-	made.row.to = made.row.to_domain = TEXT_NONE;
-	made.row.fate = FATE_UNKNOWN;
-	made.row.is_hop = message->parent_kind == PARENT_HOP || message->parent_kind == PARENT_NEXT_HOST;
+	leave_recipient(&made.row);
 	if (!is_found && (message->recipients || !matches(rows, &made.row)))
 		return false;
 	give(rows, &made.row, REPORT_MESSAGE);
-	give_checks(rows, &made.row);
+	(void)give_checks(rows, &made.row);
 	return true;
 }
 

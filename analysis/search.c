@@ -166,19 +166,10 @@ static void add_hit(struct search *search, const struct report_row *row)
 	search->hits[search->count++] = hit;
 }
 
-/* Rows of these are given with their message. */
-static bool is_found_check(const struct search *search, const struct report_row *row)
-{
-	return !search->query || query_matches(search->query, &(struct query_row){
-		.session = row->session, .message = row->message, .check = row->check,
-	});
-}
-
 void search_add(struct search *search, const struct report_row *row)
 {
 	if (search->kind != QUERY_KIND_ANY) {
-		if (row->moment != REPORT_CHECK || is_found_check(search, row))
-			add_hit(search, row);
+		add_hit(search, row);
 		return;
 	}
 	/* A message is told by its recipients, a session by its messages, where there are any. */

@@ -141,7 +141,7 @@ void table_put_query(struct table *table, const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(words, sizeof words, format, arguments);
 	va_end(arguments);
-	table->rows[table->row_count - 1]->query = keep(table, text_of(words));
+	table->rows[table->row_count - 1]->query = *words ? keep(table, text_of(words)) : TEXT_NONE;
 }
 
 void table_put_cell_query(struct table *table, unsigned column, const char *format, ...)

@@ -68,6 +68,22 @@ uint64_t transaction_key_time(transaction_key key)
 	return ((key >> 32) + key_epoch) * 1000000;
 }
 
+static bool has_same(const struct check *a, const struct check *b, enum fact fact)
+{
+	return text_equal_nocase(facts_text(&a->facts, fact), facts_text(&b->facts, fact));
+}
+
+const struct check *check_other_engine(const struct check *checks, const struct check *check)
+{
+	if (!text_is(facts_text(&check->facts, FACT_CHECK_CHECK), "spf"))
+		return NULL;
+	for (const struct check *other = checks; other; other = other->next)
+		if (has_same(other, check, FACT_CHECK_CHECK) && has_same(other, check, FACT_CHECK_DOMAIN) && has_same(other, check, FACT_CHECK_IDENTITY) &&
+		    !has_same(other, check, FACT_CHECK_ENGINE) && !has_same(other, check, FACT_CHECK_RESULT))
+			return other;
+	return NULL;
+}
+
 bool message_is_accepted(const struct message *message)
 {
 	struct text state = facts_text(&message->facts, FACT_MESSAGE_STATE);

@@ -65,6 +65,9 @@ struct check {
 	struct facts facts;
 };
 
+/* Of all checks of a message the first SPF that asked the same, of another engine, with another result; NULL: there is none. */
+const struct check *check_other_engine(const struct check *checks, const struct check *check);
+
 struct recipient {
 	struct recipient *next;
 	uint64_t first_us, last_us;

@@ -32,7 +32,7 @@ struct auth_job {
 	char *helo, *from;		/* their bytes are no NUL */
 	bool is_from_cut;		/* in front */
 	struct dkim_check *dkim;	/* NULL: not asked for */
-	uint64_t deadline_us;		/* by dns_now_us */
+	uint64_t begin_us, deadline_us;	/* not before, not after; by dns_now_us */
 	size_t bytes;			/* of memory, when it was handed over */
 
 	bool is_aborted;		/* SPF alone is wanted */

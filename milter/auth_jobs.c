@@ -5,11 +5,13 @@
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "auth_job.h"
 #include "common/behind.h"
 
-enum { HELO_MAX = 512, FROM_MAX = 512 };
+/* By REPLY_US after its end a message is long acknowledged: a check that began at once would contend for a core with that. */
+enum { HELO_MAX = 512, FROM_MAX = 512, REPLY_US = 3000 };
 
 struct auth_jobs {
 	struct auth_tools tools;
@@ -94,10 +96,20 @@ static enum auth_outcome check_or_skip(struct auth_jobs *jobs, struct auth_job *
 	return auth_check(&jobs->tools, job);
 }
 
+static void let_the_reply_go(const struct auth_jobs *jobs, const struct auth_job *job)
+{
+	const uint64_t now_us = dns_now_us(), left_us = job->begin_us > now_us ? job->begin_us - now_us : 0;
+
+	if (left_us > 0 && !atomic_load(&jobs->tools.is_cut))
+		(void)nanosleep(&(struct timespec){ 0, (long)left_us * 1000 }, NULL);
+}
+
 static void do_job(struct auth_jobs *jobs, struct auth_job *job)
 {
-	enum auth_outcome outcome = check_or_skip(jobs, job);
+	enum auth_outcome outcome;
 
+	let_the_reply_go(jobs, job);
+	outcome = check_or_skip(jobs, job);
 	auth_job_free(job);
 	atomic_fetch_add(&jobs->shutdown, outcome == AUTH_SHUTDOWN);
 	atomic_fetch_add(&jobs->deadline, outcome == AUTH_DEADLINE);
@@ -391,9 +403,11 @@ static const char *enqueue(struct auth_jobs *jobs, struct auth_job *job)
 static void hand_over(struct auth_job *job, const char *queue_id)
 {
 	struct auth_jobs *jobs = job->jobs;
+	const uint64_t now_us = dns_now_us();
 
 	(void)snprintf(job->queue_id, sizeof job->queue_id, "%s", queue_id);
-	job->deadline_us = dns_now_us() + job->config->auth_deadline_us;
+	job->begin_us = now_us + REPLY_US;
+	job->deadline_us = now_us + job->config->auth_deadline_us;
 	job->bytes = sizeof *job + strlen(job->helo) + strlen(job->from) + (job->dkim ? dkim_check_bytes(job->dkim) : 0);
 	const char *reason = enqueue(jobs, job);
 

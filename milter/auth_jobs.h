@@ -2,7 +2,8 @@
  * auth_jobs.h - SPF, DKIM, DMARC and the verdict of a message, beside the mail.
  *
  * A job is begun at MAIL, fed as headers and body pass, and handed over at the end of the message; of one
- * that was aborted SPF alone is still done. Workers ask the DNS and write the records. Handing over
+ * that was aborted SPF alone is still done. Workers ask the DNS and write the records, from 3 ms after the hand-over on,
+ * when the client has the MTA's reply. Handing over
  * never waits: where the queue is full, by jobs or by bytes, the message is not checked, its records say "overload", and it
  * is counted. So are jobs that reach their deadline, or the stop of the milter.
  *

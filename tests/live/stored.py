@@ -1,5 +1,5 @@
 """stored.py - every row of a store, with its evidence, in words that do not depend on the order in which it was written."""
-import glob, os, sqlite3
+import contextlib, glob, os, sqlite3
 
 
 def numbers(blob):
@@ -54,12 +54,25 @@ def evidence(blob, fact_count, words, sources):
     return tuple((words[found[i][0]], found[i][1], sources[found[i][2]]) + found[i][3:] for i in indexes)
 
 
+def opened(path):
+    """The database, to be read; what a killed writer left half done is taken back, as the next writer would."""
+    reading = sqlite3.connect('file:%s?mode=ro' % path, uri=True)
+    try:
+        reading.execute('SELECT count(*) FROM sqlite_schema')
+    except sqlite3.OperationalError as error:
+        if 'readonly' not in str(error):
+            raise
+        with contextlib.closing(sqlite3.connect('file:%s?mode=rw' % path, uri=True)) as writing:
+            writing.execute('SELECT count(*) FROM sqlite_schema')
+    return reading
+
+
 FIXED = {'session': 3, 'message': 7, 'recipient': 8, 'attempt': 4, 'check': 3, 'login': 4}
 
 
 def day_rows(path, called=bytes):
     """Rows of one day's database, sorted; of a source its name, as called makes it."""
-    day = sqlite3.connect('file:%s?mode=ro' % path, uri=True)
+    day = opened(path)
     day.text_factory = bytes
     words = dict(day.execute('SELECT id, text FROM word'))
     sources = {number: called(name) for number, name in day.execute('SELECT id, name FROM source')}
@@ -79,7 +92,7 @@ def day_rows(path, called=bytes):
 
 def rows(folder, called=bytes):
     """All of them, by the names of their days; and the keys that are under way."""
-    current = sqlite3.connect('file:%s?mode=ro' % os.path.join(folder, 'current.db'), uri=True)
+    current = opened(os.path.join(folder, 'current.db'))
     open_keys = sorted(current.execute('SELECT key, is_session FROM open'))
     current.close()
     days = {os.path.basename(path): day_rows(path, called) for path in sorted(glob.glob(os.path.join(folder, '????-??-??.db')))}
@@ -91,7 +104,7 @@ def positions(folder, kind):
     path = os.path.join(folder, 'current.db')
     if not os.path.exists(path):
         return {}
-    current = sqlite3.connect('file:%s?mode=ro' % path, uri=True)
+    current = opened(path)
     try:
         return dict(current.execute('SELECT name, state FROM input WHERE kind = ?', (kind,)))
     except sqlite3.OperationalError as error:

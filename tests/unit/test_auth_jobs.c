@@ -215,6 +215,21 @@ static bool has_label(const char *packet, size_t length, const char *wire)
 }
 
 /* With a server that never answers none of these comes behind another one. */
+TEST(no_check_begins_before_the_reply_to_the_message_is_out)
+{
+	struct fixture fixture;
+	char question[512];
+
+	set_up(&fixture, "auth_deadline = 300ms\n");
+	uint64_t begun_us = now_us();
+
+	send_whole(&fixture, 1);
+	CHECK(recv(fixture.socket, question, sizeof question, 0) > 0);
+	CHECK_SAYING(now_us() - begun_us >= 3000, "after %llu us", (unsigned long long)(now_us() - begun_us));
+	auth_jobs_stop(fixture.jobs, 0);
+	take_down(&fixture);
+}
+
 TEST(what_each_check_asks_first_is_on_its_way_before_any_answer)
 {
 	static const char *const wanted[] = {
@@ -495,6 +510,7 @@ int main(int argc, char **argv)
 {
 	static const struct unit_test tests[] = {
 		UNIT_TEST(a_server_that_never_answers_holds_nobody_up_and_leaves_all_records),
+		UNIT_TEST(no_check_begins_before_the_reply_to_the_message_is_out),
 		UNIT_TEST(what_each_check_asks_first_is_on_its_way_before_any_answer),
 		UNIT_TEST(what_finds_no_room_is_recorded_as_overload_and_counted),
 		UNIT_TEST(the_queue_is_bounded_by_bytes_too),

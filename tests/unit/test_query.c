@@ -10,7 +10,7 @@ static struct session session;
 static struct message message;
 static struct recipient recipient;
 static struct attempt attempts[2];
-static struct check checks[2];
+static struct check checks[3];
 
 /* 2026-11-27T12:00:00Z, the moment in which all is asked. */
 static const uint64_t now_us = 1795780800000000;
@@ -51,7 +51,13 @@ static void make_row(void)
 	checks[0].next = &checks[1];
 	set(&checks[0].facts, FACT_CHECK_CHECK, "dkim");
 	set(&checks[0].facts, FACT_CHECK_SELECTOR, "s1");
-	set(&checks[1].facts, FACT_CHECK_CHECK, "spf");
+	checks[1].next = &checks[2];
+	for (int i = 1; i < 3; i++) {
+		set(&checks[i].facts, FACT_CHECK_CHECK, "spf");
+		set(&checks[i].facts, FACT_CHECK_DOMAIN, i == 1 ? "Example.com" : "example.com");
+		set(&checks[i].facts, FACT_CHECK_ENGINE, i == 1 ? "builtin" : "libspf2");
+		set(&checks[i].facts, FACT_CHECK_RESULT, i == 1 ? "fail" : "softfail");
+	}
 	set(&recipient.facts, FACT_RECIPIENT_TO, "joe@lab.test");
 	set(&recipient.facts, FACT_RECIPIENT_REPLY, "451 4.7.1 try again later");
 	facts_set_number(&recipient.facts, pool, FACT_RECIPIENT_DELAY, 6 * 60 * 1000000);
@@ -203,6 +209,10 @@ static const struct match_case match_cases[] = {
 	{ "attempt.delay:*", false },
 	{ "check.check:dkim", true },
 	{ "mail.example.net:25", false },	/* a word with a dot is no level */
+	{ "other_engine:softfail", true },
+	{ "other_engine:fail", true },
+	{ "other_engine:pass", false },
+	{ "-other_engine:*", false },
 	{ "accepted:yes", true },
 	{ "accepted:no", false },
 	{ "is:message fate:deferred", true },	/* what a row is says nothing of it */

@@ -374,6 +374,8 @@ static void make_query(char *text, size_t size)
 	unsigned parts = 1 + below(3);
 	size_t length = put_span(text, size);
 
+	if (below(6) == 0)
+		length += (size_t)snprintf(text + length, size - length, "is:check ");
 	for (unsigned i = 0; i < parts; i++) {
 		length += (size_t)snprintf(text + length, size - length, "%s", i ? some_join() : below(4) ? "" : "-");
 		length += put_part(text + length, size - length, DEPTH);
@@ -400,8 +402,18 @@ static bool attempt_matches(const struct query *query, const struct message *mes
 	return false;
 }
 
+static bool check_matches(const struct query *query, const struct message *message, const struct session *session)
+{
+	for (const struct check *check = message->checks; check; check = check->next)
+		if (query_matches(query, &(struct query_row){ .session = session, .message = message, .check = check }))
+			return true;
+	return false;
+}
+
 static bool message_matches(const struct found *found, const struct message *message, const struct session *session)
 {
+	if (query_kind(found->query) == QUERY_KIND_CHECK)
+		return check_matches(found->query, message, session);
 	return rows_find_message(found->query, message, session) ||
 	       (found->attempts_apart && attempt_matches(found->query, message, session));
 }
