@@ -71,9 +71,11 @@ struct correlate_sink {
 	/* A recipient that was shown, and its attempts, are another's now. Before its message is gone, if that goes too. */
 	void (*moved)(void *context, const struct recipient_name *from, const struct recipient_name *into);
 	/* Behind what was shown of it. It is to be kept as long as the other side may be late, and given to the taker (all that have
-	 * the name, and that it lacks) whenever wake asks for it, until unrest says that it rests no more. All three, or none. */
+	 * the name, and that it lacks) whenever wake asks for it, until unrest says that it rests no more. All of them, or none. */
 	void (*rest)(void *context, const struct correlate_rest *rest);
 	void (*wake)(void *context, uint64_t name, const struct correlate_taker *taker);
+	/* The same of those whose keys lie behind the one, up to the other: some of them, the lowest first; the last of these, or 0. */
+	transaction_key (*wake_between)(void *context, transaction_key behind, transaction_key until, const struct correlate_taker *taker);
 	void (*unrest)(void *context, transaction_key key);
 	void *context;
 };
@@ -98,6 +100,9 @@ void correlate_event(struct correlate *correlate, const struct event *event, uin
 /* Several, one after the other. */
 void correlate_events(struct correlate *correlate, const struct event *events, size_t count, uint16_t source);
 void correlate_record(struct correlate *correlate, const struct input_record *record, uint16_t source);
+/* Before that record, which is given next, others of its producer and partition are missing, by their numbers. What they may have
+ * been of says incomplete=gap, unless they come yet. */
+void correlate_missing(struct correlate *correlate, const struct input_record *record, uint64_t from_seq, uint64_t until_seq);
 /* The session that a record is of, with its messages that are under way: lent until the next call. NULL: none is known. */
 const struct session *correlate_session_of(const struct correlate *correlate, const struct input_record *record);
 /* One message of the queue as postqueue -j tells it; and that these were all that the instance had then. To be given when all

@@ -25,8 +25,9 @@ struct open_item {
 	bool was_touched;		/* since eviction last looked at it */
 	bool is_changed;		/* since correlate_show_changed */
 	bool was_shown;			/* by it */
-	bool is_woken;			/* it rested with the store: others there may name it */
-	bool rests;			/* it still does, as it was shown: till something is told of it */
+	bool is_woken : 1;		/* it rested with the store: others there may name it */
+	bool rests : 1;			/* it still does, as it was shown: till something is told of it */
+	bool is_in_gap : 1;		/* when it came to rest: records of it may have been missing */
 };
 
 /* A queue identifier: with its length the words are the text, up to 16 bytes. */
@@ -82,6 +83,7 @@ struct open_message {
 	uint64_t records_us;		/* when the first of its records came; 0: none */
 	uint64_t stamp_us;		/* while it is shown with a finer begin */
 	uint64_t stage_us;		/* of records: when it reached its stage; 0: none yet */
+	uint64_t first_seq, last_seq;	/* of its records; 0: they have no numbers */
 	uint32_t turn;			/* among the messages of its session */
 	uint32_t generation;
 	uint32_t msg;			/* the milter's number; 0: none of its records */
@@ -100,7 +102,7 @@ struct open_message {
 	bool is_proxied;		/* a proxy before the queue took it; it is another's message that a queue has */
 	bool is_behind_proxy;		/* that one */
 	bool by_log, by_records;
-	bool has_eom, has_verdict;	/* of its records */
+	bool has_mail, has_eom, has_verdict;	/* of its records */
 	uint8_t stage;			/* that number, of MAIL, DATA, HEADER, EOM and VERDICT */
 };
 _Static_assert(sizeof(void *) != 8 || sizeof(struct open_message) <= 512, "a message takes at most 512 bytes, and its facts");
@@ -136,6 +138,8 @@ struct open_session {
 	uint64_t records_us, closed_us;	/* of records: when the first and the last came */
 	uint64_t known_us;		/* the host's clock when it came into memory first */
 	uint64_t stamp_us, stamp_end_us;	/* while it is shown with finer times */
+	uint64_t first_seq, last_seq;	/* of its records; 0: they have no numbers */
+	uint32_t numbers;		/* which those are: gap_numbers */
 	uint32_t client_port;		/* 0: not known */
 	uint32_t mails, passed, refused_count;	/* of records: messages, recipients that passed, and that did not */
 	uint32_t refusals;		/* messages without a queue identifier */
@@ -199,13 +203,17 @@ struct known_client {
 
 enum { KNOWN_CLIENTS = 256 };
 
-/* A time of which the milter says itself that records are missing. */
+/* Records that are missing: the milter says so itself, with times, or it follows from their numbers. */
 struct record_gap {
 	const struct host *host;
 	uint64_t from_us, until_us;
+	uint64_t missing;		/* numbers; 0: the milter says so */
+	uint64_t from_seq, until_seq;	/* they lie in these, and between them */
+	uint32_t numbers;		/* of which producer and partition: gap_numbers; 0: not told */
+	uint32_t tells_unnumbered;	/* it is of records that had no numbers: nothing else tells of them */
 };
 
-enum { RECORD_GAPS_MAX = 64 };
+enum { RECORD_GAPS_MAX = 256 };
 
 /* How far the records of one producer have come, in one partition. */
 struct record_clock {
@@ -292,7 +300,9 @@ struct correlate {
 	uint64_t rested_us;		/* nothing rests that was heard of later */
 	bool rests_without_ports;	/* sessions of which the log tells no port */
 	unsigned gap_count;
-	struct record_gap gaps[RECORD_GAPS_MAX];	/* the newest */
+	struct record_gap gaps[RECORD_GAPS_MAX];	/* in the order in which they were noted */
+	uint64_t gap_forgotten_us;	/* the newest of those that were too many; 0: none were */
+	uint64_t review_from_us, review_until_us;	/* what rests of that time is looked at again; until 0: nothing is */
 	struct open_table children;	/* messages by the key of their parent */
 	struct open_table notes;	/* by name */
 	struct link_note *note_ring;	/* LINK_NOTES_MAX; NULL: none was needed yet */
@@ -308,11 +318,14 @@ struct clue {
 	const struct origin *origin;	/* of an event */
 	struct host *host;
 	struct host *mta_host;		/* of a record that names it */
+	uint64_t seq;			/* of a record; 0: it has none */
+	uint32_t numbers;
 	uint64_t time_us;
 	struct evidence evidence;
 	bool is_counted;		/* by the key that tied it */
 	bool has_lists;			/* it may name several recipients */
 	bool shares_port;		/* several sessions of the other side have its client and port: set by join_by_port */
+	bool is_behind_end;		/* a record of a session whose last one has come before */
 	const uint8_t *at;		/* for each name: its field's index + 1; 0: absent */
 };
 
@@ -390,6 +403,8 @@ static inline void open_advance(struct correlate *correlate, struct host *host, 
 		open_release(correlate, host);
 }
 
+/* It leaves, if it does not wait for more. */
+void open_release_one(struct correlate *correlate, struct open_item *item);
 void open_limit(struct correlate *correlate);
 void open_sweep(struct correlate *correlate);
 void open_finish(struct correlate *correlate);
@@ -448,6 +463,11 @@ bool rest_wake_client(struct correlate *correlate, uint64_t client, uint64_t con
 bool rest_wake_process(struct correlate *correlate, uint64_t process_hash);
 void rest_wake_messages(struct correlate *correlate, struct open_session *session);
 bool rest_wake_queue_name(struct correlate *correlate, const struct queue_name *name);
+/* How far the records of that producer and partition have come; 0: not known. */
+uint64_t rest_clock(const struct correlate *correlate, const struct input_record *record);
+/* A gap of that time has come, or goes: with the next commit what rests is shown as it is now. */
+void rest_review(struct correlate *correlate, uint64_t from_us, uint64_t until_us);
+void rest_show_reviewed(struct correlate *correlate);
 void rest_put(struct correlate *correlate, size_t *used);
 void rest_get(struct correlate *correlate, struct text *state);
 
@@ -525,6 +545,8 @@ static inline void session_set_ended(struct open_session *session, bool has_ende
 	session->has_ended = has_ended;
 }
 
+/* The records have told its end, and that of its messages; its lines come only now. */
+void session_go_on(struct correlate *correlate, struct open_session *session);
 /* Its end is known by the dialogue: the next of that name is another. */
 void transcript_over(struct clue *clue, struct open_session *session);
 /* What both a stamp and a record tell is shown with the finer time; lines are found by that of the stamp, which comes back. */
@@ -725,10 +747,22 @@ bool join_rest(struct correlate *correlate, struct open_message *message);
 void pair_refusals(struct correlate *correlate, struct open_session *session);
 /* It, or a message of it, is about to leave: the other side where only one fits. True: they are one now. */
 bool join_at_end(struct correlate *correlate, struct open_session *session);
-void join_note_gap(struct clue *clue);
 /* What the one knows and the other does not, with its evidence. */
 void facts_add_missing(struct correlate *correlate, struct facts *into, struct facts *from);
-bool join_in_gap(const struct correlate *correlate, const struct host *host, uint64_t from_us, uint64_t until_us);
+
+/* ---- correlate_gap.c: records that are missing ---- */
+
+/* The numbers of a record are those of its producer and partition. */
+uint32_t gap_numbers(const struct correlate *correlate, const struct input_record *record);
+/* The milter tells of one; numbers are missing before the record; a record may have one that was missing. */
+void gap_note(struct clue *clue);
+void gap_note_hole(struct clue *clue, uint64_t from_seq, uint64_t until_seq);
+void gap_fill(struct clue *clue);
+/* Whether records of it may be missing; and whether they may come yet. */
+bool gap_has(const struct correlate *correlate, const struct open_item *item);
+bool gap_may_close(const struct correlate *correlate, const struct open_item *item);
+void gap_put(struct correlate *correlate, size_t *used);
+void gap_get(struct correlate *correlate, struct text *state);
 
 /* ---- correlate_screen.c ---- */
 

@@ -514,12 +514,10 @@ static void miss_what_is_missing(struct correlate *correlate, struct open_messag
 		message_miss(correlate, message, "deliveries");
 	if (!message->by_log)
 		message_miss(correlate, message, "no_log");
-	if (message->by_records || !message->is_received)
-		return;
-	if (session && session->by_records)
-		message_miss(correlate, message, "no_records");
-	else if (join_in_gap(correlate, message->item.host, message->message.start_us, message->message.start_us))
+	if (gap_has(correlate, &message->item))
 		message_miss(correlate, message, "gap");
+	else if (message->is_received && !message->by_records && session && session->by_records)
+		message_miss(correlate, message, "no_records");
 }
 
 /* Recipients of a message that was cut off are so too. */

@@ -496,6 +496,11 @@ static inline void release(struct correlate *correlate, struct open_item *item)
 	}
 }
 
+void open_release_one(struct correlate *correlate, struct open_item *item)
+{
+	release(correlate, item);
+}
+
 /* It is on that host: its lines are found there. */
 void item_set_host(struct correlate *correlate, struct open_item *item, struct host *host)
 {
@@ -526,14 +531,16 @@ void item_wake(struct correlate *correlate, struct open_item *item)
 
 static void swap_items(struct open_item *a, struct open_item *b)
 {
-	bool was_shown = a->was_shown, is_woken = a->is_woken, rests = a->rests;
+	bool was_shown = a->was_shown, is_woken = a->is_woken, rests = a->rests, is_in_gap = a->is_in_gap;
 
 	a->was_shown = b->was_shown;
 	a->is_woken = b->is_woken;
 	a->rests = b->rests;
+	a->is_in_gap = b->is_in_gap;
 	b->was_shown = was_shown;
 	b->is_woken = is_woken;
 	b->rests = rests;
+	b->is_in_gap = is_in_gap;
 	a->is_changed = b->is_changed = true;
 }
 

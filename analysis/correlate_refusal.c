@@ -77,6 +77,8 @@ static void count(struct clue *clue, const struct action *action)
 		counts->other++;
 	} else if (action->fate == FATE_DISCARDED) {
 		counts->discard++;
+	} else if (action->fate == FATE_HELD || action->fate == FATE_QUARANTINED) {
+		counts->hold++;
 	} else if (action->fate != FATE_REJECTED) {
 		counts->other++;
 	} else {

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { STATE_VERSION = 11 };
+enum { STATE_VERSION = 12 };
 
 #define MESSAGE_VALUES offsetof(struct open_message, name)
 #define SESSION_VALUES offsetof(struct open_session, process_hash)
@@ -82,7 +82,7 @@ uint64_t state_layout(size_t size)
 struct item_state {
 	uint64_t touched_us, due_us;
 	uint64_t host;		/* its number */
-	bool is_ending, is_woken;
+	bool is_ending, is_woken, is_in_gap;
 	uint8_t waits;
 };
 
@@ -116,6 +116,7 @@ static void put_item(struct correlate *correlate, size_t *used, const struct ope
 	state.is_ending = item->is_ending;
 	state.waits = item->waits;
 	state.is_woken = item->is_woken;
+	state.is_in_gap = item->is_in_gap;
 	state_put(correlate, used, &state, sizeof state);
 }
 
@@ -187,6 +188,7 @@ void correlate_show_changed(struct correlate *correlate, const struct correlate_
 {
 	static const enum open_kind kinds[] = { OPEN_SESSION, OPEN_MESSAGE };
 
+	rest_show_reviewed(correlate);
 	if (correlate->rested_us) {
 		wake_together(&correlate->open);
 		for (unsigned i = 0; i < origin_host_count(correlate->origins); i++)
@@ -312,6 +314,7 @@ void correlate_restore_session(struct correlate *correlate, const struct session
 	open->item.due_us = item.due_us;
 	open->item.waits = item.waits;
 	open->item.is_woken = item.is_woken;
+	open->item.is_in_gap = item.is_in_gap;
 	enter_tables(correlate, open);
 	item_restore(correlate, &open->item, item.is_ending);
 }
@@ -395,6 +398,7 @@ void correlate_restore_message(struct correlate *correlate, const struct message
 		open->item.due_us = item.due_us;
 		open->item.waits = item.waits;
 		open->item.is_woken = item.is_woken;
+		open->item.is_in_gap = item.is_in_gap;
 	} else {
 		guess_message(correlate, open);
 	}
@@ -515,28 +519,6 @@ static void get_notes(struct correlate *correlate, struct text *state)
 	}
 }
 
-static void put_gaps(struct correlate *correlate, size_t *used)
-{
-	state_put_number(correlate, used, correlate->gap_count);
-	for (unsigned i = 0; i < correlate->gap_count && i < RECORD_GAPS_MAX; i++) {
-		state_put_number(correlate, used, correlate->gaps[i].host->number);
-		state_put_number(correlate, used, correlate->gaps[i].from_us);
-		state_put_number(correlate, used, correlate->gaps[i].until_us);
-	}
-}
-
-static void get_gaps(struct correlate *correlate, struct text *state)
-{
-	uint64_t count = state_get_number(state);
-
-	for (unsigned i = 0; i < count && i < RECORD_GAPS_MAX && state->length; i++) {
-		correlate->gaps[i].host = state_host(correlate, state_get_number(state));
-		correlate->gaps[i].from_us = state_get_number(state);
-		correlate->gaps[i].until_us = state_get_number(state);
-	}
-	correlate->gap_count = (unsigned)count;
-}
-
 /* Facts as bytes mean the same while there are as many of them. */
 static uint64_t facts_version(void)
 {
@@ -607,7 +589,8 @@ static void get_outgoing(struct correlate *correlate, struct text *state)
 
 static size_t layouts(void)
 {
-	return outgoing_size() + sizeof(struct open_session) + sizeof(struct open_message) + sizeof(struct open_recipient) + sizeof(struct link_note);
+	return outgoing_size() + sizeof(struct open_session) + sizeof(struct open_message) + sizeof(struct open_recipient) + sizeof(struct link_note) +
+	       sizeof(struct record_gap);
 }
 
 struct text correlate_state(struct correlate *correlate)
@@ -623,7 +606,7 @@ struct text correlate_state(struct correlate *correlate)
 	state_put_number(correlate, &used, correlate->swept_us);
 	put_hosts(correlate, &used);
 	put_notes(correlate, &used);
-	put_gaps(correlate, &used);
+	gap_put(correlate, &used);
 	put_logins(correlate, &used);
 	rest_put(correlate, &used);
 	put_outgoing(correlate, &used);
@@ -644,7 +627,7 @@ void correlate_restore(struct correlate *correlate, struct text state)
 	correlate->may_go_quiet = true;
 	get_hosts(correlate, &state);
 	get_notes(correlate, &state);
-	get_gaps(correlate, &state);
+	gap_get(correlate, &state);
 	get_logins(correlate, &state);
 	rest_get(correlate, &state);
 	get_outgoing(correlate, &state);

@@ -27,7 +27,10 @@ static void collect(struct tally **tally, const struct report_row *row)
 		numbers[REJECTED] = row->fate == FATE_REJECTED;
 		break;
 	case REPORT_LOGIN:
-		numbers[AUTH_FAILED] = text_is(facts_text(&row->login->facts, FACT_LOGIN_OUTCOME), "failed");
+		/* Of one that logged in at its mailbox, and does nothing else, there is nothing to say. */
+		if (!text_is(facts_text(&row->login->facts, FACT_LOGIN_OUTCOME), "failed"))
+			return;
+		numbers[AUTH_FAILED] = 1;
 		break;
 	case REPORT_ATTEMPT:
 	case REPORT_CHECK:

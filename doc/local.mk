@@ -1,7 +1,7 @@
 # doc/local.mk - manual pages and pages generated from tables.
 dist_man_MANS += doc/smtptrail-milter.8 doc/smtptrail-milter.conf.5 doc/smtptrail.1 doc/smtptrail.conf.5 \
 	doc/smtptrail-query.7 doc/smtptrail-json.5 doc/smtptrail-formats.5
-EXTRA_DIST += doc/README.md doc/performance.md doc/durability.md doc/fields.md doc/store.md doc/transactions.md doc/print_verbs doc/smtptrail-query.7.in doc/smtptrail-formats.5.in doc/smtptrail-json.5.in \
+EXTRA_DIST += doc/README.md doc/performance.md doc/tuning.md doc/durability.md doc/fields.md doc/store.md doc/transactions.md doc/print_verbs doc/smtptrail-query.7.in doc/smtptrail-formats.5.in doc/smtptrail-json.5.in \
 	doc/smtptrail.1.in \
 	doc/smtptrail-milter.conf.5.in doc/smtptrail.conf.5.in
 

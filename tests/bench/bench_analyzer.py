@@ -9,7 +9,8 @@ an access log as large. Last, unless --quick, a store of 30 days and 5 million r
 command is run in turn, round by round, with the page cache warm, on one core where nothing else is said; pflogsumm,
 postfix-logwatch and goaccess, which take minutes, once. What a line costs in each of the sizes tells how each command
 grows. Ratios are of the time on the wall to that of LC_ALL=C grep -c status= in the same round. What the totals of each
-say is compared with the truth: ours must be equal, or this fails; theirs are printed. No time fails it.
+say is compared with the truth: ours must be equal, or this fails; theirs are printed. What pflogsumm says otherwise
+than smtptrail is explained piece by piece (pflogsumm.py), or this fails. No time fails it.
 """
 import contextlib
 import glob
@@ -27,6 +28,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench_parse import run  # noqa: E402
 from pairs import print_head, print_row, with_interval  # noqa: E402
+import pflogsumm  # noqa: E402
 
 SIZES, QUICK_SIZES = ("200M", "1G", "4G"), ("30M",)
 MONTH = ("6200M", "--rate", "1.75")	# 5 million recipients in 30 days
@@ -185,6 +187,22 @@ def compare_totals(log, truth, ours, names):
                   why if {theirs or value, others} != {value} else "")
 
 
+def explain_differences(build, log):
+    """All that pflogsumm sums up, and the first of its lists; what differs is counted piece by piece."""
+    missing = pflogsumm.is_missing()
+    if missing:
+        print("\npflogsumm's numbers are not compared: " + missing)
+        return
+    rows = pflogsumm.compare(os.path.join(build, "smtptrail"), ["--year", "2026"], log.path, ENVIRONMENT)
+    print("\npflogsumm's numbers beside smtptrail's, and what each difference is made of\n")
+    print_head(("", "smtptrail", "pflogsumm", "from the one to the other"))
+    for row in rows:
+        print_row(row.name, str(row.ours), str(row.theirs), pflogsumm.explanation(row) or "the same")
+    unexplained = [row for row in rows if not pflogsumm.is_explained(row)]
+    if unexplained:
+        sys.exit("nothing explains these differences: %r" % unexplained)
+
+
 def print_question(name, commands):
     # 1: nothing was found.
     taken = [run(command, good=(0, 1), env=ENVIRONMENT) for command in commands]
@@ -252,6 +270,7 @@ def main():
             totals = check_totals(log)
             if number == 0:
                 compare_totals(log, *totals)
+                explain_differences(words[0], log)
             ask_store(log, words[0])
             logs.append(log)
     print_growth(logs)

@@ -20,13 +20,13 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
-from bench_mail import resident_mib, start_milters  # noqa: E402
-from bench_postfix import Bench, added_ratio, bench_sessions  # noqa: E402
+from bench_mail import BenchLab, resident_mib, start_milters  # noqa: E402
+from bench_postfix import HEAD, Bench, added_ratio, bench_sessions  # noqa: E402
 from dkim_cases import Key, sign  # noqa: E402
 from dns_lab import Nsd, find_program, txt  # noqa: E402
-from lab import Lab, LabError, Missing, run_test, wait_until, write  # noqa: E402
+from lab import LabError, Missing, config_text, run_test, wait_until, write  # noqa: E402
 from paced import BLOCK, PACE, QUICK_BLOCK, PacedMail, added, bench_paced  # noqa: E402
-from pairs import cpu_seconds, print_head, print_row, ratio_cell, read_arguments, value_in, with_interval  # noqa: E402
+from pairs import print_head, print_row, ratio_cell, read_arguments, value_in, with_interval  # noqa: E402
 
 MESSAGES = {10: 600, 1: 250}		# of one run, by sessions at a time; the queue of jobs holds 1,000
 ROUNDS, QUICK_ROUNDS = 15, 1
@@ -97,26 +97,13 @@ class AuthBench(Bench):
         time.sleep(0.15)		# one interval of the status file
         wait_until("all is shipped", is_done, 120)
 
-    def run(self, name, sessions, messages):
+    def observe(self, name, messages, send):
         mark = self.lab.last_id()
-        figures = super().run(name, sessions, messages)
+        figures = super().observe(name, messages, send)
         if name == "milter":
             self.check(mark, messages)
             figures["rss"] = peak_mib(self.lab.children["milter"].pid)
         return figures
-
-    def observe(self, name, messages, send):
-        """The figures of send(), and the CPU time of the milter until all is recorded."""
-        mark = self.lab.last_id()
-        pid = self.lab.children[self.children[name]].pid if name in self.children else None
-        before = cpu_seconds(pid) if pid else 0
-        figures = send()
-        wait_until("all is delivered", self.is_delivered)
-        if name in self.shipping:
-            self.wait_recorded(name)
-        if name == "milter":
-            self.check(mark, messages)
-        return {**figures, "cpu": (cpu_seconds(pid) - before) * 1e6 / messages if pid else 0}
 
     def check(self, mark, messages):
         """What was recorded since the mark: each stage of each message, and the verdict that is wanted."""
@@ -158,7 +145,7 @@ def assert_opendkim_verifies(lab, bench, port):
 
 
 def bench_against_opendkim(spool, arguments):
-    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as directory, Lab() as lab:
+    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-") as directory, BenchLab() as lab:
         mail = Mail(directory)
         with Nsd(mail.zone) as nsd:
             start_milters(lab, spool_directory=spool, dns_servers=[nsd.address], **CHECKS)
@@ -167,11 +154,12 @@ def bench_against_opendkim(spool, arguments):
             write(checks, "/^Authentication-Results:/ WARN\n")
             bench = AuthBench(lab, {"opendkim": ("opendkim", opendkim), "milter": ("milter", lab.milter_socket)},
                               {"milter": lab.status_file}, mail.content, TELLING % (telling, opendkim, checks))
+            bench.dns_servers = dict.fromkeys(bench.ports, nsd.process.pid)
             bench.wanted = {"spf": "pass", "dkim": "pass", "dmarc": "pass"}
             assert_opendkim_verifies(lab, bench, telling)
             print("\nA signed mail, resolver warm: opendkim in verify mode (DKIM alone), smtptrail-milter with SPF, DKIM"
                   " and DMARC;\nmedians of %d rounds; CPU and time in us a message" % arguments.rounds)
-            print_head(("sessions", "milter", "CPU", "= Postfix", "+ milter", "Redis", "messages/s", "time", "added"))
+            print_head(HEAD)
             names = (("none", "no milter"), ("opendkim", "opendkim"), ("milter", "smtptrail-milter"))
             results = {sessions: bench_sessions(bench, sessions, arguments, names, MESSAGES)
                        for sessions in arguments.sessions}
@@ -196,19 +184,19 @@ def live_port():
         return each.getsockname()[1]
 
 
-def start_unchecked(lab, directory, name="off", **more):
-    """A second milter with no checks, beside the lab's: its socket and its status file."""
-    for each in ("front", "spool"):
-        os.makedirs(os.path.join(directory, each))
+def start_other(lab, directory, name, **options):
+    """Another milter beside the lab's: its socket and its status file."""
     own = {"socket": "unix:" + lab.path("milter", name + ".sock"), "front_directory": os.path.join(directory, "front"),
            "spool_directory": os.path.join(directory, "spool"), "status_file": lab.path("milter", name + ".json"),
-           "instance": name, "auth": "no", **more}
+           "instance": name, **options}
+    for each in ("front", "spool"):
+        os.makedirs(os.path.join(directory, each))
     with open(lab.config_file, encoding="utf-8") as file:
         lines = [line for line in file if line.split(" = ")[0] not in own]
-    write(lab.path("milter", name + ".conf"), "".join(lines) + "".join('%s = "%s"\n' % item for item in own.items()))
+    write(lab.path("milter", name + ".conf"), "".join(lines) + config_text(own))
     lab.spawn(name, [lab.program("smtptrail-milter"), "-c", lab.path("milter", name + ".conf")])
     path = lab.path("milter", name + ".sock")
-    wait_until("the milter without checks listens", lambda: lab.check_alive(name) and os.path.exists(path))
+    wait_until("the milter %s listens" % name, lambda: lab.check_alive(name) and os.path.exists(path))
     return path, own["status_file"]
 
 
@@ -216,27 +204,27 @@ def bench_dead_dns(spool, arguments):
     os.makedirs(os.path.join(spool, "on"))
     off = tempfile.mkdtemp(prefix="smtptrail-bench-")
     try:
-        with Lab() as lab, socket.socket(type=socket.SOCK_DGRAM) as dead:
+        with BenchLab() as lab, socket.socket(type=socket.SOCK_DGRAM) as dead:
             dead.bind(("127.0.0.1", 0))
             mail = Mail(lab.directory)
             start_milters(lab, spool_directory=os.path.join(spool, "on"),
                           dns_servers=["127.0.0.1@%d" % dead.getsockname()[1]], **CHECKS, **DEAD)
             before = resident_mib(lab.children["milter"].pid)
-            unchecked, status_file = start_unchecked(lab, off)
+            unchecked, status_file = start_other(lab, off, "off", auth="no")
             bench = AuthBench(lab, {"off": ("off", unchecked), "again": ("off", unchecked), "milter": ("milter", lab.milter_socket)},
                               {"off": status_file, "again": status_file, "milter": lab.status_file}, mail.content)
             bench.wanted = {"spf": "temperror", "dkim": "temperror"}
             print("\nA DNS server that never answers (dns_timeout 300 ms, auth_deadline 2 s): checks on beside checks"
                   " off;\nmail one by one, %d a second; medians of %d rounds, us a message" % (PACE, arguments.rounds))
             paced = bench_paced(bench, mail.paced, (("off", "checks off"), ("milter", "checks on"), ("again", "checks off, again")),
-                                arguments.rounds, REST_SECONDS, arguments.block)
+                                arguments.rounds, arguments.rest, arguments.block)
             print("\nAdded by the checks, us a message; goal: the interval of what they add holds 0")
             print_head(("", "checks on less off", "off again less off"))
             for key, words in (("p50", "whole dialogue"), ("end", "end of mail")):
                 print_row(words, added(paced, "milter", "off", key), added(paced, "again", "off", key))
             del bench.ports["again"]
             print("\nThe same with as many mails as the cores take, whose work after the reply then is no longer free")
-            print_head(("sessions", "milter", "CPU", "= Postfix", "+ milter", "Redis", "messages/s", "time", "added"))
+            print_head(HEAD)
             names = (("none", "no milter"), ("off", "checks off"), ("milter", "checks on"))
             sessions = max(arguments.sessions)
             rounds = bench_sessions(bench, sessions, arguments, names, MESSAGES)
@@ -253,7 +241,7 @@ def bench_dead_dns(spool, arguments):
 
 def main():
     arguments = read_arguments(__doc__, ROUNDS, QUICK_ROUNDS, MESSAGES)
-    arguments.block = QUICK_BLOCK if arguments.quick else BLOCK
+    arguments.block, arguments.rest = (QUICK_BLOCK, 0) if arguments.quick else (BLOCK, REST_SECONDS)
     disk = tempfile.gettempdir()
     tempfile.tempdir = "/dev/shm"			# the lab with Postfix' queue
     for bench in (bench_against_opendkim, bench_dead_dns):

@@ -5,7 +5,7 @@
 
 mtadrive sends mail to smtptrail-milter, which ships into a private Redis. Of the stream: bytes a record, by Redis' own
 words, with its default size of nodes and the advised one, beside those of the records themselves. Then readers take all of it: smtptrail watch as text and as JSON, and
-smtptrail ingest into a new store. Medians over the rounds, Markdown. No run fails on a time; a record that a reader
+smtptrail ingest into a new store. Medians over the rounds, 95 % intervals, Markdown. No run fails on a time; a record that a reader
 misses fails it.
 
 Environment: as lab.py.
@@ -18,12 +18,12 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
-from bench_mail import Bench, wait_shipped  # noqa: E402
-from lab import STREAM_KEY, Lab, LabError, run_test  # noqa: E402
-from pairs import cpu_seconds, print_head, print_row, read_arguments  # noqa: E402
+from bench_mail import Bench, BenchLab, wait_shipped  # noqa: E402
+from lab import STREAM_KEY, LabError, run_test  # noqa: E402
+from pairs import cpu_seconds, print_head, print_row, read_arguments, with_interval  # noqa: E402
 
 MESSAGES, QUICK_MESSAGES = 30000, 3000
-ROUNDS, QUICK_ROUNDS = 9, 1
+ROUNDS, QUICK_ROUNDS = 15, 1
 NODE_BYTES = "16384"		# as conf/redis.conf.example advises
 
 
@@ -54,9 +54,9 @@ def fill(lab, messages, node_bytes=None):
 
 def main():
     arguments = read_arguments(__doc__, ROUNDS, QUICK_ROUNDS)
-    with Lab() as lab:
+    with BenchLab() as lab:
         _, advised = fill(lab, QUICK_MESSAGES, NODE_BYTES)
-    with Lab() as lab:
+    with BenchLab() as lab:
         records, each = fill(lab, QUICK_MESSAGES if arguments.quick else MESSAGES)
         sample = lab.redis("XRANGE", STREAM_KEY, "-", "+", "COUNT", 2000)
         plain = statistics.mean(sum(len(word) for word in fields) for _, fields in sample)
@@ -76,11 +76,12 @@ def main():
                     file.write('redis_address = "%s"\nconsumer_group = "bench%d"\n' % (address, number))
                 figures["ingest --redis"].append(take(lab, ["ingest", "--config", configuration, "--redis", "--store",
                                                             os.path.join(folder, "store")], redis))
-        print("medians of %d rounds\n" % arguments.rounds)
+        print("medians of %d rounds" % arguments.rounds)
         print_head(("reader", "records/s", "CPU us a record", "Redis' CPU us a record"))
         for name, taken in figures.items():
-            wall, own, theirs = (statistics.median(each[place] for each in taken) for place in range(3))
-            print_row(name, "%.0f" % (records / wall), own * 1e6 / records, theirs * 1e6 / records)
+            columns = [[seconds * 1e6 / records for seconds in column] for column in list(zip(*taken))[:3]]
+            print_row(name, "%.0f" % (1e6 / statistics.median(columns[0])),
+                      *(with_interval(column, statistics.median, 2) for column in columns[1:]))
     return 0
 
 

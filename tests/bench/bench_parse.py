@@ -5,10 +5,14 @@ usage: bench_parse.py [--quick] BUILD_FOLDER
 
 Writes a log with tests/genlog (1 GB; --quick: 100 MB) to a temporary folder, and its .gz; reads each once so
 that the page cache is warm, then runs each command in turn, round by round. Prints medians, and medians of the
-rounds' ratios, as Markdown. Fails when the lines read and understood are not those of the generator's truth,
+rounds' ratios with 95 % intervals, as Markdown. Fails when the lines read and understood are not those of the generator's truth,
 never on a time.
 """
 import contextlib, json, os, re, statistics, subprocess, sys, tempfile, time
+
+from pairs import with_interval
+
+ROUNDS, QUICK_ROUNDS = 15, 2
 
 
 def forget_peak():
@@ -66,7 +70,7 @@ def main():
         }
         environment = dict(os.environ, LC_ALL='C')
         rounds = {name: [] for name in commands}
-        for turn in range(3 if quick else 6):
+        for turn in range(1 + (QUICK_ROUNDS if quick else ROUNDS)):
             for name, command in commands.items():
                 result = run(command, env=environment)
                 if name.startswith('parse'):
@@ -78,7 +82,7 @@ def main():
             return statistics.median(result[place] for result in rounds[name])
 
         def ratio(name, base, place):
-            return statistics.median(a[place] / b[place] for a, b in zip(rounds[name], rounds[base]))
+            return with_interval([a[place] / b[place] for a, b in zip(rounds[name], rounds[base])], statistics.median, 2)
 
         print('%d lines, %.0f MB; medians of %d rounds\n' % (lines, os.path.getsize(log) / 1e6, len(rounds['wc -l'])))
         print('| command | wall s | CPU s | peak MiB |\n|---|---:|---:|---:|')
@@ -87,7 +91,7 @@ def main():
         print('\n| ratio | wall | CPU | goal |\n|---|---:|---:|---:|')
         for name, base, goal in (('parse, 1 core', 'grep -c status=', '1.7'), ('parse, 1 core', 'wc -l', ''),
                                  ('parse, all cores', 'grep -c status=', '1.1 on two'), ('parse .gz', 'zcat, grep -c', '1.3')):
-            print('| %s / %s | %.2f | %.2f | %s |' % (name, base, ratio(name, base, 0), ratio(name, base, 1), goal))
+            print('| %s / %s | %s | %s | %s |' % (name, base, ratio(name, base, 0), ratio(name, base, 1), goal))
         print('\nmemory: %.1f MiB at most; goal: below 32 (a process is counted from this script\'s own size on)' % max(median(name, 2) for name in commands if name.startswith('parse')))
 
 

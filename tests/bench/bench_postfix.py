@@ -6,8 +6,9 @@
 smtp-source sends mails of 4 kB, a connection each, through a private Postfix (queue on tmpfs, discard
 transport, in_flow_delay = 0): to a listener without a milter, to one with the empty milter of the same
 flags, to one with smtptrail-milter, whose spool is on disk. Their order is turned round in each second
-round. CPU time is that of all of Postfix' processes and of the milter until its journal is empty; Redis
-is told apart, smtp-source left out. "Added" is the time a message that a milter adds to a mail without.
+round. CPU time is that of all processes but smtp-source until the milter's journal is empty, and beside it
+its parts: all of Postfix', the milter's with its children, Redis', the DNS server's. "Added" is the time a
+message that a milter adds to a mail without.
 Medians over the rounds, 95 % intervals, Markdown. No run fails on a time.
 
 Environment: as lab.py.
@@ -21,14 +22,17 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 import lab as live  # noqa: E402
-from bench_mail import start_milters, wait_shipped  # noqa: E402
-from lab import Lab, run_test, wait_until  # noqa: E402
-from pairs import cpu_seconds, median_of, print_head, print_row, ratio_cell, read_arguments, with_interval  # noqa: E402
+from bench_mail import BenchLab, start_milters, wait_shipped  # noqa: E402
+from lab import run_test, wait_until  # noqa: E402
+from pairs import cpu_seconds, median_cell, median_of, print_head, print_row, ratio_cell, read_arguments, with_interval  # noqa: E402
 
 MESSAGES = {10: 1500, 1: 500}		# of one run, by sessions at a time
 ROUNDS, QUICK_ROUNDS = 15, 1
 MESSAGE_BYTES = 4000
 GOAL_RATE, GOAL_ADDED = 0.95, 1.15
+# What the CPU time of a mail is the sum of, and its column.
+PARTS = {"postfix": "= Postfix", "milter": "+ milter", "redis": "+ Redis", "dns": "+ DNS server"}
+HEAD = ("sessions", "milter", "CPU", *PARTS.values(), "messages/s", "time", "added")
 NAMES = (("none", "no milter"), ("null", "null milter"), ("milter", "smtptrail-milter"))
 LISTENER = "127.0.0.1:%d inet n - n - 200 smtpd -o { smtpd_milters = { unix:%s, default_action=accept } }\n"
 LONG_LIVED = {"in_flow_delay": "0", "max_use": "1000000", "max_idle": "1h", "smtpd_milters": "", "non_smtpd_milters": ""}
@@ -41,21 +45,31 @@ def numbers_of(pid):
 
 
 def sum_of_family(pid, figure):
-    """figure(pid) of a process and its children."""
-    total = figure(pid)
+    """figure(pid) of a process and all that are below it."""
+    children = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if int(numbers_of(int(name))[1]) == pid:
-                total += figure(int(name))
+            children.setdefault(int(numbers_of(int(name))[1]), []).append(int(name))
         except OSError:
             pass			# gone meanwhile
+    total, family = figure(pid), list(children.get(pid, ()))
+    for each in family:
+        family += children.get(each, ())
+        try:
+            total += figure(each)
+        except OSError:
+            pass
     return total
 
 
-def family_seconds(pid):
-    """CPU time of a process and its children, those that have ended too."""
+def seconds_with_dead(pid):
     dead = numbers_of(pid)
-    return sum_of_family(pid, cpu_seconds) + (int(dead[13]) + int(dead[14])) / os.sysconf("SC_CLK_TCK")
+    return cpu_seconds(pid) + (int(dead[13]) + int(dead[14])) / os.sysconf("SC_CLK_TCK")
+
+
+def family_seconds(pid):
+    """CPU time of a process and all below it, those that have ended too."""
+    return sum_of_family(pid, seconds_with_dead)
 
 
 def wait_end(child, seconds):
@@ -71,7 +85,7 @@ class Bench:
     """A listener of Postfix for each milter; "none" is the one without.
 
     milters: name: its process in the lab and its socket. shipping: those that write records; names, or a dict by name.
-    content: smtp-source's options for what it sends.
+    content: smtp-source's options for what it sends. dns_servers: by name, the process of the one that is asked.
     """
 
     sender = "sender@load.test"
@@ -79,6 +93,7 @@ class Bench:
     def __init__(self, lab, milters, shipping=("milter",), content=("-l", str(MESSAGE_BYTES)), more_services=""):
         self.lab, self.shipping, self.content = lab, shipping, content
         self.children = {name: child for name, (child, _socket) in milters.items()}
+        self.dns_servers = {}
         ports = dict(zip(milters, live.free_ports(len(milters))))
         lab.start_postfix("".join(LISTENER % (ports[name], socket) for name, (_child, socket) in milters.items()) +
                           more_services, **LONG_LIVED)
@@ -88,8 +103,13 @@ class Bench:
         for name in self.ports:
             wait_until("Postfix takes mail at the listener " + name, lambda name=name: self.send(name, 1, 1, 5) is not None)
 
-    def postfix_seconds(self):
-        return family_seconds(self.master)
+    def seconds_of_parts(self, name):
+        pids = {"postfix": self.master, "redis": self.lab.children["redis"].pid}
+        if name in self.children:
+            pids["milter"] = self.lab.children[self.children[name]].pid
+        if name in self.dns_servers:
+            pids["dns"] = self.dns_servers[name]
+        return {part: family_seconds(pids[part]) if part in pids else 0.0 for part in PARTS}
 
     def send(self, name, sessions, messages, timeout=120):
         """Seconds that smtp-source took; None: it failed."""
@@ -119,25 +139,24 @@ class Bench:
     def wait_recorded(self, _name):
         wait_shipped(self.lab)
 
-    def run(self, name, sessions, messages):
-        pids = {"redis": self.lab.children["redis"].pid}
-        if name in self.children:
-            pids["milter"] = self.lab.children[self.children[name]].pid
-        before = {key: family_seconds(pid) for key, pid in pids.items()}
-        postfix_before, position = self.postfix_seconds(), self.lab.log_position()
-        seconds = self.send(name, sessions, messages)
-        if seconds is None:
-            raise live.LabError("smtp-source failed at the listener " + name)
+    def observe(self, name, messages, send):
+        """The figures of send(), and the CPU time until all is recorded: us a message, all and its parts."""
+        before, position = self.seconds_of_parts(name), self.lab.log_position()
+        figures = send()
         wait_until("all is delivered", self.is_delivered)
-        postfix = self.postfix_seconds() - postfix_before
         if name in self.shipping:
             self.wait_recorded(name)
+        took = {part: (seconds - before[part]) * 1e6 / messages for part, seconds in self.seconds_of_parts(name).items()}
         self.check_log(position)
-        took = {key: (family_seconds(pid) - before[key]) * 1e6 / messages for key, pid in pids.items()}
-        took.setdefault("milter", 0.0)
-        postfix *= 1e6 / messages
-        return {"cpu": postfix + took["milter"], "postfix": postfix, **took, "rate": messages / seconds,
-                "time": seconds * 1e6 / messages}
+        return {**figures, **took, "cpu": sum(took.values())}
+
+    def run(self, name, sessions, messages):
+        def send():
+            seconds = self.send(name, sessions, messages)
+            if seconds is None:
+                raise live.LabError("smtp-source failed at the listener " + name)
+            return {"rate": messages / seconds, "time": seconds * 1e6 / messages}
+        return self.observe(name, messages, send)
 
     def round(self, number, sessions, messages):
         names = list(self.ports)
@@ -156,7 +175,7 @@ def bench_sessions(bench, sessions, arguments, names=NAMES, messages_of=MESSAGES
     rounds = [bench.round(number, sessions, messages) for number in range(arguments.rounds)]
     for name, words in names:
         figures = {key: median_of(rounds, name, key) for key in rounds[0][name]}
-        print_row(str(sessions), words, *("%.0f" % figures[key] for key in ("cpu", "postfix", "milter", "redis")),
+        print_row(str(sessions), words, median_cell(rounds, name, "cpu"), *("%.0f" % figures[key] for key in PARTS),
                   "%.1f" % figures["rate"], "%.0f" % figures["time"],
                   "%.0f" % (figures["time"] - median_of(rounds, "none", "time")))
     return rounds
@@ -166,13 +185,13 @@ def main():
     arguments = read_arguments(__doc__, ROUNDS, QUICK_ROUNDS, MESSAGES)
     disk = tempfile.gettempdir()
     tempfile.tempdir = "/dev/shm"			# the lab with Postfix' queue
-    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-", dir=disk) as spool, Lab() as lab:
+    with tempfile.TemporaryDirectory(prefix="smtptrail-bench-", dir=disk) as spool, BenchLab() as lab:
         null_socket = start_milters(lab, spool_directory=spool)
         os.chmod(null_socket, 0o666)
         bench = Bench(lab, {"null": ("null", null_socket), "milter": ("milter", lab.milter_socket)})
         print("\nsmtp-source through Postfix, %d bytes, medians of %d rounds; CPU and time in us a message" % (
             MESSAGE_BYTES, arguments.rounds))
-        print_head(("sessions", "milter", "CPU", "= Postfix", "+ milter", "Redis", "messages/s", "time", "added"))
+        print_head(HEAD)
         results = {sessions: bench_sessions(bench, sessions, arguments) for sessions in arguments.sessions}
     print("\nRatios, ours to the null milter's; goal: rate at least %.2f, added time at most %.2f" % (GOAL_RATE, GOAL_ADDED))
     print_head(("sessions", "CPU", "rate", "added time"))

@@ -14,8 +14,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
-from bench_mail import THREADS_BEHIND, Bench, wait_shipped  # noqa: E402
-from lab import Lab, run_test, wait_until  # noqa: E402
+from bench_mail import THREADS_BEHIND, Bench, BenchLab, wait_shipped  # noqa: E402
+from lab import run_test, wait_until  # noqa: E402
 from pairs import print_head, print_row  # noqa: E402
 
 CONNECTIONS, MESSAGES = 10, 2000
@@ -59,7 +59,7 @@ def count(bench, name, messages):
 
 def main():
     messages = MESSAGES // (5 if "--quick" in sys.argv else 1)
-    with Lab() as lab:
+    with BenchLab() as lab:
         bench = Bench(lab)
         calls = {name: count(bench, name, messages) for name in ("null", "milter")}
     total = {}

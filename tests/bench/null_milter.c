@@ -4,11 +4,14 @@
  * It negotiates what smtptrail-milter negotiates (latency = live): the same flags, the same macro
  * lists (milter/negotiation.h), the same callbacks, and does nothing in them. What is left is libmilter's own cost.
  *
- * null_milter SOCKET: SOCKET as libmilter writes it, unix:/path or inet:port@host.
+ * null_milter SOCKET [MICROSECONDS]: SOCKET as libmilter writes it, unix:/path or inet:port@host. With MICROSECONDS the
+ * end of a message waits so long, as in a milter that asks a server there.
  */
 #include <libmilter/mfapi.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "milter/negotiation.h"
 
@@ -57,6 +60,18 @@ static sfsistat take_step(SMFICTX *context)
 	return SMFIS_CONTINUE;
 }
 
+static long wait_us;
+
+static sfsistat take_end_of_message(SMFICTX *context)
+{
+	const struct timespec wait = { .tv_sec = wait_us / 1000000, .tv_nsec = wait_us % 1000000 * 1000 };
+
+	(void)context;
+	if (wait_us > 0)
+		(void)nanosleep(&wait, NULL);
+	return SMFIS_CONTINUE;
+}
+
 static sfsistat take_header(SMFICTX *context, char *name, char *value)
 {
 	(void)context, (void)name, (void)value;
@@ -87,7 +102,7 @@ int main(int argc, char **argv)
 		.xxfi_header = take_header,
 		.xxfi_eoh = take_end_of_headers,
 		.xxfi_body = take_body,
-		.xxfi_eom = take_step,
+		.xxfi_eom = take_end_of_message,
 		.xxfi_abort = take_step,
 		.xxfi_close = take_step,
 		.xxfi_unknown = take_command,
@@ -96,10 +111,12 @@ int main(int argc, char **argv)
 	};
 	struct rlimit files;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: null_milter SOCKET\n");
+	if (argc != 2 && argc != 3) {
+		fprintf(stderr, "usage: null_milter SOCKET [MICROSECONDS]\n");
 		return 2;
 	}
+	if (argc == 3)
+		wait_us = strtol(argv[2], NULL, 10);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);

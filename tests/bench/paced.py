@@ -10,8 +10,9 @@ import socket
 import statistics
 import time
 
+from bench_postfix import PARTS
 from lab import LabError
-from pairs import median_of, print_head, print_row, with_interval
+from pairs import median_cell, median_of, print_head, print_row, with_interval
 
 PACE, BLOCK, QUICK_BLOCK = 40, 40, 10	# messages a second, and of a block
 TIMEOUT_SECONDS = 20
@@ -73,7 +74,7 @@ def send_block(mail, port, block):
 
 def bench_paced(bench, mail, arms, rounds, rest_seconds=0.0, block=BLOCK):
     """arms: (listener, words). Rounds of blocks, each followed by a rest; a row of a table each arm. Gives the rounds."""
-    print_head(("milter", "time p50", "p90", "end of mail p50", "milter's CPU"))
+    print_head(("milter", "time p50", "p90", "end of mail p50", "CPU", *PARTS.values()))
     results = []
     for number in range(-1, rounds):
         figures, turn = {}, number % len(arms)
@@ -83,7 +84,8 @@ def bench_paced(bench, mail, arms, rounds, rest_seconds=0.0, block=BLOCK):
         if number >= 0:			# the first one warms up
             results.append(figures)
     for name, words in arms:
-        print_row(words, *("%.0f" % median_of(results, name, key) for key in ("p50", "p90", "end", "cpu")))
+        print_row(words, median_cell(results, name, "p50"), *("%.0f" % median_of(results, name, key) for key in ("p90", "end")),
+                  median_cell(results, name, "cpu"), *("%.0f" % median_of(results, name, key) for key in PARTS))
     return results
 
 

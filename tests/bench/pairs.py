@@ -40,6 +40,10 @@ def with_interval(pairs, figure, digits=3):
     return "{0:.{3}f} ({1:.{3}f} .. {2:.{3}f})".format(*values, digits)
 
 
+def median_cell(pairs, name, key, digits=0):
+    return with_interval(pairs, lambda drawn: median_of(drawn, name, key), digits)
+
+
 def ratio_cell(pairs, key, over, under):
     return with_interval(pairs, lambda drawn: ratio(drawn, key, over, under))
 

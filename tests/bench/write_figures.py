@@ -20,7 +20,7 @@ def main():
         sys.exit(__doc__)
     with open(sys.argv[1], encoding="utf-8") as file:
         head, sections = sections_of(file.read())
-    came = sections_of(sys.stdin.read())[1]
+    came = sections_of(re.sub(r"\n{3,}", "\n\n", sys.stdin.read()))[1]
     if not came:
         sys.exit("write_figures.py: no section in what was printed")
     sections.update(came)

@@ -39,6 +39,13 @@ SASL_USER, SASL_PASSWORD = "joe@" + HOST_NAME, "secret"
 MESSAGE_SIZE_LIMIT = 300000
 
 
+def config_text(options):
+    """Options as a configuration file has them; those that are None are left out."""
+    return "".join("%s = %s\n" % (name, "{ %s }" % ", ".join('"%s"' % item for item in value)
+                                  if isinstance(value, (list, tuple)) else '"%s"' % value)
+                   for name, value in options.items() if value is not None)
+
+
 class LabError(Exception):
     """Something did not come up, or did not happen in time."""
 
@@ -489,11 +496,7 @@ class Lab:
                   "log": "stderr", "auth": "no"}
         values.update(options)
         with open(self.config_file, "w", encoding="utf-8") as file:
-            for name, value in values.items():
-                if isinstance(value, (list, tuple)):
-                    file.write("%s = { %s }\n" % (name, ", ".join('"%s"' % item for item in value)))
-                elif value is not None:
-                    file.write('%s = "%s"\n' % (name, value))
+            file.write(config_text(values))
 
     def start_milter(self, **options):
         self.write_config(**options)

@@ -298,6 +298,52 @@ class Ingest(unittest.TestCase):
         self.assertEqual((said["records"], said["missing"]), (8, 3))
         self.assertIn("3 records of producer p1 are missing: partition 0, seq %d to %d" % (EPOCH + 41, EPOCH + 43), self.said)
 
+    def says_gap(self):
+        """Sessions and messages that do, by number."""
+        found = set()
+        for path in glob.glob(self.path("store/20*.db")):
+            day = sqlite3.connect(path)
+            for kind, name in (("session", "pid"), ("message", "queue_id")):
+                found |= {(kind, int(str(name), 16)) for name, in day.execute(
+                    "SELECT [%s] FROM [%ss] WHERE ', ' || incomplete || ',' LIKE '%%, gap,%%'" % (name, kind))}
+            day.close()
+        return found
+
+    def test_what_lost_records_in_redis_says_so_until_they_come(self):
+        lines, at = [], {}
+        for number in range(1, 6):
+            at[number] = 1000000 * number if number < 5 else 60000000
+            self.send(session_records(number, at[number]))
+            lines += log_lines(number, at[number])
+        with open(self.log, "w", encoding="utf-8") as file:
+            file.writelines("%s mx.example.org %s\n" % (stamp(time), text) for time, text in sorted(lines))
+        # Inside the message of the second session; all of the third; of the fourth what is behind its message.
+        stream = LAB.redis("XRANGE", STREAM_KEY, "-", "+")
+        lost = {2: stream[8 + 3:8 + 5], 3: stream[16:24], 4: stream[24 + 7:24 + 8]}
+        for number in lost:
+            LAB.redis("XDEL", STREAM_KEY, *(entry for entry, _ in lost[number]))
+        said = self.ingest("--log", self.log)
+        self.assertEqual((said["records"], said["missing"]), (40 - 11, 11))
+        self.assertIn("8 records of producer p1 are missing", self.said)
+        self.assertEqual(self.says_gap(), {("session", 2), ("message", 2), ("session", 3), ("message", 3), ("session", 4)})
+        story, = self.ask("trace", "%010X" % 2)["stories"]
+        self.assertIn("gap", str(story))
+        self.assertIn("records are missing", str(self.ask("explain", "%010X" % 3)))
+        self.assertNotIn("records are missing", str(self.ask("explain", "%010X" % 1)))
+        # They come after all: first the one, and what else was lost still says so.
+        for number, left in ((3, {("session", 2), ("message", 2), ("session", 4)}), (2, {("session", 4)}), (4, set())):
+            for _, fields in lost[number]:
+                LAB.redis("XADD", STREAM_KEY, "*", *fields)
+            self.send(session_records(5 + number, 100000000 + 20000000 * (5 - number)))
+            said = self.ingest("--log", self.log)
+            self.assertEqual((said["records"], said["doubled"]), (8 + len(lost[number]), 0))
+            self.send(session_records(15 + number, 200000000 + 50000000 * (5 - number)))
+            self.ingest("--log", self.log)
+            self.assertEqual(self.says_gap(), left, number)
+        self.assertNotIn("records are missing", str(self.ask("explain", "%010X" % 3)))
+        story, = self.ask("trace", "%010X" % 2)["stories"]
+        self.assertNotIn("gap", str(story))
+
     def test_it_is_acknowledged_once_the_commit_is_made(self):
         self.configure(interval="1min")
         self.send_sessions(0, 3)
