@@ -436,6 +436,7 @@ static void show_message_alone(struct correlate *correlate, struct open_message 
 	way_tell(message);
 	if (correlate->sink.message)
 		correlate->sink.message(correlate->sink.context, &message->message);
+	correlate->stamp_count = 0;
 	forget_message(correlate, message);
 }
 

@@ -125,7 +125,7 @@ def need(program):
 
 
 def wait_socket(lab, name, path):
-    wait_until(name + " listens", lambda: lab.check_alive(name) and os.path.exists(path), 30)
+    wait_until(name + " listens", lambda: lab.check_alive(name) and os.path.exists(path), 120)
     return path
 
 
