@@ -129,7 +129,7 @@ void correlate_show_changed(struct correlate *correlate, const struct correlate_
 /* Whether records came, now or before it was restored: what has left may come again then. */
 bool correlate_has_records(const struct correlate *correlate);
 /* All that is under way, changed or not, as it stands; it stays so. */
-void correlate_show_open(const struct correlate *correlate, const struct correlate_sink *sink);
+void correlate_show_open(struct correlate *correlate, const struct correlate_sink *sink);
 struct text correlate_session_state(struct correlate *correlate, const struct session *session);
 struct text correlate_message_state(struct correlate *correlate, const struct message *message);
 /* Of what is no session and no message: clocks of hosts, what was said of messages that have not come, logins that last. */

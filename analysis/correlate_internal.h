@@ -36,18 +36,23 @@ struct queue_name {
 	size_t length;
 };
 
+enum { REFUSALS_MAX = (1 << 30) - 1 };
+
 struct open_recipient {
 	struct recipient recipient;	/* first: what others are shown */
 	uint64_t next_hash;		/* of the message that goes on, which is not known yet; 0: none */
 	uint64_t to, given;		/* hashes of where it was delivered to (0: not known), and of what the client gave */
 	uint64_t told_us;		/* of the newest line that says what became of it: clocks of records are finer */
 	uint64_t records_us;		/* when the first of its records came; 0: none */
-	uint64_t stamp_first_us, stamp_last_us;	/* while it is shown with finer times */
-	uint32_t refused_by_log, refused_by_records;	/* how often each told a refusal */
-	bool is_given;			/* a client gave it, as its RCPT or a record says */
-	bool awaits_reply;		/* of a transcript: the reply to its RCPT has not come */
-	bool is_blocked;		/* a content filter says that it lets this one not have it */
+	uint32_t refused_by_log : 30;	/* how often each told a refusal */
+	bool is_given : 1;		/* a client gave it, as its RCPT or a record says */
+	bool awaits_reply : 1;		/* of a transcript: the reply to its RCPT has not come */
+	uint32_t refused_by_records : 31;
+	bool is_blocked : 1;		/* a content filter says that it lets this one not have it */
 };
+
+/* Millions may be under way. */
+_Static_assert(sizeof(void *) != 8 || sizeof(struct open_recipient) <= 128, "a recipient takes at most 128 bytes, and its facts");
 
 /* What has become of a message, as far as it is known. */
 enum message_state {
@@ -100,6 +105,7 @@ struct open_message {
 	bool has_mail, has_eom, has_verdict;	/* of its records */
 	uint8_t stage;			/* that number, of MAIL, DATA, HEADER, EOM and VERDICT */
 };
+_Static_assert(sizeof(void *) != 8 || sizeof(struct open_message) <= 512, "a message takes at most 512 bytes, and its facts");
 
 /* What one process of a host serves, or what else the log names sessions by. */
 struct process {
@@ -263,6 +269,9 @@ struct correlate {
 
 	struct open_list open;		/* what is under way, from the oldest on */
 	size_t open_sessions, open_messages;
+	/* Times of the recipients of the message that is shown with finer ones. */
+	struct stamps { uint64_t first_us, last_us; } *stamps;
+	size_t stamp_count, stamps_size;
 	char *state;			/* of the last that was asked for */
 	size_t state_size;
 	struct open_login *first_login, *last_login;
@@ -579,8 +588,8 @@ void message_know_id(struct correlate *correlate, struct open_message *message, 
 /* Its session has ended: whether nothing more is to come of it. */
 bool message_ends_with_session(const struct open_message *message);
 /* The same, with its recipients. */
-void message_tell_finer(struct open_message *message);
-void message_tell_stamp(struct open_message *message);
+void message_tell_finer(struct correlate *correlate, struct open_message *message);
+void message_tell_stamp(struct correlate *correlate, struct open_message *message);
 void message_settle(struct correlate *correlate, struct open_message *message);
 bool message_all_refused(const struct open_message *message);
 extern const char *const message_state_words[STATES];

@@ -433,6 +433,7 @@ static void show_message_alone(struct correlate *correlate, struct open_message 
 		link_settle_behind(correlate, message);
 	if (correlate->sink.message)
 		correlate->sink.message(correlate->sink.context, &message->message);
+	correlate->stamp_count = 0;
 	forget_message(correlate, message);
 }
 
