@@ -140,6 +140,7 @@ void correlate_free(struct correlate *correlate)
 	open_table_done(&correlate->children);
 	open_table_done(&correlate->notes);
 	free(correlate->note_ring);
+	free(correlate->stamps);
 	free(correlate->state);
 	origins_free(correlate->origins);
 	pool_free(correlate->pool);

@@ -29,6 +29,7 @@ struct correlate_options {
 	bool keeps_attempts;		/* as tries of their recipient, for whoever tells the whole story, or counts it */
 	uint64_t silence_us;		/* after so long a queue identifier that is seen again is another message */
 	bool keeps_reasons;		/* classes of replies, which take their time to find */
+	bool keeps_ways;		/* of messages, from where their mail came first; those that are restored have none */
 	/* For whoever asks for these alone: others may be missing, none has evidence, and keys are numbers that tell nothing.
 	 * Not with a store. NULL: all, with their evidence. Borrowed for the call of correlate_new. */
 	const struct fact_set *facts;
@@ -129,7 +130,7 @@ void correlate_show_changed(struct correlate *correlate, const struct correlate_
 /* Whether records came, now or before it was restored: what has left may come again then. */
 bool correlate_has_records(const struct correlate *correlate);
 /* All that is under way, changed or not, as it stands; it stays so. */
-void correlate_show_open(const struct correlate *correlate, const struct correlate_sink *sink);
+void correlate_show_open(struct correlate *correlate, const struct correlate_sink *sink);
 struct text correlate_session_state(struct correlate *correlate, const struct session *session);
 struct text correlate_message_state(struct correlate *correlate, const struct message *message);
 /* Of what is no session and no message: clocks of hosts, what was said of messages that have not come, logins that last. */

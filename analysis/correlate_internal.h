@@ -36,18 +36,23 @@ struct queue_name {
 	size_t length;
 };
 
+enum { REFUSALS_MAX = (1 << 30) - 1 };
+
 struct open_recipient {
 	struct recipient recipient;	/* first: what others are shown */
 	uint64_t next_hash;		/* of the message that goes on, which is not known yet; 0: none */
 	uint64_t to, given;		/* hashes of where it was delivered to (0: not known), and of what the client gave */
 	uint64_t told_us;		/* of the newest line that says what became of it: clocks of records are finer */
 	uint64_t records_us;		/* when the first of its records came; 0: none */
-	uint64_t stamp_first_us, stamp_last_us;	/* while it is shown with finer times */
-	uint32_t refused_by_log, refused_by_records;	/* how often each told a refusal */
-	bool is_given;			/* a client gave it, as its RCPT or a record says */
-	bool awaits_reply;		/* of a transcript: the reply to its RCPT has not come */
-	bool is_blocked;		/* a content filter says that it lets this one not have it */
+	uint32_t refused_by_log : 30;	/* how often each told a refusal */
+	bool is_given : 1;		/* a client gave it, as its RCPT or a record says */
+	bool awaits_reply : 1;		/* of a transcript: the reply to its RCPT has not come */
+	uint32_t refused_by_records : 31;
+	bool is_blocked : 1;		/* a content filter says that it lets this one not have it */
 };
+
+/* Millions may be under way. */
+_Static_assert(sizeof(void *) != 8 || sizeof(struct open_recipient) <= 128, "a recipient takes at most 128 bytes, and its facts");
 
 /* What has become of a message, as far as it is known. */
 enum message_state {
@@ -61,6 +66,8 @@ struct open_message {
 	struct instance *instance;	/* NULL: not known */
 	struct open_recipient *last_recipient;
 	struct check *last_check;
+	struct open_way *way_before;	/* of the message that it came from: a hop; NULL: not known */
+	struct open_way *own_way;	/* of itself, for those that come from it; NULL: none did yet */
 	bool is_in_ids;			/* in that table */
 	uint8_t state;			/* enum message_state: as a rule said, or in the end */
 
@@ -100,6 +107,7 @@ struct open_message {
 	bool has_mail, has_eom, has_verdict;	/* of its records */
 	uint8_t stage;			/* that number, of MAIL, DATA, HEADER, EOM and VERDICT */
 };
+_Static_assert(sizeof(void *) != 8 || sizeof(struct open_message) <= 512, "a message takes at most 512 bytes, and its facts");
 
 /* What one process of a host serves, or what else the log names sessions by. */
 struct process {
@@ -225,6 +233,7 @@ struct link_parent {
 	transaction_key key;
 	uint64_t start_us;
 	uint64_t id_hash;
+	struct open_way *way;		/* of a note; NULL: not known */
 	bool is_proxied;
 	uint8_t origin;			/* enum link_origin */
 	uint8_t queue_id_length;	/* 0: it is not kept */
@@ -271,6 +280,9 @@ struct correlate {
 
 	struct open_list open;		/* what is under way, from the oldest on */
 	size_t open_sessions, open_messages;
+	/* Times of the recipients of the message that is shown with finer ones. */
+	struct stamps { uint64_t first_us, last_us; } *stamps;
+	size_t stamp_count, stamps_size;
 	char *state;			/* of the last that was asked for */
 	size_t state_size;
 	struct open_login *first_login, *last_login;
@@ -589,8 +601,8 @@ void message_know_id(struct correlate *correlate, struct open_message *message, 
 /* Its session has ended: whether nothing more is to come of it. */
 bool message_ends_with_session(const struct open_message *message);
 /* The same, with its recipients. */
-void message_tell_finer(struct open_message *message);
-void message_tell_stamp(struct open_message *message);
+void message_tell_finer(struct correlate *correlate, struct open_message *message);
+void message_tell_stamp(struct correlate *correlate, struct open_message *message);
 void message_settle(struct correlate *correlate, struct open_message *message);
 bool message_all_refused(const struct open_message *message);
 extern const char *const message_state_words[STATES];
@@ -685,6 +697,29 @@ void link_know_format(struct correlate *correlate, unsigned format);
 void link_by_message_id(struct clue *clue, struct open_message *message);
 /* Its name and Message-ID are known: whoever waits for it. */
 void link_find_parent(struct clue *clue, struct open_message *child);
+
+/* ---- correlate_way.c: where a mail came from that goes through several messages ---- */
+
+/* What the message says of itself, to be given back; NULL: no memory. Only where ways are kept. */
+struct open_way *way_take(struct correlate *correlate, struct open_message *message);
+void way_drop(struct correlate *correlate, struct open_way *way);
+static inline void way_give(struct correlate *correlate, struct open_way *way)
+{
+	if (way)
+		way_drop(correlate, way);
+}
+/* The child came from there. */
+void way_set(struct open_message *child, struct open_way *way);
+/* That of the first; NULL: it is one, or not known. */
+const struct way *way_first(const struct open_message *message);
+/* It is about to be shown. */
+static inline void way_tell(struct open_message *message)
+{
+	if (message->way_before)
+		message->message.way = way_first(message);
+}
+/* The message is part of the other now. */
+void way_take_over(struct open_message *into, struct open_message *from);
 
 /* ---- correlate_outgoing.c: TLS of deliveries, told in lines of their own ---- */
 

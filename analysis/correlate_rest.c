@@ -264,10 +264,6 @@ void rest_message(struct correlate *correlate, struct open_message *message)
 		session->item.is_changed |= !session->item.rests;
 	}
 	message->stamp_us = shown->start_us;
-	for (struct recipient *each = shown->recipients; each; each = each->next) {
-		((struct open_recipient *)each)->stamp_first_us = each->first_us;
-		((struct open_recipient *)each)->stamp_last_us = each->last_us;
-	}
 	used = state_length = correlate_message_state(correlate, shown).length;
 	put_message(correlate, &used, shown);
 	state_put_number(correlate, &used, recipient_count(shown));

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { STATE_VERSION = 12 };
+enum { STATE_VERSION = 13 };
 
 #define MESSAGE_VALUES offsetof(struct open_message, name)
 #define SESSION_VALUES offsetof(struct open_session, process_hash)
@@ -128,7 +128,7 @@ struct host *state_host(const struct correlate *correlate, uint64_t number)
 /* ---- what has changed ---- */
 
 /* As it stands. */
-static void show_item(struct open_item *item, const struct correlate_sink *sink)
+static void show_item(struct correlate *correlate, struct open_item *item, const struct correlate_sink *sink)
 {
 	if (item->kind == OPEN_SESSION) {
 		session_tell_finer(open_session_of(item));
@@ -137,10 +137,11 @@ static void show_item(struct open_item *item, const struct correlate_sink *sink)
 		session_tell_stamp(open_session_of(item));
 		return;
 	}
-	message_tell_finer(open_message_of(item));
+	message_tell_finer(correlate, open_message_of(item));
+	way_tell(open_message_of(item));
 	if (sink->message)
 		sink->message(sink->context, &open_message_of(item)->message);
-	message_tell_stamp(open_message_of(item));
+	message_tell_stamp(correlate, open_message_of(item));
 }
 
 static void show_changed_item(struct correlate *correlate, struct open_item *item, enum open_kind kind, const struct correlate_sink *sink)
@@ -150,7 +151,7 @@ static void show_changed_item(struct correlate *correlate, struct open_item *ite
 	rest_end(correlate, item);
 	item->is_changed = false;
 	item->was_shown = true;
-	show_item(item, sink);
+	show_item(correlate, item, sink);
 	if (kind == OPEN_SESSION)
 		return;
 	for (struct recipient *recipient = open_message_of(item)->message.recipients; recipient; recipient = recipient->next)
@@ -206,13 +207,13 @@ bool correlate_has_records(const struct correlate *correlate)
 	return correlate->has_records;
 }
 
-void correlate_show_open(const struct correlate *correlate, const struct correlate_sink *sink)
+void correlate_show_open(struct correlate *correlate, const struct correlate_sink *sink)
 {
 	for (struct open_item *item = correlate->open.first; item; item = item->next)
-		show_item(item, sink);
+		show_item(correlate, item, sink);
 	for (unsigned i = 0; i < origin_host_count(correlate->origins); i++)
 		for (struct open_item *item = origin_host_at(correlate->origins, i)->ending.first; item; item = item->next)
-			show_item(item, sink);
+			show_item(correlate, item, sink);
 }
 
 /* ---- one session, one message ---- */
@@ -243,7 +244,7 @@ struct text correlate_message_state(struct correlate *correlate, const struct me
 {
 	const struct open_message *open = (const struct open_message *)message;
 	const struct open_session *session = (const struct open_session *)message->session;
-	size_t used = 0;
+	size_t used = 0, stamp_index = 0;
 
 	state_put_number(correlate, &used, state_layout(sizeof *open));
 	put_item(correlate, &used, &open->item);
@@ -252,12 +253,14 @@ struct text correlate_message_state(struct correlate *correlate, const struct me
 	state_put_text(correlate, &used, open->instance ? open->instance->name : TEXT_NONE);
 	put_newest(correlate, &used, &message->facts);
 	state_put(correlate, &used, (const char *)open + MESSAGE_VALUES, sizeof *open - MESSAGE_VALUES);
-	for (const struct recipient *each = message->recipients; each; each = each->next) {
+	for (const struct recipient *each = message->recipients; each; each = each->next, stamp_index++) {
 		const struct open_recipient *recipient = (const struct open_recipient *)each;
+		const struct stamps plain = { each->first_us, each->last_us },
+				    *stamps = stamp_index < correlate->stamp_count ? &correlate->stamps[stamp_index] : &plain;
 		struct recipient_state state = { recipient->next_hash, recipient->to, recipient->given, recipient->refused_by_log,
 						 recipient->refused_by_records, recipient->is_given, recipient->awaits_reply,
-						 recipient->is_blocked, recipient->told_us, recipient->records_us, recipient->stamp_first_us,
-						 recipient->stamp_last_us };
+						 recipient->is_blocked, recipient->told_us, recipient->records_us, stamps->first_us,
+						 stamps->last_us };
 
 		state_put(correlate, &used, &state, sizeof state);
 		put_newest(correlate, &used, &each->facts);
@@ -337,8 +340,8 @@ static void restore_recipients(struct correlate *correlate, struct open_message 
 		recipient->next_hash = kept.next_hash;
 		recipient->to = kept.to;
 		recipient->given = kept.given;
-		recipient->refused_by_log = kept.refused_by_log;
-		recipient->refused_by_records = kept.refused_by_records;
+		recipient->refused_by_log = kept.refused_by_log & REFUSALS_MAX;
+		recipient->refused_by_records = kept.refused_by_records & REFUSALS_MAX;
 		recipient->is_given = kept.is_given;
 		recipient->awaits_reply = kept.awaits_reply;
 		recipient->is_blocked = kept.is_blocked;
@@ -493,6 +496,7 @@ static void put_notes(struct correlate *correlate, size_t *used)
 		state_put_number(correlate, used, note.host ? note.host->number : UINT64_MAX);
 		state_put_number(correlate, used, note.parent_host->number);
 		note.host = note.parent_host = NULL;
+		note.parent.way = NULL;
 		state_put(correlate, used, &note, sizeof note);
 	}
 	state_put_number(correlate, used, UINT64_MAX);
@@ -512,6 +516,7 @@ static void get_notes(struct correlate *correlate, struct text *state)
 		(void)state_get(state, note, sizeof *note);
 		note->host = state_host(correlate, host);
 		note->parent_host = state_host(correlate, parent);
+		note->parent.way = NULL;
 		if (!note->parent_host || open_table_add(&correlate->notes, note->hash, note) != 0)
 			note->hash = 0;
 	}
