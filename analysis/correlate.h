@@ -29,6 +29,7 @@ struct correlate_options {
 	bool keeps_attempts;		/* as tries of their recipient, for whoever tells the whole story, or counts it */
 	uint64_t silence_us;		/* after so long a queue identifier that is seen again is another message */
 	bool keeps_reasons;		/* classes of replies, which take their time to find */
+	bool keeps_ways;		/* of messages, from where their mail came first; those that are restored have none */
 	/* For whoever asks for these alone: others may be missing, none has evidence, and keys are numbers that tell nothing.
 	 * Not with a store. NULL: all, with their evidence. Borrowed for the call of correlate_new. */
 	const struct fact_set *facts;
@@ -71,9 +72,11 @@ struct correlate_sink {
 	/* A recipient that was shown, and its attempts, are another's now. Before its message is gone, if that goes too. */
 	void (*moved)(void *context, const struct recipient_name *from, const struct recipient_name *into);
 	/* Behind what was shown of it. It is to be kept as long as the other side may be late, and given to the taker (all that have
-	 * the name, and that it lacks) whenever wake asks for it, until unrest says that it rests no more. All three, or none. */
+	 * the name, and that it lacks) whenever wake asks for it, until unrest says that it rests no more. All of them, or none. */
 	void (*rest)(void *context, const struct correlate_rest *rest);
 	void (*wake)(void *context, uint64_t name, const struct correlate_taker *taker);
+	/* The same of those whose keys lie behind the one, up to the other: some of them, the lowest first; the last of these, or 0. */
+	transaction_key (*wake_between)(void *context, transaction_key behind, transaction_key until, const struct correlate_taker *taker);
 	void (*unrest)(void *context, transaction_key key);
 	void *context;
 };
@@ -98,6 +101,9 @@ void correlate_event(struct correlate *correlate, const struct event *event, uin
 /* Several, one after the other. */
 void correlate_events(struct correlate *correlate, const struct event *events, size_t count, uint16_t source);
 void correlate_record(struct correlate *correlate, const struct input_record *record, uint16_t source);
+/* Before that record, which is given next, others of its producer and partition are missing, by their numbers. What they may have
+ * been of says incomplete=gap, unless they come yet. */
+void correlate_missing(struct correlate *correlate, const struct input_record *record, uint64_t from_seq, uint64_t until_seq);
 /* The session that a record is of, with its messages that are under way: lent until the next call. NULL: none is known. */
 const struct session *correlate_session_of(const struct correlate *correlate, const struct input_record *record);
 /* One message of the queue as postqueue -j tells it; and that these were all that the instance had then. To be given when all
@@ -124,7 +130,7 @@ void correlate_show_changed(struct correlate *correlate, const struct correlate_
 /* Whether records came, now or before it was restored: what has left may come again then. */
 bool correlate_has_records(const struct correlate *correlate);
 /* All that is under way, changed or not, as it stands; it stays so. */
-void correlate_show_open(const struct correlate *correlate, const struct correlate_sink *sink);
+void correlate_show_open(struct correlate *correlate, const struct correlate_sink *sink);
 struct text correlate_session_state(struct correlate *correlate, const struct session *session);
 struct text correlate_message_state(struct correlate *correlate, const struct message *message);
 /* Of what is no session and no message: clocks of hosts, what was said of messages that have not come, logins that last. */

@@ -25,8 +25,9 @@ struct open_item {
 	bool was_touched;		/* since eviction last looked at it */
 	bool is_changed;		/* since correlate_show_changed */
 	bool was_shown;			/* by it */
-	bool is_woken;			/* it rested with the store: others there may name it */
-	bool rests;			/* it still does, as it was shown: till something is told of it */
+	bool is_woken : 1;		/* it rested with the store: others there may name it */
+	bool rests : 1;			/* it still does, as it was shown: till something is told of it */
+	bool is_in_gap : 1;		/* when it came to rest: records of it may have been missing */
 };
 
 /* A queue identifier: with its length the words are the text, up to 16 bytes. */
@@ -35,18 +36,23 @@ struct queue_name {
 	size_t length;
 };
 
+enum { REFUSALS_MAX = (1 << 30) - 1 };
+
 struct open_recipient {
 	struct recipient recipient;	/* first: what others are shown */
 	uint64_t next_hash;		/* of the message that goes on, which is not known yet; 0: none */
 	uint64_t to, given;		/* hashes of where it was delivered to (0: not known), and of what the client gave */
 	uint64_t told_us;		/* of the newest line that says what became of it: clocks of records are finer */
 	uint64_t records_us;		/* when the first of its records came; 0: none */
-	uint64_t stamp_first_us, stamp_last_us;	/* while it is shown with finer times */
-	uint32_t refused_by_log, refused_by_records;	/* how often each told a refusal */
-	bool is_given;			/* a client gave it, as its RCPT or a record says */
-	bool awaits_reply;		/* of a transcript: the reply to its RCPT has not come */
-	bool is_blocked;		/* a content filter says that it lets this one not have it */
+	uint32_t refused_by_log : 30;	/* how often each told a refusal */
+	bool is_given : 1;		/* a client gave it, as its RCPT or a record says */
+	bool awaits_reply : 1;		/* of a transcript: the reply to its RCPT has not come */
+	uint32_t refused_by_records : 31;
+	bool is_blocked : 1;		/* a content filter says that it lets this one not have it */
 };
+
+/* Millions may be under way. */
+_Static_assert(sizeof(void *) != 8 || sizeof(struct open_recipient) <= 128, "a recipient takes at most 128 bytes, and its facts");
 
 /* What has become of a message, as far as it is known. */
 enum message_state {
@@ -60,6 +66,8 @@ struct open_message {
 	struct instance *instance;	/* NULL: not known */
 	struct open_recipient *last_recipient;
 	struct check *last_check;
+	struct open_way *way_before;	/* of the message that it came from: a hop; NULL: not known */
+	struct open_way *own_way;	/* of itself, for those that come from it; NULL: none did yet */
 	bool is_in_ids;			/* in that table */
 	uint8_t state;			/* enum message_state: as a rule said, or in the end */
 
@@ -77,6 +85,7 @@ struct open_message {
 	uint64_t records_us;		/* when the first of its records came; 0: none */
 	uint64_t stamp_us;		/* while it is shown with a finer begin */
 	uint64_t stage_us;		/* of records: when it reached its stage; 0: none yet */
+	uint64_t first_seq, last_seq;	/* of its records; 0: they have no numbers */
 	uint32_t turn;			/* among the messages of its session */
 	uint32_t generation;
 	uint32_t msg;			/* the milter's number; 0: none of its records */
@@ -95,9 +104,10 @@ struct open_message {
 	bool is_proxied;		/* a proxy before the queue took it; it is another's message that a queue has */
 	bool is_behind_proxy;		/* that one */
 	bool by_log, by_records;
-	bool has_eom, has_verdict;	/* of its records */
+	bool has_mail, has_eom, has_verdict;	/* of its records */
 	uint8_t stage;			/* that number, of MAIL, DATA, HEADER, EOM and VERDICT */
 };
+_Static_assert(sizeof(void *) != 8 || sizeof(struct open_message) <= 512, "a message takes at most 512 bytes, and its facts");
 
 /* What one process of a host serves, or what else the log names sessions by. */
 struct process {
@@ -130,6 +140,8 @@ struct open_session {
 	uint64_t records_us, closed_us;	/* of records: when the first and the last came */
 	uint64_t known_us;		/* the host's clock when it came into memory first */
 	uint64_t stamp_us, stamp_end_us;	/* while it is shown with finer times */
+	uint64_t first_seq, last_seq;	/* of its records; 0: they have no numbers */
+	uint32_t numbers;		/* which those are: gap_numbers */
 	uint32_t client_port;		/* 0: not known */
 	uint32_t mails, passed, refused_count;	/* of records: messages, recipients that passed, and that did not */
 	uint32_t refusals;		/* messages without a queue identifier */
@@ -193,13 +205,17 @@ struct known_client {
 
 enum { KNOWN_CLIENTS = 256 };
 
-/* A time of which the milter says itself that records are missing. */
+/* Records that are missing: the milter says so itself, with times, or it follows from their numbers. */
 struct record_gap {
 	const struct host *host;
 	uint64_t from_us, until_us;
+	uint64_t missing;		/* numbers; 0: the milter says so */
+	uint64_t from_seq, until_seq;	/* they lie in these, and between them */
+	uint32_t numbers;		/* of which producer and partition: gap_numbers; 0: not told */
+	uint32_t tells_unnumbered;	/* it is of records that had no numbers: nothing else tells of them */
 };
 
-enum { RECORD_GAPS_MAX = 64 };
+enum { RECORD_GAPS_MAX = 256 };
 
 /* How far the records of one producer have come, in one partition. */
 struct record_clock {
@@ -217,6 +233,7 @@ struct link_parent {
 	transaction_key key;
 	uint64_t start_us;
 	uint64_t id_hash;
+	struct open_way *way;		/* of a note; NULL: not known */
 	bool is_proxied;
 	uint8_t origin;			/* enum link_origin */
 	uint8_t queue_id_length;	/* 0: it is not kept */
@@ -237,6 +254,14 @@ struct link_note {
 
 enum { LINK_NOTES_MAX = 16384 };
 
+/* A milter said what is to become of a message, and the line that says what the MTA made of it has not come. */
+struct milter_note {
+	uint64_t hash;			/* of the message's name; 0: the note is free */
+	char name[56];			/* the milter's */
+};
+
+enum { MILTER_NOTES_MAX = 64 };
+
 struct correlate {
 	struct correlate_options options;
 	struct correlate_sink sink;
@@ -255,6 +280,9 @@ struct correlate {
 
 	struct open_list open;		/* what is under way, from the oldest on */
 	size_t open_sessions, open_messages;
+	/* Times of the recipients of the message that is shown with finer ones. */
+	struct stamps { uint64_t first_us, last_us; } *stamps;
+	size_t stamp_count, stamps_size;
 	char *state;			/* of the last that was asked for */
 	size_t state_size;
 	struct open_login *first_login, *last_login;
@@ -283,11 +311,15 @@ struct correlate {
 	uint64_t rested_us;		/* nothing rests that was heard of later */
 	bool rests_without_ports;	/* sessions of which the log tells no port */
 	unsigned gap_count;
-	struct record_gap gaps[RECORD_GAPS_MAX];	/* the newest */
+	struct record_gap gaps[RECORD_GAPS_MAX];	/* in the order in which they were noted */
+	uint64_t gap_forgotten_us;	/* the newest of those that were too many; 0: none were */
+	uint64_t review_from_us, review_until_us;	/* what rests of that time is looked at again; until 0: nothing is */
 	struct open_table children;	/* messages by the key of their parent */
 	struct open_table notes;	/* by name */
 	struct link_note *note_ring;	/* LINK_NOTES_MAX; NULL: none was needed yet */
 	unsigned note_turn;
+	struct milter_note milter_notes[MILTER_NOTES_MAX];
+	unsigned milter_turn;
 	struct open_table recipients;	/* of messages that have many, by the address that the client gave */
 };
 
@@ -299,11 +331,14 @@ struct clue {
 	const struct origin *origin;	/* of an event */
 	struct host *host;
 	struct host *mta_host;		/* of a record that names it */
+	uint64_t seq;			/* of a record; 0: it has none */
+	uint32_t numbers;
 	uint64_t time_us;
 	struct evidence evidence;
 	bool is_counted;		/* by the key that tied it */
 	bool has_lists;			/* it may name several recipients */
 	bool shares_port;		/* several sessions of the other side have its client and port: set by join_by_port */
+	bool is_behind_end;		/* a record of a session whose last one has come before */
 	const uint8_t *at;		/* for each name: its field's index + 1; 0: absent */
 };
 
@@ -381,6 +416,8 @@ static inline void open_advance(struct correlate *correlate, struct host *host, 
 		open_release(correlate, host);
 }
 
+/* It leaves, if it does not wait for more. */
+void open_release_one(struct correlate *correlate, struct open_item *item);
 void open_limit(struct correlate *correlate);
 void open_sweep(struct correlate *correlate);
 void open_finish(struct correlate *correlate);
@@ -439,6 +476,11 @@ bool rest_wake_client(struct correlate *correlate, uint64_t client, uint64_t con
 bool rest_wake_process(struct correlate *correlate, uint64_t process_hash);
 void rest_wake_messages(struct correlate *correlate, struct open_session *session);
 bool rest_wake_queue_name(struct correlate *correlate, const struct queue_name *name);
+/* How far the records of that producer and partition have come; 0: not known. */
+uint64_t rest_clock(const struct correlate *correlate, const struct input_record *record);
+/* A gap of that time has come, or goes: with the next commit what rests is shown as it is now. */
+void rest_review(struct correlate *correlate, uint64_t from_us, uint64_t until_us);
+void rest_show_reviewed(struct correlate *correlate);
 void rest_put(struct correlate *correlate, size_t *used);
 void rest_get(struct correlate *correlate, struct text *state);
 
@@ -516,6 +558,8 @@ static inline void session_set_ended(struct open_session *session, bool has_ende
 	session->has_ended = has_ended;
 }
 
+/* The records have told its end, and that of its messages; its lines come only now. */
+void session_go_on(struct correlate *correlate, struct open_session *session);
 /* Its end is known by the dialogue: the next of that name is another. */
 void transcript_over(struct clue *clue, struct open_session *session);
 /* What both a stamp and a record tell is shown with the finer time; lines are found by that of the stamp, which comes back. */
@@ -557,8 +601,8 @@ void message_know_id(struct correlate *correlate, struct open_message *message, 
 /* Its session has ended: whether nothing more is to come of it. */
 bool message_ends_with_session(const struct open_message *message);
 /* The same, with its recipients. */
-void message_tell_finer(struct open_message *message);
-void message_tell_stamp(struct open_message *message);
+void message_tell_finer(struct correlate *correlate, struct open_message *message);
+void message_tell_stamp(struct correlate *correlate, struct open_message *message);
 void message_settle(struct correlate *correlate, struct open_message *message);
 bool message_all_refused(const struct open_message *message);
 extern const char *const message_state_words[STATES];
@@ -654,6 +698,29 @@ void link_by_message_id(struct clue *clue, struct open_message *message);
 /* Its name and Message-ID are known: whoever waits for it. */
 void link_find_parent(struct clue *clue, struct open_message *child);
 
+/* ---- correlate_way.c: where a mail came from that goes through several messages ---- */
+
+/* What the message says of itself, to be given back; NULL: no memory. Only where ways are kept. */
+struct open_way *way_take(struct correlate *correlate, struct open_message *message);
+void way_drop(struct correlate *correlate, struct open_way *way);
+static inline void way_give(struct correlate *correlate, struct open_way *way)
+{
+	if (way)
+		way_drop(correlate, way);
+}
+/* The child came from there. */
+void way_set(struct open_message *child, struct open_way *way);
+/* That of the first; NULL: it is one, or not known. */
+const struct way *way_first(const struct open_message *message);
+/* It is about to be shown. */
+static inline void way_tell(struct open_message *message)
+{
+	if (message->way_before)
+		message->message.way = way_first(message);
+}
+/* The message is part of the other now. */
+void way_take_over(struct open_message *into, struct open_message *from);
+
 /* ---- correlate_outgoing.c: TLS of deliveries, told in lines of their own ---- */
 
 /* An agent told of it. */
@@ -716,10 +783,22 @@ bool join_rest(struct correlate *correlate, struct open_message *message);
 void pair_refusals(struct correlate *correlate, struct open_session *session);
 /* It, or a message of it, is about to leave: the other side where only one fits. True: they are one now. */
 bool join_at_end(struct correlate *correlate, struct open_session *session);
-void join_note_gap(struct clue *clue);
 /* What the one knows and the other does not, with its evidence. */
 void facts_add_missing(struct correlate *correlate, struct facts *into, struct facts *from);
-bool join_in_gap(const struct correlate *correlate, const struct host *host, uint64_t from_us, uint64_t until_us);
+
+/* ---- correlate_gap.c: records that are missing ---- */
+
+/* The numbers of a record are those of its producer and partition. */
+uint32_t gap_numbers(const struct correlate *correlate, const struct input_record *record);
+/* The milter tells of one; numbers are missing before the record; a record may have one that was missing. */
+void gap_note(struct clue *clue);
+void gap_note_hole(struct clue *clue, uint64_t from_seq, uint64_t until_seq);
+void gap_fill(struct clue *clue);
+/* Whether records of it may be missing; and whether they may come yet. */
+bool gap_has(const struct correlate *correlate, const struct open_item *item);
+bool gap_may_close(const struct correlate *correlate, const struct open_item *item);
+void gap_put(struct correlate *correlate, size_t *used);
+void gap_get(struct correlate *correlate, struct text *state);
 
 /* ---- correlate_screen.c ---- */
 
@@ -804,6 +883,7 @@ void correlate_too_large(struct clue *clue);
 void correlate_held(struct clue *clue);
 void correlate_released(struct clue *clue);
 void correlate_milter_failed(struct clue *clue);
+void correlate_milter_action(struct clue *clue);
 void correlate_scanned(struct clue *clue);
 void correlate_spf(struct clue *clue);
 void correlate_dkim_verified(struct clue *clue);

@@ -138,6 +138,14 @@ static void merge_recipients(struct correlate *correlate, struct open_message *i
 		recipients_sort(into);
 }
 
+static void widen(uint64_t *first, uint64_t *last, uint64_t from_first, uint64_t from_last)
+{
+	if (!*first || (from_first && from_first < *first))
+		*first = from_first;
+	if (from_last > *last)
+		*last = from_last;
+}
+
 static void merge_flags(struct open_message *into, const struct open_message *from)
 {
 	if (!into->msg)
@@ -179,6 +187,8 @@ static void merge_flags(struct open_message *into, const struct open_message *fr
 		into->stage_us = from->stage_us;
 		into->stage = from->stage;
 	}
+	widen(&into->first_seq, &into->last_seq, from->first_seq, from->last_seq);
+	into->has_mail |= from->has_mail;
 	into->has_eom |= from->has_eom;
 	into->has_verdict |= from->has_verdict;
 	into->by_log |= from->by_log;
@@ -284,6 +294,9 @@ static void merge_session_flags(struct open_session *into, const struct open_ses
 		into->stage_us = from->stage_us;
 	if (!into->records_us)
 		into->records_us = from->records_us;
+	widen(&into->first_seq, &into->last_seq, from->first_seq, from->last_seq);
+	if (!into->numbers)
+		into->numbers = from->numbers;
 	into->is_by_port |= from->is_by_port;
 	into->is_proven |= from->is_proven;
 	into->shares_port |= from->shares_port;
@@ -530,10 +543,16 @@ static struct open_message *join_messages(struct clue *clue, struct open_message
 	clue->correlate->counts.joined[JOIN_QUEUE_ID]++;
 	merge_messages(clue->correlate, record, log);
 	/* What a program of this machine gave to the queue has no session of its own in the log. */
-	if (!process)
+	if (!process) {
 		milter->is_local = milter->item.is_changed = true;
-	else if (process != milter)
+	} else if (process != milter) {
+		bool goes_on = !process->has_ended && !process->is_tacit && milter->has_ended;
+
 		merge_sessions(clue->correlate, milter, process);
+		/* By the milter's clock it is over; the log tells its end, too. */
+		if (goes_on)
+			session_go_on(clue->correlate, milter);
+	}
 	return record;
 }
 
@@ -688,6 +707,9 @@ bool join_rest(struct correlate *correlate, struct open_message *message)
 	bool has_gone = false;
 
 	if (!session || !session->by_log || !session->by_records || message->by_log == message->by_records)
+		return false;
+	/* Of what is missing one may be meant as well. */
+	if (gap_has(correlate, &session->item))
 		return false;
 	if (find_pair(message, &record, &log)) {
 		correlate->counts.joined[JOIN_ENVELOPE]++;
@@ -928,6 +950,16 @@ static bool fits_messages(const struct correlate *correlate, const struct open_s
 	return named <= count_rest(milter, is_rest_of_records);
 }
 
+/* Records are missing: there may have been more of everything. */
+static bool may_fit_counts(const struct open_session *log, const struct open_session *milter)
+{
+	const struct facts *facts = &log->session.facts;
+
+	return !facts_find(facts, FACT_SESSION_COMMANDS, &(struct fact_value){ .number = 0 }) ||
+	       (facts_number(facts, FACT_SESSION_MESSAGES, 0) >= milter->mails &&
+		facts_number(facts, FACT_SESSION_RCPT_COMMANDS, 0) >= milter->passed + milter->refused_count);
+}
+
 static bool fits_counts(const struct open_session *log, const struct open_session *milter)
 {
 	const struct facts *facts = &log->session.facts;
@@ -940,14 +972,19 @@ static bool fits_counts(const struct open_session *log, const struct open_sessio
 	       facts_number(facts, FACT_SESSION_RCPT_COMMANDS, 0) >= milter->passed + milter->refused_count;
 }
 
+static bool fits_all_told(const struct correlate *correlate, const struct open_session *log, const struct open_session *milter)
+{
+	return fits_counts(log, milter) && fits_messages(correlate, log, milter);
+}
+
 static bool fits(const struct correlate *correlate, const struct open_session *log, const struct open_session *milter, uint64_t slack)
 {
 	return log->client == milter->client && (!log->client_port || !milter->client_port || log->client_port == milter->client_port) &&
 	       is_host(milter, log->item.host) && log->has_ended && milter->has_ended &&
 	       is_within(log->connect_us, milter->connect_us, slack) &&
 	       is_within(log->session.end_us, milter->session.end_us, slack) &&
-	       agrees(&log->session.facts, &milter->session.facts, FACT_SESSION_HELO) && fits_counts(log, milter) &&
-	       fits_messages(correlate, log, milter);
+	       agrees(&log->session.facts, &milter->session.facts, FACT_SESSION_HELO) &&
+	       (gap_has(correlate, &milter->item) ? may_fit_counts(log, milter) : fits_all_told(correlate, log, milter));
 }
 
 static bool is_one_sided(const struct open_session *session)
@@ -961,6 +998,12 @@ static bool is_fit(const struct correlate *correlate, const struct open_session 
 	if (!is_one_sided(other) || session_has_lines(other) == session_has_lines(session))
 		return false;
 	return session_has_lines(session) ? fits(correlate, session, other, slack) : fits(correlate, other, session, slack);
+}
+
+/* Of one whose records are not all there several may be meant, and none is chosen that does not fit by all that it told. */
+static bool is_sure(const struct correlate *correlate, const struct open_session *session, const struct open_session *other)
+{
+	return session_has_lines(session) ? fits_all_told(correlate, session, other) : fits_all_told(correlate, other, session);
 }
 
 /* How many sessions of the other side fit; *ret_one is one of them. */
@@ -1021,7 +1064,8 @@ static struct open_session *find_fit(struct correlate *correlate, struct open_se
 		return NULL;
 	}
 	has_rival = has_rivals(correlate, other, session) || has_rival;
-	if (count == 1 && !has_rival && !session->is_ambiguous && !other->is_ambiguous && count_fits(correlate, other, &back) == 1)
+	if (count == 1 && !has_rival && !session->is_ambiguous && !other->is_ambiguous && count_fits(correlate, other, &back) == 1 &&
+	    is_sure(correlate, session, other))
 		return other;
 	mark_ambiguous(correlate, session);
 	mark_ambiguous(correlate, other);
@@ -1035,7 +1079,7 @@ static bool is_doubtful(const struct correlate *correlate, const struct open_ses
 {
 	return session_may_part(session) && (session->queued || session->shares_port) && session->is_closed &&
 	       session->has_first_record && session->has_last_record && !session->are_records_cut && !session->lacks_records &&
-	       !join_in_gap(correlate, session->item.host, session->session.start_us, session->item.touched_us);
+	       !gap_has(correlate, &session->item);
 }
 
 bool join_reconsider(struct correlate *correlate, struct open_session *session)
@@ -1072,27 +1116,4 @@ bool join_at_end(struct correlate *correlate, struct open_session *session)
 	correlate->counts.joined[JOIN_ENVELOPE]++;
 	merge_sessions(correlate, session->by_records ? session : other, session->by_records ? other : session);
 	return true;
-}
-
-/* ---- what is not known of either side ---- */
-
-void join_note_gap(struct clue *clue)
-{
-	struct correlate *correlate = clue->correlate;
-	struct record_gap *gap = &correlate->gaps[correlate->gap_count % RECORD_GAPS_MAX];
-
-	*gap = (struct record_gap){ .host = clue->host->mta ? clue->host->mta : clue->host, .until_us = clue->time_us };
-	(void)time_parse(input_record_text(clue->record, FIELD_FROM_TIME), &gap->from_us);
-	(void)time_parse(input_record_text(clue->record, FIELD_TO_TIME), &gap->until_us);
-	correlate->gap_count++;
-}
-
-/* Whether records of that host and time are missing, as the milter said itself. */
-bool join_in_gap(const struct correlate *correlate, const struct host *host, uint64_t from_us, uint64_t until_us)
-{
-	for (unsigned i = 0; i < correlate->gap_count && i < RECORD_GAPS_MAX; i++)
-		if (correlate->gaps[i].host == host && correlate->gaps[i].from_us <= until_us + slack_us(correlate) &&
-		    from_us <= correlate->gaps[i].until_us + slack_us(correlate))
-			return true;
-	return false;
 }

@@ -8,6 +8,8 @@
 #include "analysis/address_list.h"
 #include "analysis/correlate_internal.h"
 
+#include <stdlib.h>
+
 /* ---- which message a line is of ---- */
 
 struct queue_name queue_name_of(struct text text)
@@ -512,12 +514,10 @@ static void miss_what_is_missing(struct correlate *correlate, struct open_messag
 		message_miss(correlate, message, "deliveries");
 	if (!message->by_log)
 		message_miss(correlate, message, "no_log");
-	if (message->by_records || !message->is_received)
-		return;
-	if (session && session->by_records)
-		message_miss(correlate, message, "no_records");
-	else if (join_in_gap(correlate, message->item.host, message->message.start_us, message->message.start_us))
+	if (gap_has(correlate, &message->item))
 		message_miss(correlate, message, "gap");
+	else if (message->is_received && !message->by_records && session && session->by_records)
+		message_miss(correlate, message, "no_records");
 }
 
 /* Recipients of a message that was cut off are so too. */
@@ -539,29 +539,47 @@ bool message_all_refused(const struct open_message *message)
 	return message->message.recipients && !recipient;
 }
 
-void message_tell_finer(struct open_message *message)
+static bool keep_stamp(struct correlate *correlate, const struct recipient *recipient)
+{
+	if (correlate->stamp_count == correlate->stamps_size) {
+		size_t size = correlate->stamps_size ? correlate->stamps_size * 2 : 16;
+		struct stamps *larger = reallocarray(correlate->stamps, size, sizeof *larger);
+
+		if (!larger)
+			return false;
+		correlate->stamps = larger;
+		correlate->stamps_size = size;
+	}
+	correlate->stamps[correlate->stamp_count++] = (struct stamps){ recipient->first_us, recipient->last_us };
+	return true;
+}
+
+/* Without memory its recipients are shown as they were stamped. */
+void message_tell_finer(struct correlate *correlate, struct open_message *message)
 {
 	message->stamp_us = message->message.start_us;
 	message->message.start_us = time_told_finer(message->stamp_us, message->records_us);
-	for (struct recipient *each = message->message.recipients; each; each = each->next) {
-		struct open_recipient *recipient = (struct open_recipient *)each;
+	correlate->stamp_count = 0;
+	for (struct recipient *each = message->message.recipients; each && keep_stamp(correlate, each); each = each->next) {
+		uint64_t stamp_us = each->first_us;
 
-		recipient->stamp_first_us = each->first_us;
-		recipient->stamp_last_us = each->last_us;
-		each->first_us = time_told_finer(each->first_us, recipient->records_us);
+		each->first_us = time_told_finer(stamp_us, ((struct open_recipient *)each)->records_us);
 		if (each->last_us < each->first_us)
 			each->last_us = each->first_us;
-		each->has_changed |= each->first_us != recipient->stamp_first_us;
+		each->has_changed |= each->first_us != stamp_us;
 	}
 }
 
-void message_tell_stamp(struct open_message *message)
+void message_tell_stamp(struct correlate *correlate, struct open_message *message)
 {
+	const struct stamps *stamp = correlate->stamps, *end = stamp + correlate->stamp_count;
+
 	message->message.start_us = message->stamp_us;
-	for (struct recipient *each = message->message.recipients; each; each = each->next) {
-		each->first_us = ((struct open_recipient *)each)->stamp_first_us;
-		each->last_us = ((struct open_recipient *)each)->stamp_last_us;
+	for (struct recipient *each = message->message.recipients; each && stamp != end; each = each->next, stamp++) {
+		each->first_us = stamp->first_us;
+		each->last_us = stamp->last_us;
 	}
+	correlate->stamp_count = 0;
 }
 
 static enum message_state state_of(const struct open_message *message, bool is_aborted)
@@ -607,5 +625,5 @@ void message_settle(struct correlate *correlate, struct open_message *message)
 	put_state(correlate, message, state_of(message, is_aborted));
 	message->message.is_accepted = was_accepted(correlate, message);
 	miss_what_is_missing(correlate, message);
-	message_tell_finer(message);
+	message_tell_finer(correlate, message);
 }

@@ -357,6 +357,8 @@ static void forget_message(struct correlate *correlate, struct open_message *mes
 	unlink_item(correlate, &message->item);
 	free_recipients(correlate, message);
 	free_checks(correlate, &message->message);
+	way_give(correlate, message->way_before);
+	way_give(correlate, message->own_way);
 	facts_done(&message->message.facts, correlate->pool);
 	pool_give(correlate->pool, message, sizeof *message);
 	correlate->open_messages--;
@@ -431,8 +433,10 @@ static void show_message_alone(struct correlate *correlate, struct open_message 
 		message_settle(correlate, message);
 	else
 		link_settle_behind(correlate, message);
+	way_tell(message);
 	if (correlate->sink.message)
 		correlate->sink.message(correlate->sink.context, &message->message);
+	correlate->stamp_count = 0;
 	forget_message(correlate, message);
 }
 
@@ -495,6 +499,11 @@ static inline void release(struct correlate *correlate, struct open_item *item)
 	}
 }
 
+void open_release_one(struct correlate *correlate, struct open_item *item)
+{
+	release(correlate, item);
+}
+
 /* It is on that host: its lines are found there. */
 void item_set_host(struct correlate *correlate, struct open_item *item, struct host *host)
 {
@@ -525,14 +534,16 @@ void item_wake(struct correlate *correlate, struct open_item *item)
 
 static void swap_items(struct open_item *a, struct open_item *b)
 {
-	bool was_shown = a->was_shown, is_woken = a->is_woken, rests = a->rests;
+	bool was_shown = a->was_shown, is_woken = a->is_woken, rests = a->rests, is_in_gap = a->is_in_gap;
 
 	a->was_shown = b->was_shown;
 	a->is_woken = b->is_woken;
 	a->rests = b->rests;
+	a->is_in_gap = b->is_in_gap;
 	b->was_shown = was_shown;
 	b->is_woken = is_woken;
 	b->rests = rests;
+	b->is_in_gap = is_in_gap;
 	a->is_changed = b->is_changed = true;
 }
 
@@ -879,6 +890,7 @@ struct open_message *message_restore(struct correlate *correlate, const struct m
 		return NULL;
 	open->message = *message;
 	open->message.session = NULL;
+	open->message.way = NULL;
 	open->message.next_in_session = NULL;
 	open->message.recipients = NULL;
 	open->message.checks = NULL;

@@ -144,15 +144,39 @@ void session_known_by_records(struct clue *clue, struct open_session *session, u
 		session->milter_hash = hash;
 }
 
+static void note_number(const struct clue *clue, uint64_t *first, uint64_t *last)
+{
+	if (clue->seq && (!*first || clue->seq < *first))
+		*first = clue->seq;
+	if (clue->seq > *last)
+		*last = clue->seq;
+}
+
+static void note_session_number(const struct clue *clue, struct open_session *session)
+{
+	session->numbers = clue->numbers;
+	if (clue->time_us < session->records_us)
+		session->records_us = clue->time_us;
+	note_number(clue, &session->first_seq, &session->last_seq);
+}
+
 /* The session of the record; a new one where its begin was not seen. */
 static struct open_session *session_of_record(struct clue *clue)
 {
 	uint64_t hash = milter_hash(clue);
 	struct open_session *session = find_session(clue, hash);
 
-	if (!session)
-		return new_session(clue, hash);
-	open_touch(clue, &session->item);
+	if (session) {
+		open_touch(clue, &session->item);
+		clue->is_behind_end = session->has_last_record;
+	} else {
+		session = new_session(clue, hash);
+		if (!session)
+			return NULL;
+		fact_put(clue, &session->session.facts, FACT_SESSION_PRODUCER, field_text(clue, FIELD_PRODUCER));
+		fact_put(clue, &session->session.facts, FACT_SESSION_SESSION, field_text(clue, FIELD_SESSION));
+	}
+	note_session_number(clue, session);
 	return session;
 }
 
@@ -173,7 +197,9 @@ static void follow_connect(struct clue *clue)
 	uint32_t port = field_number(clue, FIELD_CLIENT_PORT);
 	struct open_session *session = find_session(clue, hash);
 
-	if (!session)
+	if (session)
+		open_touch(clue, &session->item);
+	else
 		session = join_by_port(clue, client, port, true);
 	/* Postscreen's part is over; the session begins, and ends when a record says so. */
 	if (session && !session->by_records && session_is_screen_alone(session)) {
@@ -187,6 +213,7 @@ static void follow_connect(struct clue *clue)
 	if (!session)
 		return;
 	session->has_first_record = true;
+	note_session_number(clue, session);
 	/* As where two become one: the milter's clock may be behind. */
 	if (clue->time_us < session->session.start_us)
 		session->session.start_us = clue->time_us;
@@ -194,6 +221,8 @@ static void follow_connect(struct clue *clue)
 	if (!session->connect_us)
 		session->connect_us = clue->time_us;
 	session->stage_us = clue->time_us;
+	/* Without its client it could not be found. */
+	session->was_asked = session->was_asked && session->client;
 	session_know_client(clue->correlate, session, client, port);
 	if (fact_begin(clue, &session->session.facts, JOIN_SESSION))
 		copy_fields(clue, &session->session.facts, session_facts);
@@ -229,6 +258,9 @@ static struct open_message *new_message(struct clue *clue, struct open_session *
 	if (fact_begin(clue, &message->message.facts, JOIN_SESSION))
 		facts_set_text(&message->message.facts, clue->correlate->pool, FACT_MESSAGE_HOST,
 			       facts_text(&session->session.facts, FACT_SESSION_HOST));
+	/* Its begin is not there. */
+	if (!input_record_is(clue->record, STAGE_MAIL))
+		fact_put(clue, &message->message.facts, FACT_MESSAGE_MSG, field_text(clue, FIELD_MSG));
 	return message;
 }
 
@@ -262,11 +294,16 @@ static struct open_message *message_of_record(struct clue *clue, struct open_ses
 		message->message.last_us = clue->time_us;
 	else if (clue->time_us < message->message.start_us)
 		message->message.start_us = clue->time_us;
-	if (!message->records_us)
+	if (!message->records_us || clue->time_us < message->records_us)
 		message->records_us = clue->time_us;
+	note_number(clue, &message->first_seq, &message->last_seq);
 	/* The first record that names it: the log's lines of it are found. */
 	if (queue_id.length && !message->name.length)
 		message = join_by_queue_id(clue, message, queue_id);
+	/* Its session has told its end, and it comes late. */
+	session = (struct open_session *)message->message.session;
+	if (session && session->has_last_record && session->has_ended && !message->item.is_ending && message_ends_with_session(message))
+		message_end(clue, message);
 	return message;
 }
 
@@ -293,6 +330,7 @@ static void follow_mail(struct clue *clue)
 	if (session)
 		session->mails++;
 	if (message) {
+		message->has_mail = true;
 		message->from = hash_text(clue->correlate->seed, field_text(clue, FIELD_FROM));
 		message->stage = STAGE_MAIL;
 		message->stage_us = clue->time_us;
@@ -390,7 +428,7 @@ static void follow_rcpt(struct clue *clue)
 	recipient = recipient_given(clue, message, field_text(clue, FIELD_TO), JOIN_SESSION);
 	if (!recipient)
 		return;
-	if (!recipient->records_us)
+	if (!recipient->records_us || clue->time_us < recipient->records_us)
 		recipient->records_us = clue->time_us;
 	if (!text_is(field_text(clue, FIELD_OUTCOME), "rejected")) {
 		session->passed++;
@@ -475,19 +513,38 @@ static struct evidence evidence_of(const struct input_record *record, uint16_t s
 	return evidence;
 }
 
-void correlate_record(struct correlate *correlate, const struct input_record *record, uint16_t source)
+/* It may tell the sender, or the recipient, by which the log's refusals are known. */
+static void pair_late(const struct clue *clue)
+{
+	struct open_session *session = open_table_find(&clue->correlate->milter, milter_hash(clue));
+
+	if (session && session->by_log)
+		pair_refusals(clue->correlate, session);
+}
+
+static struct clue clue_of(struct correlate *correlate, const struct input_record *record, uint16_t source)
 {
 	struct clue clue = { .correlate = correlate, .record = record, .evidence = evidence_of(record, source), .at = no_places };
-	unsigned stage = record->stage ? record->stage->number : 0;
 
-	correlate->counts.records++;
-	if (stage >= sizeof stages / sizeof stages[0] || !stages[stage])
-		return;
+	clue.numbers = gap_numbers(correlate, record);
+	(void)input_record_number(record, FIELD_SEQ, &clue.seq);
 	clue.host = origin_host(correlate->origins, input_record_text(record, FIELD_HOST));
 	clue.mta_host = input_record_text(record, FIELD_MTA_HOST).length ?
 			origin_host(correlate->origins, input_record_text(record, FIELD_MTA_HOST)) : NULL;
 	if (time_parse(input_record_text(record, FIELD_TIME), &clue.time_us) != 0)
 		clue.time_us = clue.host->now_us;
+	return clue;
+}
+
+void correlate_record(struct correlate *correlate, const struct input_record *record, uint16_t source)
+{
+	struct clue clue = clue_of(correlate, record, source);
+	unsigned stage = record->stage ? record->stage->number : 0;
+
+	correlate->counts.records++;
+	gap_fill(&clue);
+	if (stage >= sizeof stages / sizeof stages[0] || !stages[stage])
+		return;
 	join_begin_records(correlate);
 	clue.host->has_records = true;
 	if (clue.mta_host)
@@ -495,10 +552,21 @@ void correlate_record(struct correlate *correlate, const struct input_record *re
 	rest_note_clock(&clue);
 	/* Before those of its time leave. */
 	if (stage == STAGE_GAP)
-		join_note_gap(&clue);
+		gap_note(&clue);
 	open_advance(correlate, clue.host, clue.time_us);
 	stages[stage](&clue);
+	if (clue.is_behind_end)
+		pair_late(&clue);
 	correlate_keep_limits(correlate, clue.host);
+}
+
+void correlate_missing(struct correlate *correlate, const struct input_record *record, uint64_t from_seq, uint64_t until_seq)
+{
+	struct clue clue = clue_of(correlate, record, 0);
+
+	if (clue.mta_host)
+		clue.host->mta = clue.mta_host;
+	gap_note_hole(&clue, from_seq, until_seq);
 }
 
 const struct session *correlate_session_of(const struct correlate *correlate, const struct input_record *record)

@@ -87,6 +87,16 @@ void rest_note_clock(struct clue *clue)
 		clock->time_us = clue->time_us;
 }
 
+uint64_t rest_clock(const struct correlate *correlate, const struct input_record *record)
+{
+	uint64_t hash = hash_text(correlate->seed + record->partition, input_record_text(record, FIELD_PRODUCER));
+
+	for (unsigned i = 0; i < correlate->clock_count && i < RECORD_CLOCKS_MAX; i++)
+		if (correlate->clocks[i].hash == hash)
+			return correlate->clocks[i].time_us;
+	return 0;
+}
+
 /* Whether records of that host and time may be under way: not all producers are known to be behind it. */
 static bool may_have_records(const struct correlate *correlate, const struct host *host, uint64_t until_us)
 {
@@ -171,7 +181,8 @@ void rest_session(struct correlate *correlate, struct open_session *session)
 	struct correlate_rest rest = { .key = shown->key };
 	size_t used, state_length;
 
-	if (!session->has_resting && !lacks_side(correlate, session))
+	session->item.is_in_gap = gap_has(correlate, &session->item);
+	if (!session->has_resting && !lacks_side(correlate, session) && !gap_may_close(correlate, &session->item))
 		return;
 	rest.names[0] = name_of_key(shown->key);
 	if (session->milter_hash)
@@ -238,7 +249,8 @@ void rest_message(struct correlate *correlate, struct open_message *message)
 	struct correlate_rest rest = { .key = shown->key };
 	size_t used, state_length;
 
-	if (!message_lacks_side(correlate, message))
+	message->item.is_in_gap = gap_has(correlate, &message->item);
+	if (!message_lacks_side(correlate, message) && !gap_may_close(correlate, &message->item))
 		return;
 	/* What others know that are still there. */
 	if (message->is_proxied)
@@ -252,10 +264,6 @@ void rest_message(struct correlate *correlate, struct open_message *message)
 		session->item.is_changed |= !session->item.rests;
 	}
 	message->stamp_us = shown->start_us;
-	for (struct recipient *each = shown->recipients; each; each = each->next) {
-		((struct open_recipient *)each)->stamp_first_us = each->first_us;
-		((struct open_recipient *)each)->stamp_last_us = each->last_us;
-	}
 	used = state_length = correlate_message_state(correlate, shown).length;
 	put_message(correlate, &used, shown);
 	state_put_number(correlate, &used, recipient_count(shown));
@@ -294,7 +302,7 @@ void rest_end(struct correlate *correlate, struct open_item *item)
 struct woken {
 	struct woken *next;
 	bool is_session;
-	transaction_key session_key;
+	transaction_key key, session_key;
 	struct text state, more;	/* the join's own, and the rest */
 	size_t length;
 	unsigned char bytes[];
@@ -364,6 +372,7 @@ static void take(void *context, transaction_key key, struct text state)
 
 	if (!woken)
 		return;
+	woken->key = key;
 	woken->session_key = session_key_of(woken);
 	*waking->last = woken;
 	waking->last = &woken->next;
@@ -487,26 +496,38 @@ static void ask(struct waking *waking, uint64_t name)
 	waking->correlate->sink.wake(waking->correlate->sink.context, name, &taker);
 }
 
-/* What has one of the names, and all of its sessions. */
+/* What was given, and all of its sessions. */
+static void wake_given(struct waking *waking)
+{
+	for (struct woken *woken = waking->first; woken; woken = woken->next)
+		if (woken->session_key)
+			ask(waking, name_of_key(woken->session_key));
+	key_set_done(&waking->keys);
+	wake_all(waking->correlate, waking->first);
+}
+
+static void free_woken(struct woken *woken)
+{
+	while (woken) {
+		struct woken *next = woken->next;
+
+		free(woken);
+		woken = next;
+	}
+}
+
+/* What has one of the names. */
 static bool wake(struct correlate *correlate, const uint64_t *names, size_t count)
 {
 	struct waking waking = { .correlate = correlate, .last = &waking.first };
-	struct woken *woken;
+	bool is_any;
 
 	for (size_t i = 0; i < count; i++)
 		ask(&waking, names[i]);
-	for (woken = waking.first; woken; woken = woken->next)
-		if (woken->session_key)
-			ask(&waking, name_of_key(woken->session_key));
-	key_set_done(&waking.keys);
-	wake_all(correlate, waking.first);
-	if (!waking.first)
-		return false;
-	while ((woken = waking.first)) {
-		waking.first = woken->next;
-		free(woken);
-	}
-	return true;
+	is_any = waking.first;
+	wake_given(&waking);
+	free_woken(waking.first);
+	return is_any;
 }
 
 bool rest_wake_milter(struct correlate *correlate, uint64_t milter_hash)
@@ -558,6 +579,80 @@ bool rest_wake_queue_name(struct correlate *correlate, const struct queue_name *
 	const uint64_t hash = name_of_queue(correlate, name);
 
 	return wake(correlate, &hash, 1);
+}
+
+/* ---- and shown anew, where gaps have come or gone ---- */
+
+/* So much earlier than the gap it lies in a session may have begun. What began before that, and has left, stays as it was shown. */
+static const uint64_t BEFORE_US = UINT64_C(1800) * 1000000;
+
+void rest_review(struct correlate *correlate, uint64_t from_us, uint64_t until_us)
+{
+	from_us = from_us > BEFORE_US ? from_us - BEFORE_US : 0;
+	until_us += BEFORE_US;
+	if (!correlate->review_until_us || from_us < correlate->review_from_us)
+		correlate->review_from_us = from_us;
+	if (until_us > correlate->review_until_us)
+		correlate->review_until_us = until_us;
+}
+
+static void note_change(const struct correlate *correlate, struct open_item *item)
+{
+	if (item->rests && gap_has(correlate, item) != item->is_in_gap)
+		item->is_changed = true;
+}
+
+static struct open_item *item_of(const struct correlate *correlate, const struct woken *woken)
+{
+	struct open_session *session = woken->is_session ? session_by_key(correlate, woken->key) : NULL;
+	struct open_message *message = woken->is_session ? NULL : message_by_key(correlate, woken->key);
+
+	return session ? &session->item : message ? &message->item : NULL;
+}
+
+/* Sessions behind their messages. What has not changed is forgotten again. */
+static void show_woken(struct correlate *correlate, const struct woken *first, bool is_session)
+{
+	for (const struct woken *woken = first; woken; woken = woken->next) {
+		struct open_item *item = woken->is_session == is_session ? item_of(correlate, woken) : NULL;
+
+		if (item)
+			open_release_one(correlate, item);
+	}
+}
+
+static void note_changes_in(struct correlate *correlate, const struct open_list *list)
+{
+	for (struct open_item *item = list->first; item; item = item->next)
+		note_change(correlate, item);
+}
+
+void rest_show_reviewed(struct correlate *correlate)
+{
+	transaction_key key = transaction_key_of(correlate->review_from_us, NULL, 0), until = transaction_key_of(correlate->review_until_us, NULL, 0);
+
+	if (!correlate->review_until_us)
+		return;
+	correlate->review_until_us = 0;
+	note_changes_in(correlate, &correlate->open);
+	for (unsigned i = 0; i < origin_host_count(correlate->origins); i++)
+		note_changes_in(correlate, &origin_host_at(correlate->origins, i)->ending);
+	while (key && correlate->sink.wake_between) {
+		struct waking waking = { .correlate = correlate, .last = &waking.first };
+		const struct correlate_taker taker = { .lacks = lacks, .take = take, .context = &waking };
+
+		key = correlate->sink.wake_between(correlate->sink.context, key, until, &taker);
+		wake_given(&waking);
+		for (struct woken *woken = waking.first; woken; woken = woken->next) {
+			struct open_item *item = item_of(correlate, woken);
+
+			if (item)
+				note_change(correlate, item);
+		}
+		show_woken(correlate, waking.first, false);
+		show_woken(correlate, waking.first, true);
+		free_woken(waking.first);
+	}
 }
 
 /* ---- and looked into ---- */

@@ -338,8 +338,7 @@ static struct open_session *end_others(struct clue *clue, const struct process *
 	return known;
 }
 
-/* The records have told its end, and that of its messages; its lines come only now. */
-static void go_on(struct correlate *correlate, struct open_session *session)
+void session_go_on(struct correlate *correlate, struct open_session *session)
 {
 	session_resume(correlate, session);
 	for (struct message *each = session->session.messages; each; each = each->next_in_session)
@@ -367,7 +366,7 @@ void correlate_connect(struct clue *clue)
 	} else if ((known = screen_passed(clue, client, port)) || (known = join_by_port(clue, client, port, false))) {
 		known->has_begin = true;
 		if (known->has_ended)
-			go_on(clue->correlate, known);
+			session_go_on(clue->correlate, known);
 		know_by_log(clue, known, name, hash, client);
 	} else {
 		known = new_session(clue, name, hash, client, true);
@@ -549,10 +548,10 @@ void session_doubt(struct open_session *session)
 /* Records are missed where some are there, or where it is known that there should be. */
 static const char *missing_records(const struct correlate *correlate, const struct open_session *session)
 {
+	if (gap_has(correlate, &session->item))
+		return "gap";
 	if (session->by_records)
 		return session->by_log && session->is_closed && !session->has_last_record ? "cut" : NULL;
-	if (join_in_gap(correlate, session->item.host, session->session.start_us, session->item.touched_us))
-		return "gap";
 	return session->lacks_records ? "no_records" : NULL;
 }
 

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { STATE_VERSION = 11 };
+enum { STATE_VERSION = 13 };
 
 #define MESSAGE_VALUES offsetof(struct open_message, name)
 #define SESSION_VALUES offsetof(struct open_session, process_hash)
@@ -82,7 +82,7 @@ uint64_t state_layout(size_t size)
 struct item_state {
 	uint64_t touched_us, due_us;
 	uint64_t host;		/* its number */
-	bool is_ending, is_woken;
+	bool is_ending, is_woken, is_in_gap;
 	uint8_t waits;
 };
 
@@ -116,6 +116,7 @@ static void put_item(struct correlate *correlate, size_t *used, const struct ope
 	state.is_ending = item->is_ending;
 	state.waits = item->waits;
 	state.is_woken = item->is_woken;
+	state.is_in_gap = item->is_in_gap;
 	state_put(correlate, used, &state, sizeof state);
 }
 
@@ -127,7 +128,7 @@ struct host *state_host(const struct correlate *correlate, uint64_t number)
 /* ---- what has changed ---- */
 
 /* As it stands. */
-static void show_item(struct open_item *item, const struct correlate_sink *sink)
+static void show_item(struct correlate *correlate, struct open_item *item, const struct correlate_sink *sink)
 {
 	if (item->kind == OPEN_SESSION) {
 		session_tell_finer(open_session_of(item));
@@ -136,10 +137,11 @@ static void show_item(struct open_item *item, const struct correlate_sink *sink)
 		session_tell_stamp(open_session_of(item));
 		return;
 	}
-	message_tell_finer(open_message_of(item));
+	message_tell_finer(correlate, open_message_of(item));
+	way_tell(open_message_of(item));
 	if (sink->message)
 		sink->message(sink->context, &open_message_of(item)->message);
-	message_tell_stamp(open_message_of(item));
+	message_tell_stamp(correlate, open_message_of(item));
 }
 
 static void show_changed_item(struct correlate *correlate, struct open_item *item, enum open_kind kind, const struct correlate_sink *sink)
@@ -149,7 +151,7 @@ static void show_changed_item(struct correlate *correlate, struct open_item *ite
 	rest_end(correlate, item);
 	item->is_changed = false;
 	item->was_shown = true;
-	show_item(item, sink);
+	show_item(correlate, item, sink);
 	if (kind == OPEN_SESSION)
 		return;
 	for (struct recipient *recipient = open_message_of(item)->message.recipients; recipient; recipient = recipient->next)
@@ -187,6 +189,7 @@ void correlate_show_changed(struct correlate *correlate, const struct correlate_
 {
 	static const enum open_kind kinds[] = { OPEN_SESSION, OPEN_MESSAGE };
 
+	rest_show_reviewed(correlate);
 	if (correlate->rested_us) {
 		wake_together(&correlate->open);
 		for (unsigned i = 0; i < origin_host_count(correlate->origins); i++)
@@ -204,13 +207,13 @@ bool correlate_has_records(const struct correlate *correlate)
 	return correlate->has_records;
 }
 
-void correlate_show_open(const struct correlate *correlate, const struct correlate_sink *sink)
+void correlate_show_open(struct correlate *correlate, const struct correlate_sink *sink)
 {
 	for (struct open_item *item = correlate->open.first; item; item = item->next)
-		show_item(item, sink);
+		show_item(correlate, item, sink);
 	for (unsigned i = 0; i < origin_host_count(correlate->origins); i++)
 		for (struct open_item *item = origin_host_at(correlate->origins, i)->ending.first; item; item = item->next)
-			show_item(item, sink);
+			show_item(correlate, item, sink);
 }
 
 /* ---- one session, one message ---- */
@@ -241,7 +244,7 @@ struct text correlate_message_state(struct correlate *correlate, const struct me
 {
 	const struct open_message *open = (const struct open_message *)message;
 	const struct open_session *session = (const struct open_session *)message->session;
-	size_t used = 0;
+	size_t used = 0, stamp_index = 0;
 
 	state_put_number(correlate, &used, state_layout(sizeof *open));
 	put_item(correlate, &used, &open->item);
@@ -250,12 +253,14 @@ struct text correlate_message_state(struct correlate *correlate, const struct me
 	state_put_text(correlate, &used, open->instance ? open->instance->name : TEXT_NONE);
 	put_newest(correlate, &used, &message->facts);
 	state_put(correlate, &used, (const char *)open + MESSAGE_VALUES, sizeof *open - MESSAGE_VALUES);
-	for (const struct recipient *each = message->recipients; each; each = each->next) {
+	for (const struct recipient *each = message->recipients; each; each = each->next, stamp_index++) {
 		const struct open_recipient *recipient = (const struct open_recipient *)each;
+		const struct stamps plain = { each->first_us, each->last_us },
+				    *stamps = stamp_index < correlate->stamp_count ? &correlate->stamps[stamp_index] : &plain;
 		struct recipient_state state = { recipient->next_hash, recipient->to, recipient->given, recipient->refused_by_log,
 						 recipient->refused_by_records, recipient->is_given, recipient->awaits_reply,
-						 recipient->is_blocked, recipient->told_us, recipient->records_us, recipient->stamp_first_us,
-						 recipient->stamp_last_us };
+						 recipient->is_blocked, recipient->told_us, recipient->records_us, stamps->first_us,
+						 stamps->last_us };
 
 		state_put(correlate, &used, &state, sizeof state);
 		put_newest(correlate, &used, &each->facts);
@@ -310,6 +315,7 @@ void correlate_restore_session(struct correlate *correlate, const struct session
 	open->item.due_us = item.due_us;
 	open->item.waits = item.waits;
 	open->item.is_woken = item.is_woken;
+	open->item.is_in_gap = item.is_in_gap;
 	enter_tables(correlate, open);
 	item_restore(correlate, &open->item, item.is_ending);
 }
@@ -334,8 +340,8 @@ static void restore_recipients(struct correlate *correlate, struct open_message 
 		recipient->next_hash = kept.next_hash;
 		recipient->to = kept.to;
 		recipient->given = kept.given;
-		recipient->refused_by_log = kept.refused_by_log;
-		recipient->refused_by_records = kept.refused_by_records;
+		recipient->refused_by_log = kept.refused_by_log & REFUSALS_MAX;
+		recipient->refused_by_records = kept.refused_by_records & REFUSALS_MAX;
 		recipient->is_given = kept.is_given;
 		recipient->awaits_reply = kept.awaits_reply;
 		recipient->is_blocked = kept.is_blocked;
@@ -393,6 +399,7 @@ void correlate_restore_message(struct correlate *correlate, const struct message
 		open->item.due_us = item.due_us;
 		open->item.waits = item.waits;
 		open->item.is_woken = item.is_woken;
+		open->item.is_in_gap = item.is_in_gap;
 	} else {
 		guess_message(correlate, open);
 	}
@@ -489,6 +496,7 @@ static void put_notes(struct correlate *correlate, size_t *used)
 		state_put_number(correlate, used, note.host ? note.host->number : UINT64_MAX);
 		state_put_number(correlate, used, note.parent_host->number);
 		note.host = note.parent_host = NULL;
+		note.parent.way = NULL;
 		state_put(correlate, used, &note, sizeof note);
 	}
 	state_put_number(correlate, used, UINT64_MAX);
@@ -508,31 +516,10 @@ static void get_notes(struct correlate *correlate, struct text *state)
 		(void)state_get(state, note, sizeof *note);
 		note->host = state_host(correlate, host);
 		note->parent_host = state_host(correlate, parent);
+		note->parent.way = NULL;
 		if (!note->parent_host || open_table_add(&correlate->notes, note->hash, note) != 0)
 			note->hash = 0;
 	}
-}
-
-static void put_gaps(struct correlate *correlate, size_t *used)
-{
-	state_put_number(correlate, used, correlate->gap_count);
-	for (unsigned i = 0; i < correlate->gap_count && i < RECORD_GAPS_MAX; i++) {
-		state_put_number(correlate, used, correlate->gaps[i].host->number);
-		state_put_number(correlate, used, correlate->gaps[i].from_us);
-		state_put_number(correlate, used, correlate->gaps[i].until_us);
-	}
-}
-
-static void get_gaps(struct correlate *correlate, struct text *state)
-{
-	uint64_t count = state_get_number(state);
-
-	for (unsigned i = 0; i < count && i < RECORD_GAPS_MAX && state->length; i++) {
-		correlate->gaps[i].host = state_host(correlate, state_get_number(state));
-		correlate->gaps[i].from_us = state_get_number(state);
-		correlate->gaps[i].until_us = state_get_number(state);
-	}
-	correlate->gap_count = (unsigned)count;
 }
 
 /* Facts as bytes mean the same while there are as many of them. */
@@ -605,7 +592,8 @@ static void get_outgoing(struct correlate *correlate, struct text *state)
 
 static size_t layouts(void)
 {
-	return outgoing_size() + sizeof(struct open_session) + sizeof(struct open_message) + sizeof(struct open_recipient) + sizeof(struct link_note);
+	return outgoing_size() + sizeof(struct open_session) + sizeof(struct open_message) + sizeof(struct open_recipient) + sizeof(struct link_note) +
+	       sizeof(struct record_gap) + sizeof(struct milter_note);
 }
 
 struct text correlate_state(struct correlate *correlate)
@@ -621,8 +609,11 @@ struct text correlate_state(struct correlate *correlate)
 	state_put_number(correlate, &used, correlate->swept_us);
 	put_hosts(correlate, &used);
 	put_notes(correlate, &used);
-	put_gaps(correlate, &used);
+	gap_put(correlate, &used);
 	put_logins(correlate, &used);
+	state_put_number(correlate, &used, correlate->milter_turn);
+	if (correlate->milter_turn)
+		state_put(correlate, &used, correlate->milter_notes, sizeof correlate->milter_notes);
 	rest_put(correlate, &used);
 	put_outgoing(correlate, &used);
 	return (struct text){ correlate->state, used };
@@ -642,8 +633,11 @@ void correlate_restore(struct correlate *correlate, struct text state)
 	correlate->may_go_quiet = true;
 	get_hosts(correlate, &state);
 	get_notes(correlate, &state);
-	get_gaps(correlate, &state);
+	gap_get(correlate, &state);
 	get_logins(correlate, &state);
+	correlate->milter_turn = (unsigned)state_get_number(&state);
+	if (correlate->milter_turn)
+		(void)state_get(&state, correlate->milter_notes, sizeof correlate->milter_notes);
 	rest_get(correlate, &state);
 	get_outgoing(correlate, &state);
 }

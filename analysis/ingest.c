@@ -99,6 +99,11 @@ static bool wants_record(void *context, const struct input_record *record)
 	return time_parse(input_record_text(record, FIELD_TIME), &time_us) != 0 || give_lines(ingest, time_us);
 }
 
+static void note_missing(void *context, const struct input_record *record, uint64_t from_seq, uint64_t until_seq)
+{
+	correlate_missing(((struct ingest *)context)->correlate, record, from_seq, until_seq);
+}
+
 static bool take_record(void *context, const struct input_record *record)
 {
 	struct ingest *ingest = context;
@@ -145,7 +150,7 @@ static int open_join(struct ingest *ingest, struct problem *problem)
 	options.skew_us = ingest->options.config->clock_skew_us;
 	options.memory_bytes = ingest->options.config->ingest_memory;
 	options.expects_records = ingest->options.reads_redis;
-	options.keeps_attempts = counts_days(ingest);
+	options.keeps_attempts = options.keeps_ways = counts_days(ingest);
 	store_ended_sink(ingest->store, &sink);
 	error = correlate_new(&ingest->correlate, &options, &sink);
 	return error ? error : store_join_restore(ingest->store, ingest->correlate, problem);
@@ -170,7 +175,8 @@ static int open_logs(struct ingest *ingest, struct problem *problem)
 static int open_redis(struct ingest *ingest, struct problem *problem)
 {
 	const struct config *config = ingest->options.config;
-	const struct input_listener listener = { .wants = wants_record, .record = take_record, .notice = say, .context = ingest };
+	const struct input_listener listener = { .wants = wants_record, .missing = note_missing, .record = take_record, .notice = say,
+		.context = ingest };
 	struct input_redis_options options = {
 		.prefix = config->stream_prefix, .partitions = (unsigned)config->partitions, .start = INPUT_FROM_ID,
 	};

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "analysis/input_file.h"
+#include "common/journal.h"
 
 enum { FIELDS_MAX = 200, NUMBER_SIZE = 24 };
 
@@ -91,6 +92,7 @@ static bool read_line(struct input_json *input, struct text line, struct input_r
 {
 	const char *name;
 	json_t *value;
+	uint64_t partition;
 
 	json_decref(input->object);
 	input->object = json_loadb(line.start, line.length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
@@ -103,6 +105,8 @@ static bool read_line(struct input_json *input, struct text line, struct input_r
 	json_object_foreach(input->object, name, value)
 		add_field(input, record, name, value);
 	record->count = input->count;
+	if (input_record_number(record, FIELD_PARTITION, &partition) && partition < JOURNAL_PARTITIONS_MAX)
+		record->partition = (unsigned)partition;
 	return record->stage;
 }
 

@@ -223,6 +223,8 @@ static void note_missing(struct input_redis *input, struct text producer, unsign
 
 		memcpy(missing.producer, producer.start, producer.length);
 		input->counts.missing += missing.range.to - missing.range.from + 1;
+		if (input->listener.missing)
+			input->listener.missing(input->listener.context, &input->record, missing.range.from, missing.range.to);
 		if (input->missing_count < MISSING_MAX)
 			input->missing[input->missing_count++] = missing;
 		else

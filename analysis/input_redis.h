@@ -55,6 +55,9 @@ struct input_redis_counts {
 struct input_listener {
 	/* Asked before a record is looked at; false ends this poll, and the record comes with the next. NULL: always. */
 	bool (*wants)(void *context, const struct input_record *record);
+	/* Before that record, which is given next, others of its producer and partition are missing; they may come later. NULL: nobody
+	 * asks. */
+	void (*missing)(void *context, const struct input_record *record, uint64_t from_seq, uint64_t until_seq);
 	/* A record that is new. False ends this poll; the rest of the reply is read again by the next. */
 	bool (*record)(void *context, const struct input_record *record);
 	/* One line, without a line end; it may quote outside bytes. */

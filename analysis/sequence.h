@@ -3,7 +3,8 @@
  *
  * A record's identity is (producer, partition, seq): after a fail-over the same record may come
  * again under another id, and Redis may have lost or trimmed some. Inside an epoch seq has no
- * holes; where an epoch begins, its start record says how the one before it ended.
+ * holes; where an epoch begins, its start record says how the one before it ended. What a hole
+ * means for sessions and messages: correlate_missing.
  *
  * Threads: one owner at a time.
  * Memory:  SEQUENCE_PRODUCERS marks; the one not heard of for the longest is given up for a new

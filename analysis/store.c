@@ -817,6 +817,11 @@ static void give_rest(void *context, uint64_t name, const struct correlate_taker
 	store_rests_find(((struct store *)context)->rests, name, taker);
 }
 
+static transaction_key give_rests_between(void *context, transaction_key behind, transaction_key until, const struct correlate_taker *taker)
+{
+	return store_rests_find_between(((struct store *)context)->rests, behind, until, taker);
+}
+
 static void drop_rest(void *context, transaction_key key)
 {
 	store_rests_drop(((struct store *)context)->rests, key);
@@ -826,7 +831,7 @@ void store_ended_sink(struct store *store, struct correlate_sink *ret_sink)
 {
 	*ret_sink = (struct correlate_sink){
 		.attempt = take_attempt, .login = take_login, .message = take_ended_message, .session = take_ended_session,
-		.gone = take_gone, .moved = take_moved, .rest = take_rest, .wake = give_rest, .unrest = drop_rest,
+		.gone = take_gone, .moved = take_moved, .rest = take_rest, .wake = give_rest, .wake_between = give_rests_between, .unrest = drop_rest,
 		.context = store,
 	};
 }

@@ -18,7 +18,7 @@ struct pending {
 };
 
 struct store_rests {
-	struct statement *add, *add_name, *find, *state_of, *names_of, *drop, *drop_name, *oldest, *all;
+	struct statement *add, *add_name, *find, *find_between, *state_of, *names_of, *drop, *drop_name, *oldest, *all;
 	struct pending *first;
 	struct open_table by_name, by_key;	/* of these */
 	size_t bytes;
@@ -41,6 +41,7 @@ static int prepare(struct store_rests *rests, struct database *current, struct p
 		{ &rests->add_name, "INSERT OR IGNORE INTO rest_name(name, key) VALUES(?1, ?2)" },
 		/* Of many that have a name most may have been taken already: their states are not looked at. */
 		{ &rests->find, "SELECT key FROM rest_name WHERE name = ?1" },
+		{ &rests->find_between, "SELECT key FROM rest WHERE key > ?1 AND key <= ?2 ORDER BY key LIMIT ?3" },
 		{ &rests->state_of, "SELECT state FROM rest WHERE key = ?1" },
 		{ &rests->names_of, "SELECT " NAME_COLUMNS " FROM rest WHERE key = ?1" },
 		{ &rests->drop, "DELETE FROM rest WHERE key = ?1" },
@@ -164,6 +165,33 @@ void store_rests_find(struct store_rests *rests, uint64_t name, const struct cor
 	statement_reset(rests->find);
 	if (more < 0)
 		rests->error = more;
+}
+
+transaction_key store_rests_find_between(struct store_rests *rests, transaction_key behind, transaction_key until,
+					 const struct correlate_taker *taker)
+{
+	transaction_key last = 0;
+	unsigned count = 0;
+	int more = 0;
+
+	for (const struct pending *pending = rests->first; pending; pending = pending->next)
+		if (pending->key > behind && pending->key <= until && !pending->is_dropped && taker->lacks(taker->context, pending->key))
+			taker->take(taker->context, pending->key, (struct text){ pending->bytes, pending->length });
+	if (!rests->count)
+		return 0;
+	statement_bind_number(rests->find_between, 1, behind);
+	statement_bind_number(rests->find_between, 2, until);
+	statement_bind_number(rests->find_between, 3, STORE_RESTS_AT_ONCE);
+	while (more >= 0 && (more = statement_step(rests->find_between)) > 0) {
+		last = statement_number(rests->find_between, 0);
+		count++;
+		if (!key_set_has(&rests->dropped, last) && taker->lacks(taker->context, last))
+			more = give_state(rests, last, taker);
+	}
+	statement_reset(rests->find_between);
+	if (more < 0)
+		rests->error = more;
+	return more < 0 || count < STORE_RESTS_AT_ONCE ? 0 : last;
 }
 
 void store_rests_drop(struct store_rests *rests, transaction_key key)

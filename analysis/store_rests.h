@@ -14,7 +14,7 @@
 #include "analysis/correlate.h"
 #include "analysis/database.h"
 
-enum { STORE_RESTS_MAX = 100000, STORE_RESTS_DAYS = 2 };
+enum { STORE_RESTS_MAX = 100000, STORE_RESTS_DAYS = 2, STORE_RESTS_AT_ONCE = 1000 };
 
 struct store_rests;
 
@@ -24,6 +24,10 @@ void store_rests_free(struct store_rests *rests);
 void store_rests_add(struct store_rests *rests, const struct correlate_rest *rest);
 /* Gives each that has the name to the taker, which neither adds nor drops. */
 void store_rests_find(struct store_rests *rests, uint64_t name, const struct correlate_taker *taker);
+/* The same of those whose keys lie behind the one, up to the other: up to STORE_RESTS_AT_ONCE of those that were kept; the last of
+ * these, or 0. */
+transaction_key store_rests_find_between(struct store_rests *rests, transaction_key behind, transaction_key until,
+					 const struct correlate_taker *taker);
 /* That one, if it is there. */
 void store_rests_drop(struct store_rests *rests, transaction_key key);
 

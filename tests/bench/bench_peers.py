@@ -22,7 +22,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
-from bench_auth import (BODY, CHECKS, DEAD, HEADERS, AuthBench, live_port, of_new_sessions, start_opendkim, start_other)  # noqa: E402
+from bench_auth import (BODY, CHECKS, DEAD, HEADERS, AuthBench, live_port, of_new_sessions, start_opendkim,  # noqa: E402
+                        start_other)
 from bench_mail import BenchLab, start_milters  # noqa: E402
 from bench_postfix import PARTS, sum_of_family  # noqa: E402
 from dkim_cases import Key, sign  # noqa: E402
@@ -33,8 +34,8 @@ from pairs import median_cell, median_of, print_head, print_row, ratio_cell, rea
 ROUNDS, QUICK_ROUNDS = 15, 1
 LARGE, QUICK_SIZES = 100_000, ("4 kB",)
 NAMES = (("none", "no milter"), ("null", "null milter"), ("recording", "smtptrail, recording alone"), ("milter", "smtptrail, all checks"),
-         ("dead", "smtptrail, all checks, DNS is dead"), ("down", "smtptrail, Redis is down"), ("opendkim", "opendkim"), ("opendmarc", "opendmarc"), ("rspamd", "rspamd"),
-         ("python", "python3-milter and XADD"))
+         ("dead", "smtptrail, all checks, DNS is dead"), ("down", "smtptrail, Redis is down"), ("opendkim", "opendkim"),
+         ("opendmarc", "opendmarc"), ("rspamd", "rspamd"), ("python", "python3-milter and XADD"))
 # Name, messages of a run, sessions at a time, whether connections are kept.
 LOADS = (("ten new sessions", 300, 10, False), ("one new session", 100, 1, False), ("ten that are kept", 300, 10, True),
          ("one that is kept", 100, 1, True))
@@ -53,8 +54,8 @@ IgnoreHosts %(directory)s/ignored
 """
 # opendmarc asks whom resolv.conf names, at port 53: in a network and with a resolv.conf of its own.
 # nsd must be no child of its, since those are measured with it.
-ENTER = ("ip link set lo up && mount --bind %(directory)s/resolv.conf /etc/resolv.conf && (%(nsd)s & echo $! >%(directory)s/nsd) && sleep 0.5 &&"
-         " exec %(program)s")
+ENTER = ("ip link set lo up && mount --bind %(directory)s/resolv.conf /etc/resolv.conf && (%(nsd)s & echo $! >%(directory)s/nsd) &&"
+         " sleep 0.5 && exec %(program)s")
 RSPAMD = """rspamd has the configuration that it is shipped with, but for where it listens, whom it asks, that mail of
 this machine is checked too, and that it adds what it found. That configuration names no Redis: greylisting, which needs one, is
 off in it."""
@@ -125,7 +126,7 @@ def need(program):
 
 
 def wait_socket(lab, name, path):
-    wait_until(name + " listens", lambda: lab.check_alive(name) and os.path.exists(path), 30)
+    wait_until(name + " listens", lambda: lab.check_alive(name) and os.path.exists(path), 120)
     return path
 
 

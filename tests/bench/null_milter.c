@@ -4,10 +4,11 @@
  * It negotiates what smtptrail-milter negotiates (latency = live): the same flags, the same macro
  * lists (milter/negotiation.h), the same callbacks, and does nothing in them. What is left is libmilter's own cost.
  *
- * null_milter SOCKET [MICROSECONDS]: SOCKET as libmilter writes it, unix:/path or inet:port@host. With MICROSECONDS the
- * end of a message waits so long, as in a milter that asks a server there.
+ * null_milter SOCKET [MICROSECONDS EACH]: SOCKET as libmilter writes it, unix:/path or inet:port@host. With MICROSECONDS
+ * one end of message among EACH waits so long, as in a milter that asks a server there which sometimes is slow.
  */
 #include <libmilter/mfapi.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -60,14 +61,15 @@ static sfsistat take_step(SMFICTX *context)
 	return SMFIS_CONTINUE;
 }
 
-static long wait_us;
+static long wait_us, wait_each = 1;
+static atomic_ulong messages;
 
 static sfsistat take_end_of_message(SMFICTX *context)
 {
 	const struct timespec wait = { .tv_sec = wait_us / 1000000, .tv_nsec = wait_us % 1000000 * 1000 };
 
 	(void)context;
-	if (wait_us > 0)
+	if (wait_us > 0 && atomic_fetch_add(&messages, 1) % (unsigned long)wait_each == 0)
 		(void)nanosleep(&wait, NULL);
 	return SMFIS_CONTINUE;
 }
@@ -111,12 +113,14 @@ int main(int argc, char **argv)
 	};
 	struct rlimit files;
 
-	if (argc != 2 && argc != 3) {
-		fprintf(stderr, "usage: null_milter SOCKET [MICROSECONDS]\n");
+	if (argc == 4) {
+		wait_us = strtol(argv[2], NULL, 10);
+		wait_each = strtol(argv[3], NULL, 10);
+	}
+	if ((argc != 2 && argc != 4) || wait_us < 0 || wait_each < 1) {
+		fprintf(stderr, "usage: null_milter SOCKET [MICROSECONDS EACH]\n");
 		return 2;
 	}
-	if (argc == 3)
-		wait_us = strtol(argv[2], NULL, 10);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);

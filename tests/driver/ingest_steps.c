@@ -1,17 +1,19 @@
 /*
  * ingest_steps.c - lines and records into a store, one after the other in an order that is given.
  *
- *   ingest_steps [--hosts NAME=HOST,...] [--skew SECONDS] STORE FILE... < STEPS
+ *   ingest_steps [--hosts NAME=HOST,...] [--skew SECONDS] [--numbered] STORE FILE... < STEPS
  *
  * Steps are words: the number of a file (from 0), whose next line or record is taken; "commit"; "restart", which commits
  * and goes on as another process; "kill", which forgets what came since the last commit, and reads it again as another
- * process. Files of records are called *.records. The end commits.
+ * process. Files of records are called *.records. The end commits. --numbered: what is missing by the numbers of the records
+ * is told, and what comes twice is dropped, as of a stream; files of one partition go on where the one before ended.
  */
 #include <getopt.h>
 #include <stdlib.h>
 
 #include "analysis/input_json.h"
 #include "analysis/log_reader.h"
+#include "analysis/sequence.h"
 #include "analysis/stamp.h"
 #include "analysis/store_join.h"
 #include "tests/driver/host_pairs.h"
@@ -30,6 +32,8 @@ struct process {
 	struct source_table *sources;
 	struct store *store;
 	struct correlate *correlate;
+	struct sequence *sequence;	/* NULL: records are not numbered */
+	bool is_numbered;
 	struct input inputs[FILES_MAX];
 	int input_count;
 	const char *directory;
@@ -41,6 +45,24 @@ static _Noreturn void fail(const char *what, const struct problem *problem)
 {
 	fprintf(stderr, "ingest_steps: %s: %s\n", what, problem->text);
 	exit(2);
+}
+
+static bool is_new(struct process *process, const struct input_record *record, bool is_given)
+{
+	struct sequence_finding finding;
+	struct sequence_joint joint = { 0, 0 };
+	uint64_t seq;
+
+	if (!process->sequence || !input_record_number(record, FIELD_SEQ, &seq))
+		return true;
+	if (input_record_is(record, STAGE_START)) {
+		(void)input_record_number(record, FIELD_PREVIOUS_EPOCH, &joint.previous_epoch);
+		(void)input_record_number(record, FIELD_PREVIOUS_SEQ, &joint.previous_seq);
+	}
+	sequence_note(process->sequence, input_record_text(record, FIELD_PRODUCER), record->partition, seq, joint, &finding);
+	for (unsigned i = 0; i < finding.missing_count && is_given; i++)
+		correlate_missing(process->correlate, record, finding.missing[i].from, finding.missing[i].to);
+	return finding.is_new;
 }
 
 static bool next(struct process *process, struct input *input, bool is_given)
@@ -57,7 +79,7 @@ static bool next(struct process *process, struct input *input, bool is_given)
 	} else {
 		if (input_json_next(input->records, &record) <= 0)
 			return false;
-		if (is_given)
+		if (is_new(process, &record, is_given) && is_given)
 			correlate_record(process->correlate, &record, input->source);
 	}
 	return true;
@@ -100,6 +122,7 @@ static void start(struct process *process)
 	if (correlate_new(&process->correlate, &options, &sink) != 0 ||
 	    store_join_restore(process->store, process->correlate, &problem) != 0)
 		fail("cannot restore", &problem);
+	process->sequence = process->is_numbered ? sequence_new() : NULL;
 	for (int i = 0; i < process->input_count; i++)
 		open_input(process, &process->inputs[i]);
 }
@@ -112,6 +135,7 @@ static void stop(struct process *process)
 		process->inputs[i].lines = NULL;
 		process->inputs[i].records = NULL;
 	}
+	sequence_free(process->sequence);
 	correlate_free(process->correlate);
 	store_close(process->store);
 	source_table_free(process->sources);
@@ -174,7 +198,8 @@ static char **read_steps(size_t *ret_count)
 int main(int argc, char **argv)
 {
 	static const struct option words[] = {
-		{ "hosts", required_argument, NULL, 'h' }, { "skew", required_argument, NULL, 's' }, { NULL, 0, NULL, 0 },
+		{ "hosts", required_argument, NULL, 'h' }, { "skew", required_argument, NULL, 's' },
+		{ "numbered", no_argument, NULL, 'n' }, { NULL, 0, NULL, 0 },
 	};
 	struct conf_list pairs = { 0, NULL };
 	struct process process = { .hosts = { &pairs } };
@@ -189,6 +214,8 @@ int main(int argc, char **argv)
 			host_pairs_add(&pairs, optarg);
 		else if (option == 's')
 			process.skew_seconds = optarg;
+		else if (option == 'n')
+			process.is_numbered = true;
 		else
 			return 2;
 	}

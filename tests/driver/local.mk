@@ -18,5 +18,5 @@ tests_driver_transactions_LDADD = libanalysis.a $(COMMON_LIBS) $(ANALYSIS_LIBS)
 check_PROGRAMS += tests/driver/ingest_steps
 tests_driver_ingest_steps_SOURCES = tests/driver/ingest_steps.c tests/driver/host_pairs.h
 tests_driver_ingest_steps_LDADD = libanalysis.a $(COMMON_LIBS) $(ANALYSIS_LIBS)
-TESTS += tests/check_late tests/check_settled
-EXTRA_DIST += tests/check_late tests/check_settled
+TESTS += tests/check_late tests/check_settled tests/check_holes
+EXTRA_DIST += tests/check_late tests/check_settled tests/check_holes

@@ -165,6 +165,9 @@ static void step(struct correlate *correlate, struct format_reader *reader, cons
 		give_line(correlate, reader, text, time_us, bytes[3]);
 	} else {
 		write_text(text, records[bytes[0] % (LINES + RECORDS) - LINES], bytes[1], time_us);
+		/* Numbers that are missing, and that others have later: in no order. */
+		if (bytes[3] & 1)
+			correlate_missing(correlate, record_write(&written, text), bytes[3], bytes[3] + bytes[1]);
 		correlate_record(correlate, record_write(&written, text), 2);
 	}
 }

@@ -72,6 +72,17 @@ static bool lacks(void *taker, transaction_key key)
 	return key != taken->had;
 }
 
+/* As many as come, behind the one and up to the other. */
+static unsigned count_between(transaction_key behind, transaction_key until)
+{
+	struct taken taken = { .count = 0 };
+	const struct correlate_taker taker = { .lacks = lacks, .take = take, .context = &taken };
+
+	while ((behind = store_rests_find_between(rests, behind, until, &taker)))
+		;
+	return taken.count;
+}
+
 static struct taken find_but(uint64_t name, transaction_key had)
 {
 	struct taken taken = { .had = had };
@@ -130,6 +141,24 @@ TEST(what_rests_is_found_by_each_name_before_and_after_a_commit_until_it_is_drop
 			CHECK_NUMBER(find(7).count + find(8).count, 0);
 			CHECK_NUMBER(rows("rest") + rows("rest_name"), 0);
 		}
+}
+
+TEST(what_began_in_between_is_found_once_whether_a_commit_has_it_or_not)
+{
+	enum { COUNT = 2 * STORE_RESTS_AT_ONCE + 7 };
+
+	drop_all();
+	for (unsigned i = 0; i < COUNT; i++)
+		add(key_at(BEGIN + i * SECOND, i), 7, 0, "one");
+	for (int is_kept = 0; is_kept < 2; is_kept++) {
+		CHECK_NUMBER(count_between(0, INT64_MAX), COUNT);
+		CHECK_NUMBER(count_between(key_at(BEGIN + 5 * SECOND, 5), key_at(BEGIN + 9 * SECOND, 9)), 4);
+		CHECK_NUMBER(count_between(key_at(BEGIN + COUNT * SECOND, 0), INT64_MAX), 0);
+		commit_and_restart();
+	}
+	store_rests_drop(rests, key_at(BEGIN + 6 * SECOND, 6));
+	CHECK_NUMBER(count_between(key_at(BEGIN + 5 * SECOND, 5), key_at(BEGIN + 9 * SECOND, 9)), 3);
+	drop_all();
 }
 
 TEST(what_is_dropped_and_comes_again_before_a_commit_is_there)
@@ -224,6 +253,7 @@ int main(int argc, char **argv)
 	static const struct unit_test tests[] = {
 		UNIT_TEST(what_rests_is_found_by_each_name_before_and_after_a_commit_until_it_is_dropped),
 		UNIT_TEST(what_is_dropped_and_comes_again_before_a_commit_is_there),
+		UNIT_TEST(what_began_in_between_is_found_once_whether_a_commit_has_it_or_not),
 		UNIT_TEST(several_have_a_name_and_one_that_rests_again_replaces_itself),
 		UNIT_TEST(what_began_days_before_the_newest_goes),
 		UNIT_TEST(of_too_many_the_oldest_go),
