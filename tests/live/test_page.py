@@ -115,10 +115,16 @@ class Tester:
                 self.run("window.held.shift()()")
                 self.browser.run_later(FRAME)
                 pieces.append((self.browser.computed() - before) * 1000)
+        self.browser.open(self.page)
+        self.clear()
+        self.equal("a gesture before that finds all transactions", self.found(), sum(self.data["kinds"]))
+        self.run("document.querySelector('table.report').scrollIntoView()")
+        self.browser.run_later("const done = arguments[0], look = () => document.querySelector('table.report .rowtools') ? done(0) : setTimeout(look, 5); look();")
+        self.check("a table that comes into sight has its buttons", self.run("return window.held.length"))
         self.browser.devtools("Page.removeScriptToEvaluateOnNewDocument", identifier=held)
         print("| page: opening, median ms computed until it is painted: %.0f; pieces behind that: %d, the longest %.0f" % (
             statistics.median(opened), len(pieces) / 5, max(pieces)))
-        self.check("the page leaves work for later, and ends it", pieces and "ready" in self.run("return Object.keys(document.documentElement.dataset)"))
+        self.check("the page leaves work for later", pieces)
 
     def timed(self, name, script):
         before = self.browser.computed()
