@@ -29,6 +29,7 @@ struct correlate_options {
 	bool keeps_attempts;		/* as tries of their recipient, for whoever tells the whole story, or counts it */
 	uint64_t silence_us;		/* after so long a queue identifier that is seen again is another message */
 	bool keeps_reasons;		/* classes of replies, which take their time to find */
+	bool keeps_ways;		/* of messages, from where their mail came first; those that are restored have none */
 	/* For whoever asks for these alone: others may be missing, none has evidence, and keys are numbers that tell nothing.
 	 * Not with a store. NULL: all, with their evidence. Borrowed for the call of correlate_new. */
 	const struct fact_set *facts;

@@ -66,6 +66,8 @@ struct open_message {
 	struct instance *instance;	/* NULL: not known */
 	struct open_recipient *last_recipient;
 	struct check *last_check;
+	struct open_way *way_before;	/* of the message that it came from: a hop; NULL: not known */
+	struct open_way *own_way;	/* of itself, for those that come from it; NULL: none did yet */
 	bool is_in_ids;			/* in that table */
 	uint8_t state;			/* enum message_state: as a rule said, or in the end */
 
@@ -231,6 +233,7 @@ struct link_parent {
 	transaction_key key;
 	uint64_t start_us;
 	uint64_t id_hash;
+	struct open_way *way;		/* of a note; NULL: not known */
 	bool is_proxied;
 	uint8_t origin;			/* enum link_origin */
 	uint8_t queue_id_length;	/* 0: it is not kept */
@@ -250,6 +253,14 @@ struct link_note {
 };
 
 enum { LINK_NOTES_MAX = 16384 };
+
+/* A milter said what is to become of a message, and the line that says what the MTA made of it has not come. */
+struct milter_note {
+	uint64_t hash;			/* of the message's name; 0: the note is free */
+	char name[56];			/* the milter's */
+};
+
+enum { MILTER_NOTES_MAX = 64 };
 
 struct correlate {
 	struct correlate_options options;
@@ -307,6 +318,8 @@ struct correlate {
 	struct open_table notes;	/* by name */
 	struct link_note *note_ring;	/* LINK_NOTES_MAX; NULL: none was needed yet */
 	unsigned note_turn;
+	struct milter_note milter_notes[MILTER_NOTES_MAX];
+	unsigned milter_turn;
 	struct open_table recipients;	/* of messages that have many, by the address that the client gave */
 };
 
@@ -685,6 +698,29 @@ void link_by_message_id(struct clue *clue, struct open_message *message);
 /* Its name and Message-ID are known: whoever waits for it. */
 void link_find_parent(struct clue *clue, struct open_message *child);
 
+/* ---- correlate_way.c: where a mail came from that goes through several messages ---- */
+
+/* What the message says of itself, to be given back; NULL: no memory. Only where ways are kept. */
+struct open_way *way_take(struct correlate *correlate, struct open_message *message);
+void way_drop(struct correlate *correlate, struct open_way *way);
+static inline void way_give(struct correlate *correlate, struct open_way *way)
+{
+	if (way)
+		way_drop(correlate, way);
+}
+/* The child came from there. */
+void way_set(struct open_message *child, struct open_way *way);
+/* That of the first; NULL: it is one, or not known. */
+const struct way *way_first(const struct open_message *message);
+/* It is about to be shown. */
+static inline void way_tell(struct open_message *message)
+{
+	if (message->way_before)
+		message->message.way = way_first(message);
+}
+/* The message is part of the other now. */
+void way_take_over(struct open_message *into, struct open_message *from);
+
 /* ---- correlate_outgoing.c: TLS of deliveries, told in lines of their own ---- */
 
 /* An agent told of it. */
@@ -847,6 +883,7 @@ void correlate_too_large(struct clue *clue);
 void correlate_held(struct clue *clue);
 void correlate_released(struct clue *clue);
 void correlate_milter_failed(struct clue *clue);
+void correlate_milter_action(struct clue *clue);
 void correlate_scanned(struct clue *clue);
 void correlate_spf(struct clue *clue);
 void correlate_dkim_verified(struct clue *clue);

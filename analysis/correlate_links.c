@@ -148,6 +148,7 @@ void link_take_over(struct correlate *correlate, struct open_message *into, stru
 			each->has_changed = parent->item.is_changed = true;
 		}
 	rename_notes(correlate, from, into);
+	way_take_over(into, from);
 	if (from->front_hash && !into->front_hash && !into->message.parent_key) {
 		into->front_hash = from->front_hash;
 		link_enter_front(correlate, into);
@@ -179,6 +180,16 @@ static void inherit_checks(struct clue *clue, struct open_message *child, const 
 	}
 }
 
+/* parent has it where its message may have left. */
+static void inherit_way(struct correlate *correlate, struct open_message *child, const struct link_parent *parent)
+{
+	struct open_message *message = parent->way ? NULL : message_by_key(correlate, parent->key);
+	struct open_way *way = message ? way_take(correlate, message) : NULL;
+
+	way_set(child, way ? way : parent->way);
+	way_give(correlate, way);
+}
+
 /* False: it has another parent. */
 static bool set_parent(struct clue *clue, struct open_message *child, const struct link_parent *parent, enum parent_kind kind)
 {
@@ -198,8 +209,11 @@ static bool set_parent(struct clue *clue, struct open_message *child, const stru
 	if (parent->queue_id_length && fact_begin(clue, &child->message.facts, link_keys[kind]))
 		fact_put(clue, &child->message.facts, FACT_MESSAGE_PARENT_QUEUE_ID,
 			 (struct text){ parent->queue_id, parent->queue_id_length });
-	if (kind == PARENT_HOP || kind == PARENT_NEXT_HOST)
+	if (kind == PARENT_HOP || kind == PARENT_NEXT_HOST) {
 		inherit_origin(clue, child, parent, kind);
+		if (clue->correlate->options.keeps_ways)
+			inherit_way(clue->correlate, child, parent);
+	}
 	if (kind == PARENT_HOP)
 		inherit_checks(clue, child, message_by_key(clue->correlate, parent->key));
 	return true;
@@ -270,6 +284,7 @@ static struct link_note *new_note(struct correlate *correlate, const struct queu
 	correlate->note_turn = (correlate->note_turn + 1) % LINK_NOTES_MAX;
 	if (note->hash)
 		open_table_remove(&correlate->notes, note->hash, note);
+	way_give(correlate, note->parent.way);
 	/* The next that will go. */
 	if (correlate->note_ring[correlate->note_turn].hash)
 		open_table_prefetch(&correlate->notes, correlate->note_ring[correlate->note_turn].hash);
@@ -282,7 +297,7 @@ static struct link_note *new_note(struct correlate *correlate, const struct queu
 }
 
 /* host: where the child will be; NULL: not told. */
-static void note_link(struct clue *clue, const struct queue_name *name, const struct host *host,
+static void note_link(struct clue *clue, const struct queue_name *name, const struct host *host, struct open_message *message,
 		      const struct link_parent *parent, enum parent_kind kind)
 {
 	struct correlate *correlate = clue->correlate;
@@ -293,7 +308,10 @@ static void note_link(struct clue *clue, const struct queue_name *name, const st
 		note = new_note(correlate, name, hash);
 	if (!note)
 		return;
+	way_give(correlate, note->parent.way);
 	note->parent = *parent;
+	if (correlate->options.keeps_ways && (kind == PARENT_HOP || kind == PARENT_NEXT_HOST))
+		note->parent.way = way_take(correlate, message);
 	note->host = host;
 	note->parent_host = clue->host;
 	note->kind = kind;
@@ -391,7 +409,7 @@ static void link_on(struct clue *clue, struct open_message *message, struct open
 		clue->correlate->counts.hop_deliveries += !message->is_proxied;
 	} else if (!child) {
 		recipient->next_hash = note_hash(clue->correlate, &name);
-		note_link(clue, &name, host, &parent, kind);
+		note_link(clue, &name, host, message, &parent, kind);
 	}
 }
 

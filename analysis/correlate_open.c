@@ -357,6 +357,8 @@ static void forget_message(struct correlate *correlate, struct open_message *mes
 	unlink_item(correlate, &message->item);
 	free_recipients(correlate, message);
 	free_checks(correlate, &message->message);
+	way_give(correlate, message->way_before);
+	way_give(correlate, message->own_way);
 	facts_done(&message->message.facts, correlate->pool);
 	pool_give(correlate->pool, message, sizeof *message);
 	correlate->open_messages--;
@@ -431,6 +433,7 @@ static void show_message_alone(struct correlate *correlate, struct open_message 
 		message_settle(correlate, message);
 	else
 		link_settle_behind(correlate, message);
+	way_tell(message);
 	if (correlate->sink.message)
 		correlate->sink.message(correlate->sink.context, &message->message);
 	correlate->stamp_count = 0;
@@ -887,6 +890,7 @@ struct open_message *message_restore(struct correlate *correlate, const struct m
 		return NULL;
 	open->message = *message;
 	open->message.session = NULL;
+	open->message.way = NULL;
 	open->message.next_in_session = NULL;
 	open->message.recipients = NULL;
 	open->message.checks = NULL;

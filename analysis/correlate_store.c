@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { STATE_VERSION = 12 };
+enum { STATE_VERSION = 13 };
 
 #define MESSAGE_VALUES offsetof(struct open_message, name)
 #define SESSION_VALUES offsetof(struct open_session, process_hash)
@@ -138,6 +138,7 @@ static void show_item(struct correlate *correlate, struct open_item *item, const
 		return;
 	}
 	message_tell_finer(correlate, open_message_of(item));
+	way_tell(open_message_of(item));
 	if (sink->message)
 		sink->message(sink->context, &open_message_of(item)->message);
 	message_tell_stamp(correlate, open_message_of(item));
@@ -495,6 +496,7 @@ static void put_notes(struct correlate *correlate, size_t *used)
 		state_put_number(correlate, used, note.host ? note.host->number : UINT64_MAX);
 		state_put_number(correlate, used, note.parent_host->number);
 		note.host = note.parent_host = NULL;
+		note.parent.way = NULL;
 		state_put(correlate, used, &note, sizeof note);
 	}
 	state_put_number(correlate, used, UINT64_MAX);
@@ -514,6 +516,7 @@ static void get_notes(struct correlate *correlate, struct text *state)
 		(void)state_get(state, note, sizeof *note);
 		note->host = state_host(correlate, host);
 		note->parent_host = state_host(correlate, parent);
+		note->parent.way = NULL;
 		if (!note->parent_host || open_table_add(&correlate->notes, note->hash, note) != 0)
 			note->hash = 0;
 	}
@@ -590,7 +593,7 @@ static void get_outgoing(struct correlate *correlate, struct text *state)
 static size_t layouts(void)
 {
 	return outgoing_size() + sizeof(struct open_session) + sizeof(struct open_message) + sizeof(struct open_recipient) + sizeof(struct link_note) +
-	       sizeof(struct record_gap);
+	       sizeof(struct record_gap) + sizeof(struct milter_note);
 }
 
 struct text correlate_state(struct correlate *correlate)
@@ -608,6 +611,9 @@ struct text correlate_state(struct correlate *correlate)
 	put_notes(correlate, &used);
 	gap_put(correlate, &used);
 	put_logins(correlate, &used);
+	state_put_number(correlate, &used, correlate->milter_turn);
+	if (correlate->milter_turn)
+		state_put(correlate, &used, correlate->milter_notes, sizeof correlate->milter_notes);
 	rest_put(correlate, &used);
 	put_outgoing(correlate, &used);
 	return (struct text){ correlate->state, used };
@@ -629,6 +635,9 @@ void correlate_restore(struct correlate *correlate, struct text state)
 	get_notes(correlate, &state);
 	gap_get(correlate, &state);
 	get_logins(correlate, &state);
+	correlate->milter_turn = (unsigned)state_get_number(&state);
+	if (correlate->milter_turn)
+		(void)state_get(&state, correlate->milter_notes, sizeof correlate->milter_notes);
 	rest_get(correlate, &state);
 	get_outgoing(correlate, &state);
 }

@@ -150,7 +150,7 @@ static int open_join(struct ingest *ingest, struct problem *problem)
 	options.skew_us = ingest->options.config->clock_skew_us;
 	options.memory_bytes = ingest->options.config->ingest_memory;
 	options.expects_records = ingest->options.reads_redis;
-	options.keeps_attempts = counts_days(ingest);
+	options.keeps_attempts = options.keeps_ways = counts_days(ingest);
 	store_ended_sink(ingest->store, &sink);
 	error = correlate_new(&ingest->correlate, &options, &sink);
 	return error ? error : store_join_restore(ingest->store, ingest->correlate, problem);

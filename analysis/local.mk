@@ -39,7 +39,7 @@ libanalysis_a_SOURCES = \
 	analysis/config.c analysis/config.h \
 	analysis/correlate.c analysis/correlate.h analysis/correlate_internal.h analysis/totals.def \
 	analysis/correlate_check.c analysis/correlate_delivery.c analysis/correlate_facts.c analysis/correlate_files.c analysis/correlate_files.h \
-	analysis/correlate_gap.c analysis/correlate_join.c analysis/correlate_links.c analysis/correlate_merge.c analysis/correlate_merge.h \
+	analysis/correlate_gap.c analysis/correlate_join.c analysis/correlate_links.c analysis/correlate_way.c analysis/correlate_merge.c analysis/correlate_merge.h \
 	analysis/correlate_login.c analysis/correlate_message.c analysis/correlate_outgoing.c analysis/correlate_received.c analysis/correlate_queue.c analysis/correlate_record.c \
 	analysis/correlate_open.c analysis/correlate_part.c analysis/correlate_recipient.c analysis/correlate_refusal.c analysis/correlate_rest.c analysis/correlate_screen.c analysis/correlate_transcript.c \
 	analysis/correlate_session.c analysis/correlate_store.c \

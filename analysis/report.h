@@ -50,6 +50,11 @@ struct report_row {
 	struct text from, from_domain, to, to_domain;
 	struct text origin;		/* inbound, authenticated, local; absent: not known, or none asks for FACT_MESSAGE_ORIGIN */
 	uint64_t size;			/* of the message; 0: not known */
+	uint64_t delay_us;		/* of a recipient that was delivered: how long that took, from where its mail came first */
+	/* Of a message, of those of its recipients that were rows before, without those of a hop: how many were delivered, and how long all
+	 * of that and the longest took; how many were rejected. Of a run where one of them asks for FACT_RECIPIENT_DELAY. */
+	uint32_t delivered, rejected;
+	uint64_t delivered_us, longest_us;
 };
 
 enum { REPORT_TALLIES_MAX = 6 };

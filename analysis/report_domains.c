@@ -9,33 +9,36 @@ static const struct tally_info tallies[] = {
 	{ "to_domains", 1, NUMBERS_TO, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_MOST } },
 };
 
-static void collect_recipient(struct tally **tally, const struct report_row *row)
+static void collect_message(struct tally *tally, const struct report_row *row)
 {
-	uint64_t numbers[NUMBERS_TO] = { [TO] = 1 }, delay = 0;
+	bool counts = row->is_accepted && !row->is_hop;
 
-	if (row->fate == FATE_DELIVERED)
-		delay = facts_number(&row->recipient->facts, FACT_RECIPIENT_DELAY, 0);
-	if (row->fate == FATE_DELIVERED && row->from_domain.start)
-		tally_add_one(tally[0], row->from_domain, (uint64_t[NUMBERS_FROM]){ [FROM_DELIVERED] = 1, [FROM_DELAY] = delay, [FROM_LONGEST] = delay });
-	if (!row->to_domain.start)
+	if (row->from_domain.start && (counts || row->delivered))
+		tally_add_one(tally, row->from_domain, (uint64_t[NUMBERS_FROM]){ counts, counts ? row->size : 0, row->delivered,
+										row->delivered_us, row->longest_us });
+}
+
+static void collect_recipient(struct tally *tally, const struct report_row *row)
+{
+	uint64_t numbers[NUMBERS_TO] = { [TO] = 1 };
+
+	if (row->is_hop || !row->to_domain.start)
 		return;
 	numbers[DELIVERED] = row->fate == FATE_DELIVERED;
 	numbers[DEFERRED] = row->fate == FATE_DEFERRED;
 	numbers[FAILED] = row->fate == FATE_BOUNCED || row->fate == FATE_EXPIRED;
 	numbers[REJECTED] = row->fate == FATE_REJECTED;
 	numbers[TO_BYTES] = numbers[DELIVERED] ? row->size : 0;
-	numbers[DELAY] = numbers[LONGEST] = delay;
-	tally_add_one(tally[1], row->to_domain, numbers);
+	numbers[DELAY] = numbers[LONGEST] = row->delay_us;
+	tally_add_one(tally, row->to_domain, numbers);
 }
 
 static void collect(struct tally **tally, const struct report_row *row)
 {
-	if (row->is_hop)
-		return;
 	if (row->moment == REPORT_RECIPIENT)
-		collect_recipient(tally, row);
-	else if (row->is_accepted && row->from_domain.start)
-		tally_add_one(tally[0], row->from_domain, (uint64_t[NUMBERS_FROM]){ [FROM] = 1, [FROM_BYTES] = row->size });
+		collect_recipient(tally[1], row);
+	else
+		collect_message(tally[0], row);
 }
 
 static const struct listing_column from_columns[] = {

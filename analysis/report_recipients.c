@@ -9,7 +9,7 @@ static const struct tally_info tallies[] = {
 
 static void collect(struct tally **tally, const struct report_row *row)
 {
-	uint64_t numbers[NUMBERS] = { [ALL] = 1 }, delay;
+	uint64_t numbers[NUMBERS] = { [ALL] = 1 };
 
 	if (row->is_hop || !row->to.start)
 		return;
@@ -18,9 +18,8 @@ static void collect(struct tally **tally, const struct report_row *row)
 	numbers[FAILED] = row->fate == FATE_BOUNCED || row->fate == FATE_EXPIRED;
 	numbers[REJECTED] = row->fate == FATE_REJECTED;
 	if (numbers[DELIVERED]) {
-		delay = facts_number(&row->recipient->facts, FACT_RECIPIENT_DELAY, 0);
 		numbers[BYTES] = row->size;
-		numbers[DELAY] = numbers[LONGEST] = delay;
+		numbers[DELAY] = numbers[LONGEST] = row->delay_us;
 	}
 	tally_add_one(tally[0], row->to, numbers);
 }

@@ -11,18 +11,16 @@ static void collect(struct tally **tally, const struct report_row *row)
 {
 	uint64_t numbers[NUMBERS] = { 0 };
 
-	if (row->is_hop || !row->from.start)
+	if (!row->from.start || (row->is_hop && !row->delivered))
 		return;
-	if (row->moment == REPORT_RECIPIENT) {
-		if (row->fate != FATE_DELIVERED)
-			return;
-		numbers[DELIVERED] = 1;
-		numbers[DELAY] = numbers[LONGEST] = facts_number(&row->recipient->facts, FACT_RECIPIENT_DELAY, 0);
-	} else if (row->is_accepted) {
+	numbers[DELIVERED] = row->delivered;
+	numbers[DELAY] = row->delivered_us;
+	numbers[LONGEST] = row->longest_us;
+	if (row->is_accepted && !row->is_hop) {
 		numbers[MESSAGES] = 1;
 		numbers[RECIPIENTS] = row->message->recipient_count;
 		numbers[BYTES] = row->size;
-	} else {
+	} else if (!row->is_hop) {
 		numbers[REFUSED] = 1;
 	}
 	tally_add_one(tally[0], row->from, numbers);
@@ -48,5 +46,5 @@ static const enum fact asked_for[] = { FACT_MESSAGE_FROM, FACT_RECIPIENT_DELAY, 
 
 const struct report report_senders = {
 	.name = "senders", .summary = "who sends: messages, recipients, bytes and delay by envelope sender",
-	.moments = REPORT_MESSAGE | REPORT_RECIPIENT, .tally_count = 1, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
+	.moments = REPORT_MESSAGE, .tally_count = 1, .tallies = tallies, .facts = asked_for, .collect = collect, .show = show,
 };

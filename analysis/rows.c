@@ -94,6 +94,29 @@ static void add_recipient(struct rows *rows, struct message_row *made, const str
 	row->to_domain = domain_of(row->to, made->to_domain);
 }
 
+static uint64_t way_time(const struct message *message)
+{
+	return message->way && message->way->start_us < message->start_us ? message->start_us - message->way->start_us : 0;
+}
+
+static void know_delay(struct report_row *row)
+{
+	row->delay_us = 0;
+	if (row->fate == FATE_DELIVERED && !row->is_hop)
+		row->delay_us = way_time(row->message) + facts_number(&row->recipient->facts, FACT_RECIPIENT_DELAY, 0);
+}
+
+static void add_to_message(struct report_row *row)
+{
+	row->rejected += row->fate == FATE_REJECTED && !row->is_hop;
+	if (row->fate != FATE_DELIVERED || row->is_hop)
+		return;
+	row->delivered++;
+	row->delivered_us += row->delay_us;
+	if (row->delay_us > row->longest_us)
+		row->longest_us = row->delay_us;
+}
+
 static bool matches(const struct rows *rows, const struct report_row *row)
 {
 	if (!rows->query)
@@ -159,8 +182,8 @@ static void leave_recipient(struct report_row *row)
 /* Whether it was found: itself, or one of its recipients. */
 static bool give_message(struct rows *rows, const struct message *message, const struct session *session, bool is_accepted, bool with_attempts)
 {
+	bool is_found = false, asks_for_delays = asks_for(rows, FACT_RECIPIENT_DELAY);
 	struct message_row made;
-	bool is_found = false;
 
 	begin_message(rows, &made, message, session, is_accepted);
 	if (is_of_checks(rows)) {
@@ -171,6 +194,10 @@ static bool give_message(struct rows *rows, const struct message *message, const
 		add_recipient(rows, &made, recipient);
 		if (matches(rows, &made.row)) {
 			is_found = true;
+			if (asks_for_delays) {
+				know_delay(&made.row);
+				add_to_message(&made.row);
+			}
 			give(rows, &made.row, REPORT_RECIPIENT);
 		}
 		if (with_attempts)
@@ -337,6 +364,7 @@ int rows_read_files(struct rows *rows, char **paths, size_t path_count)
 	options.skew_us = rows->clock_skew_us;
 	options.keeps_attempts = reading.keeps_attempts;
 	options.keeps_reasons = true;
+	options.keeps_ways = rows->finds_ways && asks_for(rows, FACT_RECIPIENT_DELAY);
 	options.facts = own_facts(rows, &facts);
 	options.only_logs = !correlate_files_have_records(paths, path_count);
 	rows->sources = source_table_new();

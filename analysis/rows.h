@@ -23,6 +23,7 @@ struct rows {
 	const struct fact_set *facts;		/* that take asks for; NULL: anything. With a query it has anything */
 	bool keeps_attempts;			/* recipients have their tries, at their end */
 	uint64_t since_us;			/* days of the store that were over before are left out; 0: none */
+	bool finds_ways;			/* rows have their way */
 	bool is_again;				/* what cannot be read has been told before */
 	void (*take)(void *context, const struct report_row *row);
 	/* Of a store: whether rows of before that time are no longer wanted. NULL: all are. */

@@ -165,6 +165,7 @@ static int read_store(struct reading *reading, const char *directory, struct sto
 		.skip_context = reading,
 		.with_attempts = rows->keeps_attempts || (rows->moments & REPORT_ATTEMPT) ||
 				 (rows->query && query_asks(rows->query, LEVEL_ATTEMPT)),
+		.with_ways = rows->finds_ways && (!rows->facts || fact_set_has(rows->facts, FACT_RECIPIENT_DELAY)),
 		.attempts_apart = rows->moments & REPORT_ATTEMPT,
 		.is_enough = rows->is_enough ? is_enough : NULL,
 		.message = take_message,

@@ -109,11 +109,26 @@ void store_counting_expect(struct store_counting *counting, transaction_key key)
 	(void)rollup_of(counting, key);
 }
 
+/* What it came from had left when the process began. */
+static bool lacks_way(const struct message *message)
+{
+	return !message->way && (message->parent_kind == PARENT_HOP || message->parent_kind == PARENT_NEXT_HOST);
+}
+
+/* The day that was asked for last is counted no more: its rows tell all. */
+static void forget(struct store_counting *counting)
+{
+	store_rollup_free(counting->last->rollup);
+	counting->last->rollup = NULL;
+}
+
 void store_counting_message(struct store_counting *counting, const struct message *message)
 {
 	struct store_rollup *rollup = rollup_of(counting, message->key);
 
-	if (rollup)
+	if (rollup && lacks_way(message))
+		forget(counting);
+	else if (rollup)
 		store_rollup_add_message(rollup, message, message->session);
 }
 

@@ -6,6 +6,8 @@
  * another was under way until then.) Else it is not, and its rows are read (store_rollup_count); so they are where another number
  * of rows came of it (store_rollup_keep).
  *
+ * A message that came from another before the process began, which left it, is counted from its rows, with its day.
+ *
  * A message is counted with its session as that is known when the message leaves: who logs in later in the session, more than
  * ten seconds behind the message's end, is not its account here, as in reports of log files.
  *

@@ -18,7 +18,7 @@
 #define LOGIN_SLACK (60 * SECOND)
 
 enum { CACHE_KB = 256, SCAN_CACHE_KB = 16 * 1024, POOL_MAX = 256 * 1024, AT_ONCE = 256, FEW_AT_ONCE = 64, WALK_AT_ONCE = 2048 };
-enum { OTHERS_MAX = 2000 };
+enum { OTHERS_MAX = 2000, WAY_MAX = 64 };
 
 /* What is asked of a day again and again, by one number; of logins between two keys. */
 enum question { QUESTION_CHILDREN, QUESTION_OF_SESSION, QUESTION_LOGINS, QUESTION_COUNT };
@@ -34,6 +34,7 @@ struct open_day {
 	store_day day;
 	struct store_rows *rows;	/* NULL: the place is free */
 	struct statement *questions[QUESTION_COUNT];	/* NULL: not asked yet */
+	struct statement *step;		/* the same */
 	uint64_t used;			/* when last, in turns */
 };
 
@@ -178,6 +179,11 @@ static int open_day(struct store_read *read, store_day day, struct open_day **re
 	return 1;
 }
 
+static store_day day_of(transaction_key key)
+{
+	return store_day_of(transaction_key_time(key));
+}
+
 static int find_day(struct store_read *read, store_day day, struct store_rows **ret_rows, struct problem *problem)
 {
 	struct open_day *place;
@@ -264,6 +270,8 @@ struct scanning {
 	bool has_older_days;	    /* which are looked at where this one is not enough */
 	struct pool *pool;
 	struct session session; /* of the message before; key 0: none */
+	struct way way;		/* of the message that is shown */
+	struct session first;	/* of its first; key 0: none */
 	struct problem *problem;
 };
 
@@ -272,7 +280,7 @@ static int renew_pool(struct scanning *scanning)
 	if (scanning->pool && pool_used(scanning->pool) < POOL_MAX)
 		return 0;
 	pool_free(scanning->pool);
-	scanning->session.key = 0;
+	scanning->session.key = scanning->first.key = 0;
 	scanning->pool = pool_new();
 	return scanning->pool ? 0 : -ENOMEM;
 }
@@ -294,6 +302,69 @@ static int find_session(struct scanning *scanning, struct message *message)
 	return found < 0 ? found : 0;
 }
 
+/* What a message says of the way to it. */
+struct step {
+	transaction_key session_key, parent_key;
+	uint64_t start_us;
+	bool goes_on;		/* its parent is the same mail */
+};
+
+/* 1; 0: the store has it not. */
+static int read_step(struct store_read *read, transaction_key key, struct step *ret_step, struct problem *problem)
+{
+	struct open_day *place;
+	char sql[200];
+	int found = open_day(read, day_of(key), &place, problem);
+
+	if (found <= 0)
+		return found;
+	if (!place->step) {
+		(void)snprintf(sql, sizeof sql, "SELECT session_key, parent_key, start_us, parent_kind IN (SELECT id FROM word WHERE text"
+			       " IN ('%s', '%s')) FROM message WHERE key = ?1", parent_kind_name(PARENT_HOP), parent_kind_name(PARENT_NEXT_HOST));
+		found = statement_new(&place->step, store_rows_database(place->rows), sql, problem);
+	}
+	if (found < 0)
+		return found;
+	statement_bind_number(place->step, 1, key);
+	found = statement_step(place->step);
+	if (found > 0)
+		*ret_step = (struct step){ statement_number(place->step, 0), statement_number(place->step, 1), statement_number(place->step, 2),
+					   statement_number(place->step, 3) };
+	if (found < 0)
+		store_rows_explain(place->rows, found, problem);
+	statement_reset(place->step);
+	return found;
+}
+
+/* Where its mail came from, as far as the store has it. */
+static int find_way(struct scanning *scanning, struct message *message)
+{
+	struct step first = {
+		.parent_key = message->parent_key,
+		.goes_on = message->parent_kind == PARENT_HOP || message->parent_kind == PARENT_NEXT_HOST,
+	};
+	int found = 1;
+	bool has_first = false;
+
+	message->way = NULL;
+	if (!scanning->scan->with_ways || !message->parent_key)
+		return 0;
+	for (unsigned i = 0; i < WAY_MAX && found > 0 && first.parent_key && first.goes_on; i++) {
+		found = read_step(scanning->read, first.parent_key, &first, scanning->problem);
+		has_first = has_first || found > 0;
+	}
+	if (!has_first || found < 0)
+		return found < 0 ? found : 0;
+	if (first.session_key && first.session_key != scanning->first.key)
+		found = store_read_session(scanning->read, first.session_key, scanning->pool, &scanning->first, scanning->problem);
+	if (!first.session_key || found <= 0)
+		scanning->first = (struct session){ .key = 0 };
+	scanning->way = (struct way){ first.start_us, facts_text(&scanning->first.facts, FACT_SESSION_CLIENT_ADDR),
+				      facts_text(&scanning->first.facts, FACT_SESSION_AUTH_AUTHEN) };
+	message->way = &scanning->way;
+	return found < 0 ? found : 0;
+}
+
 static int show_message(struct scanning *scanning, struct store_rows *rows, transaction_key key)
 {
 	struct message message;
@@ -303,6 +374,8 @@ static int show_message(struct scanning *scanning, struct store_rows *rows, tran
 	if (found <= 0)
 		return found;
 	found = find_session(scanning, &message);
+	if (found >= 0)
+		found = find_way(scanning, &message);
 	if (found < 0)
 		return found;
 	scanning->scan->message(scanning->scan->context, &message, message.session);
@@ -462,11 +535,6 @@ static int list_other_sessions(struct other_sessions *others)
 	return more < 0 ? more : others->keys.lacks_memory ? -ENOMEM : 0;
 }
 
-static store_day day_of(transaction_key key)
-{
-	return store_day_of(transaction_key_time(key));
-}
-
 /* Those from first on that are of one day; how many there are. */
 static size_t print_keys_of_day(const struct key_list *keys, size_t first, FILE *out)
 {
@@ -527,6 +595,8 @@ static int walk_message(struct scanning *scanning, struct store_rows *rows, tran
 	if (found <= 0)
 		return found;
 	error = find_session(scanning, &message);
+	if (!error)
+		error = find_way(scanning, &message);
 	if (!error)
 		scanning->scan->message(scanning->scan->context, &message, message.session);
 	*ret_next = message.key + 1;

@@ -38,6 +38,7 @@ struct store_scan {
 	bool (*is_enough)(void *context, uint64_t before_us);
 	bool asks_again;		/* about what belongs to what is found: days where nothing was found stay open, too */
 	bool with_attempts;
+	bool with_ways;			/* messages have their way; of what is chosen the client and account are in it */
 	bool attempts_apart;		/* each attempt is asked for alone, too */
 	void (*message)(void *context, const struct message *message, const struct session *session);
 	void (*session)(void *context, const struct session *session);

@@ -12,10 +12,10 @@
 #include "analysis/rows.h"
 #include "analysis/store_read.h"
 
-enum { REPORTS_MAX = 64, NAME_MAX_BYTES = 100, NUMBER_MAX_BYTES = 10, RAW_FIRST = 4096, RAW_MAX = 512 * 1024 * 1024, PACKED_WELL = 4 };
+enum { REPORTS_MAX = 64, NAME_MAX_BYTES = 100, NUMBER_MAX_BYTES = 10, RAW_FIRST = 4096, RAW_MAX = 512 * 1024 * 1024, PACKED_WELL = 5 };
 
 /* Where the tables of a report change, so does its name here; where what it counts does, this number. */
-enum { ROLLUP_VERSION = 3 };
+enum { ROLLUP_VERSION = 4 };
 
 /* ---- names ---- */
 
@@ -332,6 +332,7 @@ static int count_day(struct store_rollup *rollup, const char *directory, store_d
 	struct source_table *sources = source_table_new();
 	const struct store_scan scan = {
 		.with_attempts = true,
+		.with_ways = true,
 		.skips_day = is_other_day,
 		.skip_context = &day,
 		.message = take_message,

@@ -83,6 +83,12 @@ struct recipient {
 	struct facts facts;
 };
 
+/* Where a mail came from that is at a next host of ours, or was given back by a content filter: the first of its messages. */
+struct way {
+	uint64_t start_us;		/* of that message */
+	struct text client_addr, account;	/* of its session; absent: not known */
+};
+
 struct message {
 	transaction_key key, session_key, parent_key;
 	uint64_t start_us, last_us;	/* first and last evidence */
@@ -91,6 +97,7 @@ struct message {
 	bool is_accepted;		/* of one that the join shows at its end: as message_is_accepted says, whatever facts are kept */
 	uint32_t recipient_count;
 	struct session *session;	/* NULL: none is known, or it has left memory */
+	const struct way *way;		/* of a PARENT_HOP and PARENT_NEXT_HOST, where whoever shows it was asked for it; NULL: not known */
 	struct message *next_in_session;
 	struct recipient *recipients;	/* in the order of their first evidence */
 	struct check *checks;

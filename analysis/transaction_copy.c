@@ -96,6 +96,7 @@ struct message *message_copy(struct pool *pool, const struct message *message)
 	    !copy_checks(pool, message, &copy->checks))
 		return NULL;
 	copy->session = NULL;
+	copy->way = NULL;
 	copy->next_in_session = NULL;
 	return copy;
 }

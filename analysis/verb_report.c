@@ -362,6 +362,7 @@ static int report(const struct options *options)
 	ask_rows(&options->ask, &rows);
 	rows.take = runs.before || runs.page ? take : take_now;
 	rows.context = &runs;
+	rows.finds_ways = true;
 	/* The span before is as long. */
 	if (options->compares && runs.until_us - runs.from_us < runs.from_us)
 		rows.since_us = runs.from_us - (runs.until_us - runs.from_us);
