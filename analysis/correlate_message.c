@@ -83,6 +83,16 @@ static struct open_message *find_message(const struct clue *clue, const struct h
 	return best;
 }
 
+/* Or one that rests, of which lines came before. */
+static struct open_message *find_or_wake(struct clue *clue, const struct queue_name *name, uint64_t hash)
+{
+	struct open_message *message = find_message(clue, clue->host, name, hash);
+
+	if (!message && rest_may_have(clue->correlate, clue->time_us) && rest_wake_queue_name(clue->correlate, name))
+		message = find_message(clue, clue->host, name, hash);
+	return message;
+}
+
 /* How often the name was given before, as far as is known. */
 static uint32_t generations(const struct clue *clue, const struct queue_name *name, uint64_t hash)
 {
@@ -163,9 +173,7 @@ struct open_message *message_of(struct clue *clue)
 		return NULL;
 	name = queue_name_of(queue_id);
 	hash = queue_name_hash(clue->correlate, clue->host, &name);
-	message = find_message(clue, clue->host, &name, hash);
-	if (!message && rest_may_have(clue->correlate, clue->time_us) && rest_wake_queue_name(clue->correlate, &name))
-		message = find_message(clue, clue->host, &name, hash);
+	message = find_or_wake(clue, &name, hash);
 	if (!message)
 		return new_message(clue, queue_id, &name, hash);
 	message_touch(clue, message);
@@ -187,7 +195,7 @@ struct open_message *message_begin(struct clue *clue, struct text queue_id)
 		return NULL;
 	name = queue_name_of(queue_id);
 	hash = queue_name_hash(clue->correlate, clue->host, &name);
-	message = find_message(clue, clue->host, &name, hash);
+	message = find_or_wake(clue, &name, hash);
 	if (message && !message->has_begin &&
 	    clue->time_us <= message->message.start_us + clue->correlate->options.lateness_us) {
 		message_touch(clue, message);
