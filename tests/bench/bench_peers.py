@@ -22,9 +22,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
-from bench_auth import (BODY, CHECKS, DEAD, HEADERS, AuthBench, live_port, of_new_sessions, start_opendkim,  # noqa: E402
-                        start_other)
-from bench_mail import BenchLab, start_milters  # noqa: E402
+from bench_auth import BODY, CHECKS, DEAD, HEADERS, AuthBench, live_port, of_new_sessions, start_opendkim  # noqa: E402
+from bench_mail import BenchLab, start_milters, start_other  # noqa: E402
 from bench_postfix import PARTS, sum_of_family  # noqa: E402
 from dkim_cases import Key, sign  # noqa: E402
 from dns_lab import Nsd, find_program, txt  # noqa: E402
@@ -191,11 +190,12 @@ def assert_all_tell(lab, bench, telling):
         assert_tells(lab, bench, name, telling[name], [word])
 
 
-def measure(bench, load, size, rounds):
+def measure(bench, load, size, arguments):
     title, messages, sessions, bench.kept = load
+    messages //= 3 if arguments.quick else 1
     bench.round(0, sessions, max(sessions, messages // 5))			# warm up
-    results = [bench.round(number, sessions, messages) for number in range(rounds)]
-    print("\n%s, %s; medians of %d rounds; CPU and time in us a message" % (size, title, rounds))
+    results = [bench.round(number, sessions, messages) for number in range(arguments.rounds)]
+    print("\n%s, %s; medians of %d rounds; CPU and time in us a message" % (size, title, arguments.rounds))
     print_head(("milter", "CPU", *PARTS.values(), "messages/s", "added time", "MiB (PSS)", "CPU, to the null milter's", "rate, to it"))
     for name, words in NAMES:
         print_row(words, median_cell(results, name, "cpu"), *("%.0f" % median_of(results, name, key) for key in PARTS),
@@ -241,7 +241,7 @@ def bench_all(spool, arguments):
             for size in sizes:
                 bench.content = mail.contents[size]
                 for load in loads:
-                    measure(bench, load, size, arguments.rounds)
+                    measure(bench, load, size, arguments)
                 assert_all_tell(lab, bench, telling)		# still
 
 
