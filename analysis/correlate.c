@@ -44,6 +44,7 @@ static const struct kind {
 	[EVENT_HELD] = UNCOUNTED(correlate_held),
 	[EVENT_RELEASED] = UNCOUNTED(correlate_released),
 	[EVENT_MILTER_FAILED] = UNCOUNTED(correlate_milter_failed),
+	[EVENT_MILTER_ACTION] = UNCOUNTED(correlate_milter_action),
 	[EVENT_SCANNED] = UNCOUNTED(correlate_scanned),
 	[EVENT_SPF] = UNCOUNTED(correlate_spf),
 	[EVENT_DKIM_VERIFIED] = UNCOUNTED(correlate_dkim_verified),

@@ -254,6 +254,14 @@ struct link_note {
 
 enum { LINK_NOTES_MAX = 16384 };
 
+/* A milter said what is to become of a message, and the line that says what the MTA made of it has not come. */
+struct milter_note {
+	uint64_t hash;			/* of the message's name; 0: the note is free */
+	char name[56];			/* the milter's */
+};
+
+enum { MILTER_NOTES_MAX = 64 };
+
 struct correlate {
 	struct correlate_options options;
 	struct correlate_sink sink;
@@ -310,6 +318,8 @@ struct correlate {
 	struct open_table notes;	/* by name */
 	struct link_note *note_ring;	/* LINK_NOTES_MAX; NULL: none was needed yet */
 	unsigned note_turn;
+	struct milter_note milter_notes[MILTER_NOTES_MAX];
+	unsigned milter_turn;
 	struct open_table recipients;	/* of messages that have many, by the address that the client gave */
 };
 
@@ -873,6 +883,7 @@ void correlate_too_large(struct clue *clue);
 void correlate_held(struct clue *clue);
 void correlate_released(struct clue *clue);
 void correlate_milter_failed(struct clue *clue);
+void correlate_milter_action(struct clue *clue);
 void correlate_scanned(struct clue *clue);
 void correlate_spf(struct clue *clue);
 void correlate_dkim_verified(struct clue *clue);

@@ -169,6 +169,55 @@ static struct open_message *target_of(struct clue *clue, enum join_key *ret_key)
 	return refused_of(clue, session);
 }
 
+/* ---- which milter ---- */
+
+static struct milter_note *find_note(const struct clue *clue)
+{
+	struct queue_name name = clue->correlate->milter_turn ? queue_name_of(clue_text(clue, NAME_QUEUE_ID)) : (struct queue_name){ .length = 0 };
+	uint64_t hash = name.length ? queue_name_hash(clue->correlate, clue->host, &name) : 0;
+
+	for (unsigned i = 0; hash && i < MILTER_NOTES_MAX; i++)
+		if (clue->correlate->milter_notes[i].hash == hash)
+			return &clue->correlate->milter_notes[i];
+	return NULL;
+}
+
+/* Sendmail tells which one it was in a line of its own, before that of the refusal (from milter_log_level 11 on). */
+void correlate_milter_action(struct clue *clue)
+{
+	static const char *const refusals[] = { "reject", "tempfail", "discard", "shutdown" };
+	struct text outcome = clue_text(clue, NAME_OUTCOME), milter = clue_text(clue, NAME_MILTER);
+	struct queue_name name = queue_name_of(clue_text(clue, NAME_QUEUE_ID));
+	struct milter_note *note;
+	size_t i = 0;
+
+	while (i < sizeof refusals / sizeof refusals[0] && !text_starts(outcome, refusals[i]))
+		i++;
+	if (i == sizeof refusals / sizeof refusals[0] || !name.length || !milter.length || milter.length >= sizeof note->name)
+		return;
+	note = find_note(clue);
+	if (!note)
+		note = &clue->correlate->milter_notes[clue->correlate->milter_turn++ % MILTER_NOTES_MAX];
+	*note = (struct milter_note){ .hash = queue_name_hash(clue->correlate, clue->host, &name) };
+	memcpy(note->name, milter.start, milter.length);
+}
+
+/* Absent: it is not told. */
+static struct text milter_of(const struct clue *clue)
+{
+	const struct milter_note *note = clue_has(clue, NAME_MILTER) ? NULL : find_note(clue);
+
+	return note ? text_of(note->name) : clue_text(clue, NAME_MILTER);
+}
+
+static void forget_milter(const struct clue *clue)
+{
+	struct milter_note *note = find_note(clue);
+
+	if (note)
+		*note = (struct milter_note){ .hash = 0 };
+}
+
 /* ---- what is kept of it ---- */
 
 static struct text up_to(struct text text, const char *ends)
@@ -205,14 +254,14 @@ static struct text rule_of(const struct clue *clue, struct text said)
 }
 
 /* What the reply is taken apart for. */
-static void keep_reply(struct clue *clue, struct facts *facts, struct text text)
+static void keep_reply(struct clue *clue, struct facts *facts, struct text text, struct text milter)
 {
 	struct reply reply = reply_read(text);
 
 	fact_put(clue, facts, FACT_RECIPIENT_REPLY_CODE, reply.code_text);
 	fact_put(clue, facts, FACT_RECIPIENT_DSN, reply.status_text);
 	fact_put(clue, facts, FACT_RECIPIENT_REPLY, text);
-	if (fact_is_kept(clue->correlate, FACT_RECIPIENT_RULE))
+	if (fact_is_kept(clue->correlate, FACT_RECIPIENT_RULE) && !milter.start)
 		fact_put(clue, facts, FACT_RECIPIENT_RULE, rule_of(clue, reply.text));
 	if (clue->correlate->options.keeps_reasons)
 		fact_put(clue, facts, FACT_RECIPIENT_REASON, text_of(reason_of(&reply)));
@@ -221,7 +270,7 @@ static void keep_reply(struct clue *clue, struct facts *facts, struct text text)
 static void keep_refusal(struct clue *clue, const struct action *action, struct open_recipient *recipient, enum join_key key)
 {
 	struct facts *facts = &recipient->recipient.facts;
-	struct text text = clue_text(clue, NAME_REPLY);
+	struct text text = clue_text(clue, NAME_REPLY), milter = milter_of(clue);
 
 	recipient->recipient.fate = (uint8_t)action->fate;
 	recipient->recipient.has_changed = true;
@@ -232,9 +281,11 @@ static void keep_refusal(struct clue *clue, const struct action *action, struct 
 		fact_put(clue, facts, FACT_RECIPIENT_STAGE, TEXT_LITERAL("END-OF-MESSAGE"));
 	else
 		fact_put(clue, facts, FACT_RECIPIENT_STAGE, clue_text(clue, clue_has(clue, NAME_STAGE) ? NAME_STAGE : NAME_SECTION));
-	fact_put(clue, facts, FACT_RECIPIENT_BY, text_of(clue->origin->role == ROLE_SCREEN ? "screen" : action->by));
+	fact_put(clue, facts, FACT_RECIPIENT_BY, text_of(clue->origin->role == ROLE_SCREEN ? "screen" :
+								  milter.start ? "milter" : action->by));
+	fact_put(clue, facts, FACT_RECIPIENT_RULE, milter);
 	if (text.start && clue->correlate->keeps_replies)
-		keep_reply(clue, facts, text);
+		keep_reply(clue, facts, text, milter);
 }
 
 static void keep_state(struct clue *clue, const struct action *action, struct open_message *message, enum join_key key)
@@ -362,6 +413,7 @@ void correlate_refusal(struct clue *clue)
 		refuse_whole(clue, action, message, key);
 	else
 		refuse_recipient(clue, action, message, key);
+	forget_milter(clue);
 	end_with_session(clue, message);
 }
 

@@ -593,7 +593,7 @@ static void get_outgoing(struct correlate *correlate, struct text *state)
 static size_t layouts(void)
 {
 	return outgoing_size() + sizeof(struct open_session) + sizeof(struct open_message) + sizeof(struct open_recipient) + sizeof(struct link_note) +
-	       sizeof(struct record_gap);
+	       sizeof(struct record_gap) + sizeof(struct milter_note);
 }
 
 struct text correlate_state(struct correlate *correlate)
@@ -611,6 +611,9 @@ struct text correlate_state(struct correlate *correlate)
 	put_notes(correlate, &used);
 	gap_put(correlate, &used);
 	put_logins(correlate, &used);
+	state_put_number(correlate, &used, correlate->milter_turn);
+	if (correlate->milter_turn)
+		state_put(correlate, &used, correlate->milter_notes, sizeof correlate->milter_notes);
 	rest_put(correlate, &used);
 	put_outgoing(correlate, &used);
 	return (struct text){ correlate->state, used };
@@ -632,6 +635,9 @@ void correlate_restore(struct correlate *correlate, struct text state)
 	get_notes(correlate, &state);
 	gap_get(correlate, &state);
 	get_logins(correlate, &state);
+	correlate->milter_turn = (unsigned)state_get_number(&state);
+	if (correlate->milter_turn)
+		(void)state_get(&state, correlate->milter_notes, sizeof correlate->milter_notes);
 	rest_get(correlate, &state);
 	get_outgoing(correlate, &state);
 }

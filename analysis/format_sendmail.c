@@ -518,10 +518,10 @@ const struct format format_sendmail = {
 	.summary = "Sendmail 8: daemon, submission and queue runners",
 	.page = {
 		.where = "/var/log/mail.log or /var/log/maillog (facility mail); the names sm-mta, sm-msp, sendmail, or what -L names",
-		.get = "as it lies; LogLevel 10 (confLOG_LEVEL) has a line for each connection and each message that left the queue",
+		.get = "as it lies; LogLevel 10 (confLOG_LEVEL) has a line for each connection and each message that left the queue, confMILTER_LOG_LEVEL 11 one for each refusal that names its milter",
 		.joins = "queue identifier; process of a session; the identifier that the next hop tells; DSN and clone lines",
 		.tells = "messages with sender, size, Message-ID and client; each attempt with its status; refusals by rulesets and milters; lists, notices, logins, TLS",
-		.lacks = "when sessions end; which alias an address was expanded from (such recipients say incomplete:expanded); at level 9 also when they begin, and that a message is done",
+		.lacks = "when sessions end; which alias an address was expanded from (such recipients say incomplete:expanded); which milter refused a message at its end; at level 9 also when they begin, and that a message is done",
 	},
 	.prepare = prepare,
 	.program = program,

@@ -152,15 +152,38 @@
 		return rows;
 	}
 	const tables = [...document.querySelectorAll("table.report")].map(made => sortable(made)).flat();
+	/* Work for when the page has been painted: piece by piece, so that no gesture waits for it. */
+	const waiting = [];
+	const idle = window.requestIdleCallback || (work => setTimeout(work, 20));
+	function later(...pieces) {
+		if (!waiting.length) requestAnimationFrame(() => idle(workOn));
+		waiting.push(...pieces);
+	}
+	function workOn() {
+		if (waiting.length) waiting.shift()();
+		if (waiting.length) idle(workOn);
+		else document.documentElement.dataset.ready = "";
+	}
+	addEventListener("beforeprint", () => { while (waiting.length) workOn(); });
+
+	/* A table's buttons are made when it comes into sight, or when there is nothing else to do. */
 	function rowTools(show) {
-		for (const row of tables) {
-			const asked = row.dataset.query;
-			if (!asked) continue;
-			const tools = element("span", { class: "rowtools" });
+		function addTools(row) {
+			const asked = row.dataset.query, tools = element("span", { class: "rowtools" });
 			if (show && compile(asked)) tools.append(button("show", () => show(asked), { title: "its transactions in this page" }));
 			tools.append(copyButton(copyIcon(), () => command(asked), { title: "copy as command", "aria-label": "copy as command: " + asked }));
 			row.cells[0].append(tools);
 		}
+		const left = new Map([...document.querySelectorAll("table.report")].map(made => [made, tables.filter(row => made.contains(row) && row.dataset.query)]));
+		function take(made) {
+			const rows = left.get(made) || [];
+			left.delete(made);
+			watcher.unobserve(made);
+			rows.forEach(addTools);
+		}
+		const watcher = new IntersectionObserver(entries => entries.forEach(entry => { if (entry.isIntersecting) take(entry.target); }), { rootMargin: "200px" });
+		for (const made of left.keys()) watcher.observe(made);
+		later(...[...left.keys()].map(made => () => take(made)));
 	}
 
 	const theme = button("light / dark", () => {
@@ -234,7 +257,7 @@
 	const slotName = slot => data.slots[slot] + (data.slot === "hour" ? ":00" : "");
 
 	/* Numbers of a column, a text of a table: page_transactions.c says how they are written. */
-	const base = (data.digits || "").length / 2, digits = [];
+	const base = (data.digits || "").length / 2, digits = new Uint8Array(128);
 	for (let i = 0; i < base * 2; i++) digits[data.digits.charCodeAt(i)] = i;
 	function numbers(name) {
 		const text = data.columns[name], found = [];
@@ -247,8 +270,26 @@
 		return found;
 	}
 	const differences = name => numbers(name).map(number => number % 2 ? -(number + 1) / 2 : number / 2);
+	const digest = i => [...data.columns.key.slice(i * 5, i * 5 + 5)].reduce((sum, c) => sum * base * 2 + digits[c.charCodeAt(0)], 0);
 	const hex = number => number.toString(16).padStart(8, "0");
-	const keyOf = (seconds, i) => hex(seconds - data.key_epoch) + hex([...data.columns.key.slice(i * 5, i * 5 + 5)].reduce((sum, c) => sum * base * 2 + digits[c.charCodeAt(0)], 0));
+	/* What few of them are asked for is made then. */
+	class Transaction {
+		constructor(time, place, begin, delay, size, from, to, relay, client, domain, outcome) {
+			this.time = time; this.place = place; this.begin = begin; this.delay = delay; this.size = size;
+			this.from = from; this.to = to; this.relay = relay; this.client = client; this.domain = domain; this.outcome = outcome; this.found = null;
+		}
+		get fate() { return this.outcome[0]; }
+		get stage() { return this.outcome[1]; }
+		get by() { return this.outcome[2]; }
+		get reason() { return this.outcome[3]; }
+		get code() { return this.outcome[4]; }
+		get dsn() { return this.outcome[5]; }
+		get spf() { return this.outcome[6]; }
+		get dkim() { return this.outcome[7]; }
+		get dmarc() { return this.outcome[8]; }
+		get key() { return hex(this.begin - data.key_epoch) + hex(digest(this.place)); }
+		get words() { return this.found = this.found || [this.from, this.to, this.relay, this.client, this.reason].join("\n").toLowerCase(); }
+	}
 
 	/* Those with a problem first: kind by kind, the newest of each first. */
 	function transactions() {
@@ -261,20 +302,19 @@
 		for (const count of data.kinds) {
 			const kind = [];
 			for (const end = next + count; next < end; next++) {
-				const i = next, at = name => columns[name][i], [fate, stage, by, reason, code, dsn, spf, dkim, dmarc] = outcomes[at("outcome")];
+				const i = next, at = name => columns[name][i];
 				time += at("time");
-				const key = keyOf(time + at("key_time"), i), from = address(at("from_local"), at("from_domain")), to = address(at("to_local"), at("to_domain"));
-				const relay = tables.relays[at("relay")].replace("\t", () => tables.domains[at("to_domain") - 1]), client = tables.clients[at("client")];
-				kind.push({
-					time, fate, delay: at("delay") / 1000, size: at("size"), key, from, to, relay, stage, by, reason, code, dsn, client,
-					domain: at("domain") ? tables.domains[at("domain") - 1] : "", spf, dkim, dmarc, words: [from, to, relay, client, reason].join("\n").toLowerCase(),
-				});
+				const relay = tables.relays[at("relay")], place = relay.indexOf("\t"), domain = at("domain"), named = place < 0 ? relay :
+					relay.slice(0, place) + tables.domains[at("to_domain") - 1] + relay.slice(place + 1);
+				kind.push(new Transaction(time, i, time + at("key_time"), at("delay") / 1000, at("size"), address(at("from_local"), at("from_domain")),
+					address(at("to_local"), at("to_domain")), named, tables.clients[at("client")], domain ? tables.domains[domain - 1] : "", outcomes[at("outcome")]));
 			}
 			found.push(...kind.sort((a, b) => b.time - a.time));
 		}
 		return found;
 	}
-	const rows = data.columns ? transactions() : [];
+	let read = null;
+	const rows = () => read = read || (data.columns ? transactions() : []);
 	const dayOf = time => (new Date(time * 1000).getUTCDay() + 6) % 7, hourOf = time => Math.floor(time / 3600) % 24;
 
 	/* ---- the filter ---- */
@@ -312,11 +352,12 @@
 		return [asked ? "(" + asked + ")" : "", ...terms].filter(Boolean).join(" ");
 	}
 
-	/* Paints what depends on the changes; without any, everything. */
+	/* Paints what depends on the changes; without any, everything but for what depends on all of the filter: that may come later. */
 	function set(changes) {
+		const isFirst = !Object.keys(changes).length;
 		const changed = Object.keys(changes).filter(name => JSON.stringify(filter[name]) !== JSON.stringify(changes[name]));
 		Object.assign(filter, changes);
-		for (const { names, paint } of painters) if (!names || !Object.keys(changes).length || names.some(name => changed.includes(name))) paint();
+		for (const { names, paint } of painters) if (names ? isFirst || names.some(name => changed.includes(name)) : !isFirst) paint();
 	}
 	const toggle = (name, value) => set({ [name]: JSON.stringify(filter[name]) === JSON.stringify(value) ? null : value });
 
@@ -511,14 +552,14 @@
 		set({ text: filter.text });
 	}
 	panel("Transactions", "wide", null, () => {
-		const asked = conditions(), found = rows.filter(row => asked.every(([question]) => question(row)));
+		const asked = conditions(), found = asked.length ? rows().filter(row => asked.every(([question]) => question(row))) : [...rows()];
 		if (order.column !== null) {
 			const value = COLUMNS[order.column].value, way = order.down ? -1 : 1;
 			found.sort((a, b) => value(a) < value(b) ? -way : value(a) > value(b) ? way : 0);
 		}
 		shown.textContent = command(query());
-		const words = grouped(found.length) + " of the " + grouped(rows.length) + " in this page" + (order.column === null ? ", problems first, the newest of each first" : "") +
-			(data.all > rows.length ? ". " + grouped(data.all) + " were read: the command shows " + (found.length ? "the rest." : "what there is.") : ".");
+		const words = grouped(found.length) + " of the " + grouped(rows().length) + " in this page" + (order.column === null ? ", problems first, the newest of each first" : "") +
+			(data.all > rows().length ? ". " + grouped(data.all) + " were read: the command shows " + (found.length ? "the rest." : "what there is.") : ".");
 		const heads = element("tr", {}, ...COLUMNS.map((column, i) => element("th", { scope: "col", class: column.class, "aria-sort": i === order.column ? order.down ? "descending" : "ascending" : null },
 			button(column.title, () => sortBy(i)))), element("th", { scope: "col" }, "Trace"));
 		const lines = found.slice(0, limit).map(row => element("tr", {}, ...COLUMNS.map(column => element("td", { class: column.class }, String((column.show || column.value)(row)))),
@@ -528,6 +569,8 @@
 		return [element("p", { class: "note", role: "status" }, words), table([heads], lines, { class: "transactions" }), ...more];
 	}, tools);
 
+	/* A list of thousands, below what is in sight. */
+	later(() => { if (!read) set({ text: "" }); });
 	rowTools(asked => {
 		set({ ...NOTHING, slots: filter.slots, query: asked });
 		document.getElementById("panel-transactions").scrollIntoView();

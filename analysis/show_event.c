@@ -112,10 +112,20 @@ void show_event_line(const struct event *event, FILE *out)
 	fprintf(out, ":%" PRIu64 ")\n", event->line);
 }
 
+/* A code point in the escapes of JSON: beyond the first plane it takes two. */
+static void put_code_point(FILE *out, unsigned code)
+{
+	if (code >= 0x10000)
+		fprintf(out, "\\u%04x\\u%04x", 0xd800 + ((code - 0x10000) >> 10), 0xdc00 + (code & 0x3ff));
+	else
+		fprintf(out, "\\u%04x", code);
+}
+
 void show_json_string(FILE *out, struct text value)
 {
 	char *utf8 = NULL;
 	size_t length;
+	unsigned code;
 
 	if (!is_plain(value) && value.length) {
 		utf8 = escape_utf8_new(value, &length);
@@ -125,12 +135,16 @@ void show_json_string(FILE *out, struct text value)
 	for (size_t i = 0; i < value.length; i++) {
 		unsigned char c = (unsigned char)value.start[i];
 
-		if (c == '"' || c == '\\')
+		if (c == '"' || c == '\\') {
 			fprintf(out, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\u%04x", c);
-		else
+		} else if (c < 0x20 || c == 0x7f) {
+			put_code_point(out, c);
+		} else if (c >= 0x80 && (length = escape_harmful_length((struct text){ value.start + i, value.length - i }, &code))) {
+			put_code_point(out, code);
+			i += length - 1;
+		} else {
 			fputc(c, out);
+		}
 	}
 	fputc('"', out);
 	free(utf8);

@@ -16,7 +16,7 @@
 void show_event_line(const struct event *event, FILE *out);
 /* One object on one line. */
 void show_event_json(const struct event *event, FILE *out);
-/* The value in quotes; bytes that are no UTF-8 are escaped. */
+/* The value in quotes; bytes that are no UTF-8 are escaped, and what would hide or reorder text where it is looked at. */
 void show_json_string(FILE *out, struct text value);
 
 #endif

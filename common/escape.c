@@ -52,6 +52,17 @@ static bool is_harmful(uint32_t code)
 	return (code & 0xfffe) == 0xfffe || (code >= 0xfdd0 && code <= 0xfdef);	/* no characters */
 }
 
+size_t escape_harmful_length(struct text text, unsigned *ret_code)
+{
+	uint32_t code = 0;
+	size_t length = text.length ? take_code_point(text, &code) : 0;
+
+	if (!length || !is_harmful(code))
+		return 0;
+	*ret_code = code;
+	return length;
+}
+
 static size_t show_byte(unsigned char byte, char *piece)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -131,6 +142,23 @@ size_t escape_into(struct text text, char *buffer, size_t size, size_t *ret_colu
 	if (ret_columns)
 		*ret_columns = width;
 	return used;
+}
+
+void escape_mask(char *text)
+{
+	struct text rest = { text, strlen(text) };
+
+	while (rest.length) {
+		uint32_t code = 0;
+		size_t length = take_code_point(rest, &code);
+
+		if (!length || is_harmful(code)) {
+			length = length ? length : 1;
+			memset(text, '?', length);
+		}
+		text += length;
+		rest = (struct text){ text, rest.length - length };
+	}
 }
 
 char *escape_utf8_new(struct text text, size_t *ret_length)

@@ -27,9 +27,15 @@ void escape_quoted(struct text text, FILE *out);
  * needs if each code point takes one. */
 size_t escape_into(struct text text, char *buffer, size_t size, size_t *ret_columns);
 
+/* In the same place, a question mark for each byte of what would be escaped; a backslash stays. For what is a sentence already. */
+void escape_mask(char *text);
+
 /* For JSON, whose writer escapes controls itself: valid UTF-8 as it is, each byte of anything else
  * as \xNN. The caller frees; NULL: no memory. Terminated, and *ret_length long. */
 char *escape_utf8_new(struct text text, size_t *ret_length);
+
+/* How long a code point is that hides, reorders or breaks text, where valid UTF-8 begins with one; 0: it does not. */
+size_t escape_harmful_length(struct text text, unsigned *ret_code);
 
 /* A code point, in 1 to 4 bytes; gives how many. */
 size_t escape_put_utf8(char *out, unsigned code);

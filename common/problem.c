@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "escape.h"
+
 void problem_set(struct problem *problem, const char *format, ...)
 {
 	va_list arguments;
@@ -13,8 +15,6 @@ void problem_set(struct problem *problem, const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(problem->text, sizeof problem->text, format, arguments);
 	va_end(arguments);
-	/* A file name or a server's reply may hold line ends. */
-	for (char *byte = problem->text; *byte; byte++)
-		if ((unsigned char)*byte < ' ' || *byte == 0x7f)
-			*byte = '?';
+	/* A file name or a server's reply may hold anything. */
+	escape_mask(problem->text);
 }

@@ -3,7 +3,7 @@
 
 usage: bench_analyzer.py [--quick] [--sizes=SIZE,SIZE...] BUILD_FOLDER
 
-tests/genlog writes a log of each size (200M, 1G, 4G; --quick: 30M) with its truth. wc, grep and ripgrep read it,
+tests/genlog writes a log of each size (200M, 1G, 4G; --quick: 15M) with its truth. wc, grep and ripgrep read it,
 pflogsumm and postfix-logwatch sum it up, and smtptrail parses, joins, reports and ingests it; goaccess, for scale,
 an access log as large. Last, unless --quick, a store of 30 days and 5 million recipients is filled and asked. Each
 command is run in turn, round by round, with the page cache warm, on one core where nothing else is said; pflogsumm,
@@ -30,7 +30,7 @@ from bench_parse import run  # noqa: E402
 from pairs import print_head, print_row, with_interval  # noqa: E402
 import pflogsumm  # noqa: E402
 
-SIZES, QUICK_SIZES = ("200M", "1G", "4G"), ("30M",)
+SIZES, QUICK_SIZES = ("200M", "1G", "4G"), ("15M",)
 MONTH = ("6200M", "--rate", "1.75")	# 5 million recipients in 30 days
 ROUNDS = {"200M": 5, "1G": 3, "4G": 1}
 USUAL_ROUNDS = 3

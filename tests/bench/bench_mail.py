@@ -194,7 +194,7 @@ def bench_redis_down(lab, arguments):
     print("\nRedis down, a front of %d MiB and a spool of %d MiB: MiB resident; goal: anonymous memory stays as it is while the"
           " journal fills" % (FRONT_MIB, spool))
     print_head(("MiB in the journal", "records refused", "resident", "= anonymous", "+ files and front"))
-    while full < 3:			# three looks after it was full
+    while full < (1 if arguments.quick else 3):		# looks after it was full
         number += int(run_load(lab, 20, messages=50, sessions=20 * spool // QUICK_SPOOL_MIB, recipients=5, headers=20, body=2000,
                                first=number)["sessions_begun"])
         written = lab.status()["written"]

@@ -3,7 +3,7 @@
 
 usage: bench_parse.py [--quick] BUILD_FOLDER
 
-Writes a log with tests/genlog (1 GB; --quick: 100 MB) to a temporary folder, and its .gz; reads each once so
+Writes a log with tests/genlog (1 GB; --quick: 50 MB) to a temporary folder, and its .gz; reads each once so
 that the page cache is warm, then runs each command in turn, round by round. Prints medians, and medians of the
 rounds' ratios with 95 % intervals, as Markdown. Fails when the lines read and understood are not those of the generator's truth,
 never on a time.
@@ -53,7 +53,7 @@ def main():
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix='smtptrail-bench-') as folder:
         log = os.path.join(folder, 'mail.log')
-        run([os.path.join(build, 'tests/genlog/genlog'), '--size', '100M' if quick else '1G', '--out', log,
+        run([os.path.join(build, 'tests/genlog/genlog'), '--size', '50M' if quick else '1G', '--out', log,
              '--truth', os.path.join(folder, 'truth.json')])
         run(['gzip', '-k', log])
         with open(os.path.join(folder, 'truth.json')) as truth:

@@ -191,11 +191,12 @@ def assert_all_tell(lab, bench, telling):
         assert_tells(lab, bench, name, telling[name], [word])
 
 
-def measure(bench, load, size, rounds):
+def measure(bench, load, size, arguments):
     title, messages, sessions, bench.kept = load
+    messages //= 3 if arguments.quick else 1
     bench.round(0, sessions, max(sessions, messages // 5))			# warm up
-    results = [bench.round(number, sessions, messages) for number in range(rounds)]
-    print("\n%s, %s; medians of %d rounds; CPU and time in us a message" % (size, title, rounds))
+    results = [bench.round(number, sessions, messages) for number in range(arguments.rounds)]
+    print("\n%s, %s; medians of %d rounds; CPU and time in us a message" % (size, title, arguments.rounds))
     print_head(("milter", "CPU", *PARTS.values(), "messages/s", "added time", "MiB (PSS)", "CPU, to the null milter's", "rate, to it"))
     for name, words in NAMES:
         print_row(words, median_cell(results, name, "cpu"), *("%.0f" % median_of(results, name, key) for key in PARTS),
@@ -241,7 +242,7 @@ def bench_all(spool, arguments):
             for size in sizes:
                 bench.content = mail.contents[size]
                 for load in loads:
-                    measure(bench, load, size, arguments.rounds)
+                    measure(bench, load, size, arguments)
                 assert_all_tell(lab, bench, telling)		# still
 
 

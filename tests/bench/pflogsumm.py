@@ -296,7 +296,8 @@ def first_rows(ours, theirs):
     def of_mail(title, name, mine, number):
         hops = [each for each in ours.queued if each["key"] in ours.hops]
         again = [each for each in ours.queued if each["key"] in ours.again]
-        never = [each for each in ours.messages if each["key"] in ours.accepted - ours.hops and not each["size"]]
+        accepted = ours.accepted - ours.hops
+        never = [each for each in ours.messages if each["key"] in accepted and not each["size"]]
         return row(title, mine, (HOPS, counts_of(hops, name, number)), (REUSED, counts_of(again, name, lambda each: -number(each))),
                    (NOT_QUEUED, counts_of(never, name, lambda each: -number(each))),
                    (NOTICES, counts_of(notices, name, lambda each: -number(each))))

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import pty
 import shutil
 import signal
 import sqlite3
@@ -96,10 +97,10 @@ class Ingest(unittest.TestCase):
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def configure(self, interval="10ms", group=GROUP):
+    def configure(self, interval="10ms", group=GROUP, partitions=1):
         with open(self.path("conf"), "w", encoding="utf-8") as file:
-            file.write('redis_address = "unix:%s"\nstore_keep = 0\ncommit_interval = %s\nconsumer_group = "%s"\n'
-                       % (LAB.redis_socket, interval, group))
+            file.write('redis_address = "unix:%s"\nstore_keep = 0\ncommit_interval = %s\nconsumer_group = "%s"\npartitions = %d\n'
+                       % (LAB.redis_socket, interval, group, partitions))
 
     def send(self, records, skip=0):
         """Into the stream, each with the next seq; skip: so many numbers are left out before."""
@@ -343,6 +344,155 @@ class Ingest(unittest.TestCase):
         self.assertNotIn("records are missing", str(self.ask("explain", "%010X" % 3)))
         story, = self.ask("trace", "%010X" % 2)["stories"]
         self.assertNotIn("gap", str(story))
+
+    PARTITIONS = 3
+
+    def send_parted(self, sessions, with_log=True):
+        """Each session in its partition, each of which has numbers of its own; all at the same time."""
+        records, lines = [], []
+        for number in sessions:
+            at = number * 700
+            records += [(record, number % self.PARTITIONS) for record in session_records(number, at)]
+            lines += log_lines(number, at)
+        for record, partition in sorted(records, key=lambda each: each[0][3]):
+            self.parted[partition] += 1
+            LAB.redis("XADD", "{smtptrail:%d}:records" % partition, "*", *record, "partition", partition, "seq", EPOCH + self.parted[partition])
+        if with_log:
+            with open(self.log, "a", encoding="utf-8") as file:
+                file.writelines("%s mx.example.org %s\n" % (stamp(max(at, 0)), text) for at, text in sorted(lines))
+
+    def all_said(self, store=None):
+        """All that rows say, but for where it stands."""
+        found = []
+        for path in glob.glob(os.path.join(store or self.store, "20*.db")):
+            day = sqlite3.connect(path)
+            for kind in ("session", "message", "recipient", "attempt"):
+                found += [(kind,) + row for row in day.execute("SELECT * FROM [%ss]" % kind)]
+            day.close()
+        return sorted(found, key=repr)
+
+    def test_several_partitions_are_one_to_those_who_ask(self):
+        self.parted, count = [0] * self.PARTITIONS, 90
+        # All of them in one partition.
+        records, lines = [], []
+        for number in range(count):
+            records += session_records(number, number * 700)
+            lines += log_lines(number, number * 700)
+        self.send(sorted(records, key=lambda record: record[3]))
+        with open(self.log, "w", encoding="utf-8") as file:
+            file.writelines("%s mx.example.org %s\n" % (stamp(max(at, 0)), text) for at, text in sorted(lines))
+        one = self.path("one")
+        self.ingest("--log", self.log, store=one)
+        wanted = self.all_said(one)
+        self.assertEqual(sum(row[0] == "session" for row in wanted), count)
+        LAB.redis("FLUSHALL")
+        self.configure(partitions=self.PARTITIONS)
+        self.send_parted(range(count), with_log=False)
+        said = self.ingest("--log", self.log)
+        self.assertEqual((said["records"], said["lines"], said["missing"], said["doubled"]), (8 * count, 7 * count, 0, 0))
+        self.assertEqual(self.all_said(), wanted)
+        # Each has its position, and its group behind it.
+        kept = stored.positions(self.store, "stream")
+        self.assertEqual(set(kept), {"{smtptrail:%d}:records" % partition for partition in range(self.PARTITIONS)})
+        for key, state in kept.items():
+            groups = [dict(zip(flat[::2], flat[1::2])) for flat in LAB.redis("XINFO", "GROUPS", key)]
+            self.assertEqual([group["last-delivered-id"] for group in groups], [state.split()[1]], key)
+        again = self.ingest("--log", self.log)
+        self.assertEqual((again["records"], again["lines"]), (0, 0))
+        # Killed at any commit.
+        for turn in range(8):
+            store = self.path("killed")
+            shutil.rmtree(store, ignore_errors=True)
+            for key in kept:
+                LAB.redis("XGROUP", "DESTROY", key, GROUP)
+            child = self.start("--log", self.log, store=store)
+            time.sleep(0.01 * turn)
+            child.kill()
+            child.communicate()
+            self.ingest("--log", self.log, store=store)
+            self.assertEqual(self.all_said(store), wanted, turn)
+
+    def test_a_hole_and_a_record_that_comes_twice_are_of_their_partition_alone(self):
+        self.configure(partitions=self.PARTITIONS)
+        self.parted = [0] * self.PARTITIONS
+        self.send_parted(range(9))
+        # Sessions 4 and 7 lose a record each, whose numbers the other partitions have, too.
+        entries = LAB.redis("XRANGE", "{smtptrail:1}:records", "-", "+")
+        lost = [each for each in entries if dict(zip(each[1][::2], each[1][1::2]))["session"] in ("lab-000004", "lab-000007") and "data" in each[1]]
+        self.assertEqual(len(lost), 2)
+        LAB.redis("XDEL", "{smtptrail:1}:records", *(entry for entry, _ in lost))
+        twice = LAB.redis("XRANGE", "{smtptrail:2}:records", "-", "+")[5]
+        LAB.redis("XADD", "{smtptrail:2}:records", "*", *twice[1])
+        self.send_parted((100000, 100001, 100002))
+        said = self.ingest("--log", self.log)
+        self.assertEqual((said["records"], said["missing"], said["doubled"]), (12 * 8 - 2, 2, 1))
+        for entry, _ in lost:
+            self.assertIn("1 record of producer p1 is missing: partition 1, ", self.said)
+        # What the one partition told late has waited for as long as lines may be late.
+        self.send_parted((150000, 150001, 150002))
+        self.ingest("--log", self.log)
+        marked = self.says_gap()
+        self.assertTrue({("session", 4), ("message", 4), ("session", 7), ("message", 7)} <= marked, marked)
+        self.assertEqual({number % self.PARTITIONS for _, number in marked}, {1}, marked)
+        for _, fields in reversed(lost):
+            LAB.redis("XADD", "{smtptrail:1}:records", "*", *fields)
+        self.send_parted((200000, 200001, 200002))
+        self.assertEqual(self.ingest("--log", self.log)["doubled"], 0)
+        self.send_parted((300000, 300001, 300002))
+        self.ingest("--log", self.log)
+        self.assertEqual(self.says_gap(), set())
+
+    def on_a_terminal(self, *more):
+        """What a person sees who runs it: what is shown on the way, each time in the place of the last, and the line at the end."""
+        ours, its = pty.openpty()
+        child = subprocess.Popen([os.path.join(LAB.build, "smtptrail"), "ingest", "--config", self.path("conf"), "--store", self.store, *more],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=its)
+        os.close(its)
+        seen = b""
+        with open(ours, "rb", buffering=0) as terminal:
+            while True:
+                try:
+                    piece = terminal.read(4096)
+                except OSError:		# the other side is closed
+                    break
+                if not piece:
+                    break
+                seen += piece
+        self.assertEqual((child.wait(timeout=WAIT_SECONDS), child.stdout.read()), (0, b""), seen)
+        child.stdout.close()
+        before, _, end = seen.decode().removesuffix("\r\n").replace("\r\x1b[K", "\n").replace("\r\n", "\n").rpartition("\n")
+        return before.split("\n"), end
+
+    def test_on_a_terminal_it_shows_how_far_it_is_and_counts_all_at_the_end(self):
+        self.configure(interval="1min")	# one commit, at the end
+        self.send_sessions(1, 3, with_log=True)
+        self.send([("stage", "gap", "time", stamp(20000000), "host", "mx.example.org", "instance", "in", "producer", "p1", "count", 7,
+                    "reason", "front_full", "from_time", stamp(18000000), "to_time", stamp(19000000))])
+        last = LAB.redis("XREVRANGE", STREAM_KEY, "+", "-", "COUNT", 1)[0][1]
+        LAB.redis("XADD", STREAM_KEY, "*", *last)
+        self.send(session_records(4, 30000000), skip=3)
+        with open(self.log, "a", encoding="utf-8") as file:
+            file.write("%s mx.example.org postfix/smtpd[9]: what nobody has ever written\n" % stamp(10000))
+            file.write("%s mx.example.org sshd[9]: Connection closed\n" % stamp(10000))
+            file.write("%s mx.example.org postfix/pickup[5]: 00000000FF: uid=0 from=<root>\n" % stamp(31000000))
+            file.write("%s mx.example.org postfix/qmgr[8]: 00000000FF: from=<root@example.org>, size=9, nrcpt=1 (queue active)\n" % stamp(31000000))
+        shown, said = self.on_a_terminal("--redis", "--log", self.log)
+        self.assertTrue(shown)
+        for number, words in enumerate(shown):
+            self.assertRegex(words, r"^(|smtptrail ingest: .*missing.*|\d+ lines, \d+ records, \d+ messages in the store, \d+ under way)$", number)
+        self.assertTrue([words for words in shown if words.endswith("under way")], shown)
+        counts, _, joined = said.partition("; joined by ")
+        self.assertEqual(counts.removeprefix("smtptrail ingest: ").split(", "), [
+            "25 lines", "1 not understood", "1 of other programs", "33 records", "1 records dropped: the store has them", "3 records missing",
+            "1 gaps that the milter tells of", "4 sessions put", "5 messages put", "4 recipients put", "3 attempts put",
+            "3 sessions and messages under way", "2 commits"])
+        self.assertEqual(dict(each.rsplit(" ", 1) for each in joined.split(", ")),
+                         {"session": "26", "queue_id": "17", "process": "6", "client_port": "3"})
+        # Where nobody looks on there is no such thing.
+        self.send_sessions(40, 1)
+        self.outcome(self.start())
+        self.assertNotIn("\r", self.said)
+        self.assertNotIn("under way\x1b", self.said)
 
     def test_it_is_acknowledged_once_the_commit_is_made(self):
         self.configure(interval="1min")

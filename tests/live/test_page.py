@@ -31,6 +31,8 @@ const [act, done] = [new Function(arguments[0]), arguments[arguments.length - 1]
 act();
 requestAnimationFrame(() => { const channel = new MessageChannel(); channel.port1.onmessage = () => done(performance.now() - begin); channel.port2.postMessage(0); });
 """
+FRAME = "const done = arguments[0]; requestAnimationFrame(() => { const channel = new MessageChannel(); channel.port1.onmessage = () => done(0); channel.port2.postMessage(0); })"
+READY = "const done = arguments[0], look = () => 'ready' in document.documentElement.dataset ? done(0) : setTimeout(look, 5); look();"
 # Copies a row's command; gives its query and what was copied.
 COPY = """
 const [number, done] = arguments, each = document.querySelectorAll('.rowtools button[aria-label]')[number];
@@ -94,6 +96,36 @@ class Tester:
     def run(self, script, *arguments):
         return self.browser.run(script, *arguments)
 
+    def open(self, page):
+        """And waits until what is made behind the first picture is there."""
+        self.browser.open(page)
+        self.browser.run_later(READY)
+
+    def time_opening(self):
+        """What the page computes until it is painted, and each piece of what it leaves for later: that is held back here."""
+        held = self.browser.devtools("Page.addScriptToEvaluateOnNewDocument",
+                                     source="window.held = []; window.requestIdleCallback = work => window.held.push(work);")["identifier"]
+        opened, pieces = [], []
+        for _ in range(5):
+            self.browser.open(self.page)
+            self.browser.run_later(FRAME)
+            opened.append(self.browser.computed() * 1000)
+            while self.run("return window.held.length"):
+                before = self.browser.computed()
+                self.run("window.held.shift()()")
+                self.browser.run_later(FRAME)
+                pieces.append((self.browser.computed() - before) * 1000)
+        self.browser.open(self.page)
+        self.clear()
+        self.equal("a gesture before that finds all transactions", self.found(), sum(self.data["kinds"]))
+        self.run("document.querySelector('table.report').scrollIntoView()")
+        self.browser.run_later("const done = arguments[0], look = () => document.querySelector('table.report .rowtools') ? done(0) : setTimeout(look, 5); look();")
+        self.check("a table that comes into sight has its buttons", self.run("return window.held.length"))
+        self.browser.devtools("Page.removeScriptToEvaluateOnNewDocument", identifier=held)
+        print("| page: opening, median ms computed until it is painted: %.0f; pieces behind that: %d, the longest %.0f" % (
+            statistics.median(opened), len(pieces) / 5, max(pieces)))
+        self.check("the page leaves work for later", pieces)
+
     def timed(self, name, script):
         before = self.browser.computed()
         wall = self.browser.run_later(TIMED, script)
@@ -156,7 +188,7 @@ class Tester:
     # ---- tests ----
 
     def test_opens(self):
-        self.browser.open(self.page)
+        self.open(self.page)
         self.equal("it asks for nothing else", self.browser.requests(), ["file://" + self.page])
         self.equal("the console says nothing", self.browser.complaints(), [])
         self.run("for (const each of document.querySelectorAll('details')) each.open = true;")
@@ -298,13 +330,13 @@ class Tester:
 
     def test_narrow(self):
         self.browser.devtools("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=1, mobile=False)
-        self.browser.open(self.page)
+        self.open(self.page)
         small = self.run("return Math.min(...[...document.querySelectorAll('.panels svg text')].map(each => each.getBoundingClientRect().height))")
         self.check("on a telephone the words of pictures can be read", small > 8, small)
         self.check("on a telephone the page is no wider than its window", self.run("return document.documentElement.scrollWidth <= innerWidth"))
         self.picture("narrow")
         self.browser.devtools("Emulation.clearDeviceMetricsOverride")
-        self.browser.open(self.page)
+        self.open(self.page)
 
     def test_times(self):
         self.run("for (const each of document.querySelectorAll('details')) each.open = false;")
@@ -353,7 +385,7 @@ class Tester:
         self.equal("hostile: no gesture makes the console complain", self.browser.complaints(), [])
 
     def test_hostile(self, page):
-        self.browser.open(page)
+        self.open(page)
         self.equal("hostile: nothing was run", self.run("return window.hacked || document.querySelectorAll('img, b:not(.tiles b), iframe').length"), 0)
         self.equal("hostile: the console says nothing", self.browser.complaints(), [])
         self.equal("hostile: nothing is asked for", self.browser.requests(), ["file://" + page])
@@ -396,6 +428,7 @@ def main():
             for test in (tester.test_opens, tester.test_brush, tester.test_bars, tester.test_tables, tester.test_transactions, tester.test_copy,
                          tester.test_colours, tester.test_keys, tester.test_speech, tester.test_narrow, tester.test_times, tester.test_no_gesture_throws):
                 test()
+            tester.time_opening()
             tester.test_hostile(hostile)
         test_without_scripts(tester, directory)
     print("%d passed, %d failed" % (tester.passed, tester.failed))

@@ -145,6 +145,61 @@ def a_partition_that_fails_holds_up_no_other(lab):
 
 
 @case
+def a_person_is_forgotten_in_every_partition(lab):
+    """In the streams, the store and the journals of each; what is left is whole, and the milter goes on with it."""
+    person, other = "load@load.test", "r@load.test"
+    lab.start_redis()
+    lab.start_milter(partitions=4)
+    run_load(lab, 20, sessions=100, messages=2, body=300)
+    wait_shipped(lab)
+    stop(lab, "milter")
+    spool, front = lab.path("milter", "spool"), lab.state["front"]
+
+    def kept():
+        """What the spool has, by partitions: that of the first has those of the others below it."""
+        records = journal_records(lab, spool)
+        return [[record for record in records if int(record["partition"]) == number] for number in range(4)]
+
+    def having(records, word):
+        return [sum(any(word in str(value) for value in record.values()) for record in each) for each in records]
+    before, journals = streams(lab, 4), kept()
+    check(min(having(before, person)) > 0 and having(journals, person) == having(before, person),
+          "each partition names the person: %s, %s" % (having(before, person), having(journals, person)))
+    with open(lab.path("forget.conf"), "w", encoding="utf-8") as file:
+        file.write('partitions = 4\nredis_address = "unix:%s"\nstore = "%s"\nstore_keep = 0\n' % (lab.redis_socket, lab.path("store")))
+
+    def ask(*words, status=0):
+        done = subprocess.run([lab.program("smtptrail"), *words, "--config", lab.path("forget.conf")], stdin=subprocess.DEVNULL, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+        check(done.returncode == status, "%s ends with %d: %s" % (words, status, done.stderr))
+        return done.stdout
+    ask("ingest", "--redis")
+    check(person in ask("search", "--limit", "0", "--json", "--columns", "header_from"), "the store names the person")
+    said = json.loads(ask("store", "forget", person, "--redis", "--json", "--journal", spool, "--journal", front))
+    check(said["masked_in_journal"] >= sum(having(journals, person)) and said["left_in_journal"] == 0, "all of the journals is masked: %s" % said)
+    check(said["deleted_in_redis"] == sum(having(before, person)) and said["left_in_redis"] == 0, "all of the streams is gone: %s" % said)
+    for directory in (spool, front, lab.path("store")):
+        for folder, _, names in os.walk(directory):
+            for name in names:
+                with open(os.path.join(folder, name), "rb") as file:
+                    check(person.encode() not in file.read(), "%s/%s names the person no more" % (folder, name))
+    after = kept()
+    check([len(each) for each in after] == [len(each) for each in journals], "no record left the journals")
+    check(having(after, other) == having(journals, other), "others are named as before")
+    done = subprocess.run([lab.program("smtptrail"), "journal", "verify", spool], stdin=subprocess.DEVNULL, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    check(done.returncode == 0, "the spool is whole: %s" % done.stdout)
+    check(not any(having(streams(lab, 4), person)), "no stream names the person")
+    lab.start_milter(partitions=4)
+    run_load(lab, 20, sessions=40, body=300)
+    wait_shipped(lab)
+    stop(lab, "milter")
+    new = [[record for record in each if int(record["seq"]) >> EPOCH_SHIFT == int(each[-1]["seq"]) >> EPOCH_SHIFT] for each in streams(lab, 4)]
+    check_sequences(new)
+    check_sessions(new, 40, 40)
+
+
+@case
 def fewer_partitions_lose_nothing(lab):
     lab.start_redis()
     lab.start_milter(partitions=4)

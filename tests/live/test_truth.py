@@ -1,17 +1,19 @@
 #!/usr/bin/python3
 """test_truth.py - what the store says of scripted mail through a real Postfix is what its clients did and were told.
 
-Clients at eight addresses play transactions of many kinds at a time; each has a sender of its own, so that its truth is found
+Eight clients play transactions of many kinds at a time; each has a sender of its own, so that its truth is found
 again. Records from Redis and lines of the log become one, while they come. Three times: with client ports in the log; without them,
-where no join may be wrong and what cannot be told must be marked; and with the milter killed in between, where only sessions
+where the truth of each session and line is a log that has them: no join may be wrong, and each session that was left apart says on
+either side that it is ambiguous; and with the milter killed in between, where only sessions
 that it missed may be incomplete.
 
-Arguments: transactions (500), seed.
+Arguments: transactions (500), seed, cases.
 """
 import collections
 import glob
 import os
 import random
+import re
 import signal
 import socket
 import sqlite3
@@ -19,6 +21,7 @@ import sys
 import threading
 import time
 
+import stored
 from lab import DOMAIN, WAIT_SECONDS, Lab, LabError, run_test, wait_until
 from smtp_client import Client, Message
 
@@ -26,6 +29,7 @@ THREADS = 8
 SHOWN = 8
 DELIVERY_SECONDS = 150	# of all that is in the queue, on a busy machine
 SETTLE_SECONDS = 12		# a line may come so late, and a little more
+LAST = "127.0.0.99"
 TRANSPORTS = {"sent.test": "sink:", "thrown.test": "discard:", "later.test": "later:", "gone.test": "gone:"}
 FATES = {"sent.test": "delivered", "thrown.test": "discarded", "later.test": "deferred", "gone.test": "bounced"}
 SERVICES = "".join("%s unix - n n - - pipe flags= user=nobody argv=/bin/sh -c {cat >/dev/null; exit %d}\n" % item
@@ -49,9 +53,9 @@ class Source:
 class Player(threading.Thread):
     """One client after the other, from one address."""
 
-    def __init__(self, lab, number, count, seed):
+    def __init__(self, lab, number, count, seed, addresses):
         super().__init__()
-        self.lab, self.number, self.count = lab, number, count
+        self.lab, self.number, self.count, self.address, self.may_be_alike = lab, number, count, number % addresses, addresses < THREADS
         self.chance, self.truth, self.failure, self.played = random.Random(seed * 100 + number), [], None, 0
 
     def run(self):
@@ -62,9 +66,14 @@ class Player(threading.Thread):
             self.failure = reason
 
     def session(self):
-        client = Client(Source(self.lab, "127.0.0.%d" % (self.number + 2)))
+        client = Client(Source(self.lab, "127.0.0.%d" % (self.address + 2)))
         self.began = time.time()
-        client.say("EHLO client%d.example" % self.number)
+        client.say("EHLO client%d.example" % self.address)
+        if self.may_be_alike and self.chance.random() < 0.3:
+            # Nothing that tells it from another of that time.
+            client.say("QUIT", 221)
+            client.close()
+            return
         first = len(self.truth)
         alive = True
         for _ in range(self.chance.choice((1, 1, 1, 2, 3))):
@@ -127,17 +136,42 @@ class Player(threading.Thread):
         return True
 
 
+CLIENT = re.compile(rb"(\[127\.0\.0\.\d+\]):(\d+)")
+
+
+class Blind(threading.Thread):
+    """Copies a log that grows, line by line, without the ports of clients."""
+
+    def __init__(self, log, copy):
+        super().__init__(daemon=True)
+        self.log, self.copy, self.is_over = log, copy, False
+        with open(copy, "wb"):
+            pass
+
+    def run(self):
+        with open(self.log, "rb") as log, open(self.copy, "ab", buffering=0) as copy:
+            rest = b""
+            while not self.is_over:
+                rest += log.read()
+                lines, _, rest = rest.rpartition(b"\n")
+                if lines:
+                    copy.write(CLIENT.sub(rb"\1", lines + b"\n"))
+                time.sleep(0.02)
+
+
 class Run:
     """A lab, its mail, and the store that was made of it."""
 
-    def __init__(self, lab, count, seed, ports):
+    def __init__(self, lab, count, seed, ports=True):
+        """ports: that is read; else a copy of the log that has none, and two clients have the same address at a time."""
+        self.has_ports, self.addresses = ports, THREADS if ports else THREADS // 2
         self.lab, self.count, self.seed = lab, count, seed
         checks = lab.path("header_checks")
         with open(checks, "w", encoding="ascii") as file:
             file.write("/^Subject: forbidden/ REJECT not here\n")
         lab.start_redis()
         lab.start_milter()
-        lab.start_postfix(more_services=SERVICES, header_checks="regexp:" + checks, smtpd_client_port_logging="yes" if ports else "no",
+        lab.start_postfix(more_services=SERVICES, header_checks="regexp:" + checks, smtpd_client_port_logging="yes",
                           transport_maps="inline:{ %s }" % ", ".join("{ %s = %s }" % item for item in TRANSPORTS.items()),
                           relay_domains=" ".join(TRANSPORTS),
                           # The commands of all clients come from one machine.
@@ -147,11 +181,15 @@ class Run:
         with open(config, "w", encoding="ascii") as file:
             file.write('redis_address = "unix:%s"\nstore_keep = 0\ncommit_interval = 100ms\n' % lab.redis_socket)
         wait_until("there is a log", lambda: os.path.exists(lab.mail_log))
+        self.log = lab.mail_log if ports else lab.path("portless.log")
+        if not ports:
+            self.blind = Blind(lab.mail_log, self.log)
+            self.blind.start()
         lab.spawn("ingest", [lab.program("smtptrail"), "ingest", "--config", config, "--store", self.store, "--redis", "--follow",
-                             "--log", lab.mail_log])
+                             "--log", self.log])
 
     def play(self, meanwhile=None):
-        players = [Player(self.lab, number, (self.count + number) // THREADS, self.seed) for number in range(THREADS)]
+        players = [Player(self.lab, number, (self.count + number) // THREADS, self.seed, self.addresses) for number in range(THREADS)]
         for player in players:
             player.start()
         if meanwhile:
@@ -165,12 +203,15 @@ class Run:
     def settle(self):
         """Everything has been tried once, has left memory, and is in the store."""
         wait_until("no mail is under way", lambda: not self.active(), DELIVERY_SECONDS)
-        time.sleep(SETTLE_SECONDS)
-        with Client(Source(self.lab, "127.0.0.99")) as client:
-            client.say("EHLO last.example")
-            client.mail("last@example.com", ["last@sent.test"], Message("last"))
-            client.say("QUIT", 221)
-        wait_until("the last mail is in the store", lambda: self.ask("SELECT 1 FROM messages WHERE [from] = 'last@example.com' AND removed IS NOT NULL"))
+        # What leaves may find others that it may be meant with: they are told again.
+        for name in ("last",) if self.has_ports else ("last", "last-of-all"):
+            time.sleep(SETTLE_SECONDS)
+            with Client(Source(self.lab, LAST)) as client:
+                client.say("EHLO last.example")
+                client.mail(name + "@example.com", ["last@sent.test"], Message(name))
+                client.say("QUIT", 221)
+            wait_until("the last mail is in the store", lambda name=name: self.ask(
+                "SELECT 1 FROM messages WHERE [from] = '%s@example.com' AND removed IS NOT NULL" % name))
         self.lab.end("ingest")
 
     def active(self):
@@ -188,8 +229,10 @@ class Run:
 
     def load(self):
         self.messages, self.recipients, self.sessions = collections.defaultdict(list), collections.defaultdict(list), {}
+        self.message_rows = {}
         for row in self.ask("SELECT * FROM messages"):
             self.messages[row["from"]].append(row)
+            self.message_rows[row["key"]] = row
         for row in self.ask("SELECT * FROM recipients"):
             self.recipients[row["message_key"]].append(row)
         for row in self.ask("SELECT * FROM sessions"):
@@ -270,9 +313,70 @@ def judge(run, has_ports):
     return tied
 
 
+def clients_of_lines(log):
+    """By the numbers of its lines, whom the log with the ports names: (address, port)."""
+    found = {}
+    with open(log, "rb") as file:
+        for number, line in enumerate(file, 1):
+            client = CLIENT.search(line)
+            # What a delivery agent connects to is no client.
+            if client and b"/smtpd[" in line:
+                found[number] = (client.group(1).strip(b"[]").decode(), int(client.group(2)))
+    return found
+
+
+def lines_of_rows(run, level):
+    """By key, the lines of the log that anything of the row rests on."""
+    found = collections.defaultdict(set)
+    for day in stored.rows(run.store)[0].values():
+        for row in day:
+            if row[0] == level:
+                found[row[1]] |= {piece[3] for piece in row if isinstance(piece, tuple) and piece[2] == run.log.encode()}
+    return found
+
+
+def judge_sessions(run):
+    """Each by the log that has the ports."""
+    clients, wrong = clients_of_lines(run.lab.mail_log), []
+    sides = collections.defaultdict(dict)		# client -> "records", "log": row
+    lines = lines_of_rows(run, "session")
+    for key, row in run.sessions.items():
+        named = {clients[number] for number in lines[key] if number in clients}
+        if len(named) > 1:
+            wrong.append("session %x has lines of %s" % (key, sorted(named)))
+        if row["session"]:
+            own = (row["client_addr"], row["client_port"])
+            if named - {own}:
+                wrong.append("session %s of %s has lines of %s" % (row["session"], own, sorted(named)))
+            sides[own]["records"] = row
+        for each in named:
+            sides[each]["log"] = row
+    for level, of in (("message", run.message_rows), ("recipient", run.message_rows)):
+        for key, numbers in lines_of_rows(run, level).items():
+            session = run.sessions.get(of[key]["session_key"]) if key in of else None
+            for number in numbers & set(clients):
+                if session and session["session"] and clients[number] != (session["client_addr"], session["client_port"]):
+                    wrong.append("%s %x of %s has line %d of %s" % (level, key, session["client_port"], number, clients[number]))
+    apart = 0
+    for client, its in sides.items():
+        if client[0] == LAST:
+            continue
+        if len(its) < 2:
+            wrong.append("%s is known by its %s alone" % (client, *its))
+        elif its["records"]["key"] != its["log"]["key"]:
+            apart += 1
+            wrong += ["%s was left apart, and its %s say %s" % (client, side, row["incomplete"]) for side, row in its.items()
+                      if "ambiguous" not in (row["incomplete"] or "").split(", ")]
+    print("| %d sessions, %d of them left apart, and marked so" % (len(sides), apart))
+    for each in wrong[:SHOWN]:
+        print("  " + each)
+    if wrong:
+        raise LabError("%d of %d sessions are wrong" % (len(wrong), len(sides)))
+
+
 def with_ports(count, seed):
     with Lab() as lab:
-        run = Run(lab, count, seed, True)
+        run = Run(lab, count, seed)
         run.play()
         run.settle()
         judge(run, True)
@@ -280,10 +384,13 @@ def with_ports(count, seed):
 
 def without_ports(count, seed):
     with Lab() as lab:
-        run = Run(lab, count, seed + 1, False)
+        run = Run(lab, count, seed + 1, ports=False)
         run.play()
         run.settle()
+        run.blind.is_over = True
+        run.blind.join()
         judge(run, False)
+        judge_sessions(run)
 
 
 def milter_killed(count, seed):
@@ -299,7 +406,7 @@ def milter_killed(count, seed):
             away.append((began, time.time()))
 
     with Lab() as lab:
-        run = Run(lab, count, seed + 2, True)
+        run = Run(lab, count, seed + 2)
         run.missed = lambda truth: any(truth.began <= until + 1 and truth.ended >= began - 1 for began, until in away)
         run.play(kill)
         run.settle()
@@ -309,7 +416,8 @@ def milter_killed(count, seed):
 def main():
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    for case in (with_ports, without_ports, milter_killed):
+    cases = (with_ports, without_ports, milter_killed)
+    for case in [each for each in cases if each.__name__ in sys.argv[3:]] or cases:
         print("%s:" % case.__name__, flush=True)
         case(count, seed)
     return 0

@@ -6,6 +6,7 @@ WATCH_BURST=N sets the records of the burst (1,000,000), WATCH_RATE their number
 import fcntl
 import json
 import os
+import pathlib
 import pty
 import re
 import shutil
@@ -694,6 +695,16 @@ class Ending(WatchTest):
                 self.assertEqual(watch.output, b"")
 
 
+def text_fields():
+    """Of each stage, as common/record.def has them."""
+    fields = {}
+    text = (pathlib.Path(__file__).resolve().parents[2] / "common/record.def").read_text(encoding="utf-8")
+    for name, stages in re.findall(r'^FIELD\(\d+,\s*\w+,\s*"(\w+)",\s*(?:TEXT|LIST),\s*([^"]*),', text, re.MULTILINE):
+        for stage in re.findall(r"AT\((\w+)\)", stages):
+            fields.setdefault(stage.lower(), []).append(name)
+    return fields
+
+
 class Showing(WatchTest):
     HOSTILE = (b"\x1b[2J\x1b]0;title\x07", b"\r\nforged line\r\n", b"\xe2\x80\xaegnp.exe", b"\xff\xfe\xc0\x80\xed\xa0\x80",
                b"\xc2\x9b31m", b"\x00\x01\x7f", b"\xe2\x81\xa6\xef\xbb\xbf\xe2\x80\xa8", b"tab\tbackslash\\ quote\"",
@@ -709,9 +720,15 @@ class Showing(WatchTest):
                     server.ask("XADD", STREAM, "*", "stage", "rcpt", "time", value, "producer", "p", "seq", EPOCH + seq,
                                "session", value, "msg", value, "to", value, value, value, "outcome", value)
                     server.ask("XADD", STREAM, "*", "stage", value, "producer", value[:60], "seq", value, value, value)
-                self.until_lines(watch, 2 * len(self.HOSTILE))
+                # And each text field of each stage.
+                lines = 2 * len(self.HOSTILE)
+                for stage, names in sorted(text_fields().items()):
+                    value, lines = b"=\x1b[2J\x07\r\n\xe2\x80\xae<b>\xff", lines + 1
+                    server.ask("XADD", STREAM, "*", "stage", stage, *(word for name in names for word in (name, value)),
+                               "time", value, "producer", "q", "seq", EPOCH + lines)
+                self.until_lines(watch, lines)
                 watch.end()
-                self.assertEqual(watch.output.count(b"\n"), 2 * len(self.HOSTILE))
+                self.assertEqual(watch.output.count(b"\n"), lines)
                 text = watch.output.decode()        # valid UTF-8 throughout
                 if "always" in mode:
                     text = re.sub("\x1b\\[(0|2|31|32|33)m", "", text)

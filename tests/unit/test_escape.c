@@ -51,6 +51,27 @@ TEST(only_harmless_bytes_reach_a_terminal)
 	}
 }
 
+TEST(a_sentence_is_masked_where_it_stands)
+{
+	char text[] = "a\\b \x1b[2J\xc2\x9b" "31m gr\xc3\xbc\xc3\x9f \xe2\x80\xae" "b\xff \xe2\x82";
+
+	escape_mask(text);
+	CHECK_STRING(text, "a\\b ?[2J??31m gr\xc3\xbc\xc3\x9f ???b? ??");
+}
+
+TEST(what_hides_text_is_told_with_its_length)
+{
+	unsigned code = 0;
+
+	CHECK_NUMBER(escape_harmful_length(TEXT_LITERAL("\xe2\x80\xae" "b"), &code), 3);
+	CHECK_NUMBER(code, 0x202e);
+	CHECK_NUMBER(escape_harmful_length(TEXT_LITERAL("\xf3\xa0\x80\x81"), &code), 4);
+	CHECK_NUMBER(code, 0xe0001);
+	CHECK_NUMBER(escape_harmful_length(TEXT_LITERAL("\xc3\xbc"), &code), 0);
+	CHECK_NUMBER(escape_harmful_length(TEXT_LITERAL("\xff"), &code), 0);
+	CHECK_NUMBER(escape_harmful_length(TEXT_NONE, &code), 0);
+}
+
 TEST(a_quoted_text_cannot_end_its_quotes)
 {
 	char *shown = written(escape_quoted, TEXT_LITERAL("a\" b=\"\\"));
@@ -88,6 +109,8 @@ int main(int argc, char **argv)
 {
 	static const struct unit_test tests[] = {
 		UNIT_TEST(only_harmless_bytes_reach_a_terminal),
+		UNIT_TEST(a_sentence_is_masked_where_it_stands),
+		UNIT_TEST(what_hides_text_is_told_with_its_length),
 		UNIT_TEST(a_quoted_text_cannot_end_its_quotes),
 		UNIT_TEST(a_short_buffer_is_filled_with_whole_pieces),
 		UNIT_TEST(text_for_json_is_always_valid_utf8),
