@@ -20,11 +20,11 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
-from bench_mail import BenchLab, resident_mib, start_milters  # noqa: E402
+from bench_mail import BenchLab, resident_mib, start_milters, start_other  # noqa: E402
 from bench_postfix import HEAD, Bench, added_ratio, bench_sessions  # noqa: E402
 from dkim_cases import Key, sign  # noqa: E402
 from dns_lab import Nsd, find_program, txt  # noqa: E402
-from lab import LabError, Missing, config_text, run_test, wait_until, write  # noqa: E402
+from lab import LabError, Missing, run_test, wait_until, write  # noqa: E402
 from paced import BLOCK, PACE, QUICK_BLOCK, PacedMail, added, bench_paced  # noqa: E402
 from pairs import print_head, print_row, ratio_cell, read_arguments, value_in, with_interval  # noqa: E402
 
@@ -182,22 +182,6 @@ def live_port():
     with socket.socket() as each:
         each.bind(("127.0.0.1", 0))
         return each.getsockname()[1]
-
-
-def start_other(lab, directory, name, **options):
-    """Another milter beside the lab's: its socket and its status file."""
-    own = {"socket": "unix:" + lab.path("milter", name + ".sock"), "front_directory": os.path.join(directory, "front"),
-           "spool_directory": os.path.join(directory, "spool"), "status_file": lab.path("milter", name + ".json"),
-           "instance": name, **options}
-    for each in ("front", "spool"):
-        os.makedirs(os.path.join(directory, each))
-    with open(lab.config_file, encoding="utf-8") as file:
-        lines = [line for line in file if line.split(" = ")[0] not in own]
-    write(lab.path("milter", name + ".conf"), "".join(lines) + config_text(own))
-    lab.spawn(name, [lab.program("smtptrail-milter"), "-c", lab.path("milter", name + ".conf")])
-    path = lab.path("milter", name + ".sock")
-    wait_until("the milter %s listens" % name, lambda: lab.check_alive(name) and os.path.exists(path))
-    return path, own["status_file"]
 
 
 def bench_dead_dns(spool, arguments):

@@ -20,7 +20,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
-from lab import Lab, LabError, run_test, wait_until  # noqa: E402
+from lab import Lab, LabError, config_text, run_test, wait_until, write  # noqa: E402
 from milter_load import NO_REDIS, run_load, start_milter  # noqa: E402
 from pairs import cpu_seconds, median_of, print_head, print_row, ratio_cell, with_interval  # noqa: E402
 
@@ -80,6 +80,22 @@ def start_milters(lab, **options):
     lab.start_redis("--appendonly", "no")
     lab.start_milter(**{**values, **options})
     return start_null(lab)
+
+
+def start_other(lab, directory, name, **options):
+    """Another milter beside the lab's: its socket and its status file."""
+    own = {"socket": "unix:" + lab.path("milter", name + ".sock"), "front_directory": os.path.join(directory, "front"),
+           "spool_directory": os.path.join(directory, "spool"), "status_file": lab.path("milter", name + ".json"),
+           "instance": name, **options}
+    for each in ("front", "spool"):
+        os.makedirs(os.path.join(directory, each))
+    with open(lab.config_file, encoding="utf-8") as file:
+        lines = [line for line in file if line.split(" = ")[0] not in own]
+    write(lab.path("milter", name + ".conf"), "".join(lines) + config_text(own))
+    lab.spawn(name, [lab.program("smtptrail-milter"), "-c", lab.path("milter", name + ".conf")])
+    path = lab.path("milter", name + ".sock")
+    wait_until("the milter %s listens" % name, lambda: lab.check_alive(name) and os.path.exists(path))
+    return path, own["status_file"]
 
 
 def wait_shipped(lab):

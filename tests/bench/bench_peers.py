@@ -22,9 +22,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
-from bench_auth import (BODY, CHECKS, DEAD, HEADERS, AuthBench, live_port, of_new_sessions, start_opendkim,  # noqa: E402
-                        start_other)
-from bench_mail import BenchLab, start_milters  # noqa: E402
+from bench_auth import BODY, CHECKS, DEAD, HEADERS, AuthBench, live_port, of_new_sessions, start_opendkim  # noqa: E402
+from bench_mail import BenchLab, start_milters, start_other  # noqa: E402
 from bench_postfix import PARTS, sum_of_family  # noqa: E402
 from dkim_cases import Key, sign  # noqa: E402
 from dns_lab import Nsd, find_program, txt  # noqa: E402

@@ -5,11 +5,11 @@
 
 smtp-source sends mails of 4 kB, a connection each, through a private Postfix (queue on tmpfs, discard
 transport, in_flow_delay = 0): to a listener without a milter, to one with the empty milter of the same
-flags, to one with smtptrail-milter, whose spool is on disk. Their order is turned round in each second
-round. CPU time is that of all processes but smtp-source until the milter's journal is empty, and beside it
-its parts: all of Postfix', the milter's with its children, Redis', the DNS server's. "Added" is the time a
-message that a milter adds to a mail without.
-Medians over the rounds, 95 % intervals, Markdown. No run fails on a time.
+flags, to another with the same, which shows what two equal ones differ by, to one with smtptrail-milter,
+whose spool is on disk, and to one whose Redis is down, so that only callbacks and journal are left. Their
+order is turned round in each second round. CPU time is that of all processes but smtp-source until the
+milter's journal is empty, and beside it its parts: all of Postfix', the milter's with its children, Redis',
+the DNS server's. "Added" is the time a message that a milter adds to a mail without. Medians over the rounds, 95 % intervals, Markdown. No run fails on a time.
 
 Environment: as lab.py.
 """
@@ -22,8 +22,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 import lab as live  # noqa: E402
-from bench_mail import BenchLab, start_milters, wait_shipped  # noqa: E402
+from bench_mail import BenchLab, start_milters, start_other, wait_shipped  # noqa: E402
 from lab import run_test, wait_until  # noqa: E402
+from milter_load import NO_REDIS  # noqa: E402
 from pairs import cpu_seconds, median_cell, median_of, print_head, print_row, ratio_cell, read_arguments, with_interval  # noqa: E402
 
 MESSAGES = {10: 1500, 1: 500}		# of one run, by sessions at a time
@@ -33,7 +34,8 @@ GOAL_RATE, GOAL_ADDED = 0.95, 1.15
 # What the CPU time of a mail is the sum of, and its column.
 PARTS = {"postfix": "= Postfix", "milter": "+ milter", "redis": "+ Redis", "dns": "+ DNS server"}
 HEAD = ("sessions", "milter", "CPU", *PARTS.values(), "messages/s", "time", "added")
-NAMES = (("none", "no milter"), ("null", "null milter"), ("milter", "smtptrail-milter"))
+NAMES = (("none", "no milter"), ("null", "null milter"), ("again", "null milter, again"), ("milter", "smtptrail-milter"),
+         ("down", "smtptrail-milter, Redis is down"))
 LISTENER = "127.0.0.1:%d inet n - n - 200 smtpd -o { smtpd_milters = { unix:%s, default_action=accept } }\n"
 LONG_LIVED = {"in_flow_delay": "0", "max_use": "1000000", "max_idle": "1h", "smtpd_milters": "", "non_smtpd_milters": ""}
 
@@ -163,10 +165,10 @@ class Bench:
         return {name: self.run(name, sessions, messages) for name in (names if number % 2 == 0 else reversed(names))}
 
 
-def added_ratio(rounds, reference="null"):
+def added_ratio(rounds, reference="null", name="milter"):
     without = median_of(rounds, "none", "time")
     added = median_of(rounds, reference, "time") - without
-    return (median_of(rounds, "milter", "time") - without) / added if added else 0.0
+    return (median_of(rounds, name, "time") - without) / added if added else 0.0
 
 
 def bench_sessions(bench, sessions, arguments, names=NAMES, messages_of=MESSAGES):
@@ -186,18 +188,24 @@ def main():
     disk = tempfile.gettempdir()
     tempfile.tempdir = "/dev/shm"			# the lab with Postfix' queue
     with tempfile.TemporaryDirectory(prefix="smtptrail-bench-", dir=disk) as spool, BenchLab() as lab:
-        null_socket = start_milters(lab, spool_directory=spool)
+        for name in ("own", "down"):
+            os.mkdir(os.path.join(spool, name))
+        null_socket = start_milters(lab, spool_directory=os.path.join(spool, "own"))
         os.chmod(null_socket, 0o666)
-        bench = Bench(lab, {"null": ("null", null_socket), "milter": ("milter", lab.milter_socket)})
+        down, _ = start_other(lab, os.path.join(spool, "down"), "down", redis_address=NO_REDIS)
+        bench = Bench(lab, {"null": ("null", null_socket), "again": ("null", null_socket), "milter": ("milter", lab.milter_socket),
+                            "down": ("down", down)})
         print("\nsmtp-source through Postfix, %d bytes, medians of %d rounds; CPU and time in us a message" % (
             MESSAGE_BYTES, arguments.rounds))
         print_head(HEAD)
         results = {sessions: bench_sessions(bench, sessions, arguments) for sessions in arguments.sessions}
-    print("\nRatios, ours to the null milter's; goal: rate at least %.2f, added time at most %.2f" % (GOAL_RATE, GOAL_ADDED))
-    print_head(("sessions", "CPU", "rate", "added time"))
+    print("\nRatios to the null milter's; goal of smtptrail-milter: rate at least %.2f, added time at most %.2f" % (
+        GOAL_RATE, GOAL_ADDED))
+    print_head(("sessions", "milter", "CPU", "rate", "added time"))
     for sessions, rounds in results.items():
-        print_row(str(sessions), ratio_cell(rounds, "cpu", "milter", "null"), ratio_cell(rounds, "rate", "milter", "null"),
-                  with_interval(rounds, added_ratio))
+        for name, words in NAMES[2:]:
+            print_row(str(sessions), words, ratio_cell(rounds, "cpu", name, "null"), ratio_cell(rounds, "rate", name, "null"),
+                      with_interval(rounds, lambda drawn, name=name: added_ratio(drawn, name=name)))
     return 0
 
 

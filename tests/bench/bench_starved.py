@@ -20,8 +20,8 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
-from bench_auth import CHECKS, DEAD, start_other  # noqa: E402
-from bench_mail import REPLIES, Bench, BenchLab, start_null  # noqa: E402
+from bench_auth import CHECKS, DEAD  # noqa: E402
+from bench_mail import REPLIES, Bench, BenchLab, start_null, start_other  # noqa: E402
 from lab import run_test  # noqa: E402
 from pairs import median_cell, median_of, print_head, print_row, read_arguments  # noqa: E402
 

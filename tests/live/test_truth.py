@@ -229,7 +229,7 @@ class Run:
 
     def load(self):
         self.messages, self.recipients, self.sessions = collections.defaultdict(list), collections.defaultdict(list), {}
-        self.message_rows = {}
+        self.message_rows, self.open_keys = {}, {key for key, _ in stored.rows(self.store)[1]}
         for row in self.ask("SELECT * FROM messages"):
             self.messages[row["from"]].append(row)
             self.message_rows[row["key"]] = row
@@ -357,7 +357,7 @@ def judge_sessions(run):
             for number in numbers & set(clients):
                 if session and session["session"] and clients[number] != (session["client_addr"], session["client_port"]):
                     wrong.append("%s %x of %s has line %d of %s" % (level, key, session["client_port"], number, clients[number]))
-    apart = 0
+    apart = under_way = 0
     for client, its in sides.items():
         if client[0] == LAST:
             continue
@@ -365,9 +365,11 @@ def judge_sessions(run):
             wrong.append("%s is known by its %s alone" % (client, *its))
         elif its["records"]["key"] != its["log"]["key"]:
             apart += 1
+            # What was found again by another that left last is under way, and says so when it leaves.
+            under_way += any(row["key"] in run.open_keys for row in its.values())
             wrong += ["%s was left apart, and its %s say %s" % (client, side, row["incomplete"]) for side, row in its.items()
-                      if "ambiguous" not in (row["incomplete"] or "").split(", ")]
-    print("| %d sessions, %d of them left apart, and marked so" % (len(sides), apart))
+                      if "ambiguous" not in (row["incomplete"] or "").split(", ") and row["key"] not in run.open_keys]
+    print("| %d sessions, %d of them left apart, and marked so; %d of these under way" % (len(sides), apart, under_way))
     for each in wrong[:SHOWN]:
         print("  " + each)
     if wrong:
