@@ -26,6 +26,8 @@ noinst_LIBRARIES += libanalysis.a
 libanalysis_a_SOURCES = \
 	analysis/address_list.c analysis/address_list.h \
 	analysis/advice.c analysis/advice.h analysis/advice.def \
+	analysis/again.c analysis/again.h \
+	analysis/newest.c analysis/newest.h \
 	analysis/ask.c analysis/ask.h \
 	analysis/audit.c analysis/audit.h analysis/audit_limits.def \
 	analysis/audit_dkim.c \

@@ -6,16 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "analysis/key_set.h"
-
-/* How many rows more than are asked for are kept before the oldest go. */
-enum { SLACK = 1024 };
+#include "analysis/newest.h"
 
 struct hit {
-	uint64_t time_us;
-	transaction_key key;
-	uint32_t number; /* of the recipient; 0: there is none */
-	bool is_session;
+	struct newest_item item; /* first */
 	size_t size;	     /* bytes of all */
 	struct cell cells[]; /* behind them their texts */
 };
@@ -24,13 +18,8 @@ struct search {
 	struct columns columns;
 	const struct query *query;
 	enum query_kind kind;
-	size_t limit;
-	struct hit **hits;
-	size_t count, size, left_out;
-	bool has_stopped;	 /* before all that was older had been looked at */
-	struct key_set sessions; /* that have a message among the hits */
+	struct newest newest;
 	struct pool *pool;
-	bool is_short;
 };
 
 /* By what a row is. */
@@ -53,6 +42,13 @@ unsigned search_moments(const struct search *search)
 	return kinds[search->kind].moments;
 }
 
+static void drop(void *context, struct newest_item *item)
+{
+	struct hit *hit = (struct hit *)item;
+
+	pool_give(((struct search *)context)->pool, hit, hit->size);
+}
+
 int search_new(struct search **ret_search, const struct query *query, const char *columns, size_t limit, struct problem *problem)
 {
 	struct search *search = calloc(1, sizeof *search);
@@ -63,7 +59,7 @@ int search_new(struct search **ret_search, const struct query *query, const char
 	if (!error) {
 		search->query = query;
 		search->kind = kind;
-		search->limit = limit;
+		search->newest = (struct newest){ .limit = limit, .takes_all = kind != QUERY_KIND_ANY, .drop = drop, .context = search };
 		search->pool = pool_new();
 		error = search->pool ? 0 : -ENOMEM;
 	}
@@ -78,54 +74,12 @@ void search_free(struct search *search)
 {
 	if (!search)
 		return;
+	newest_done(&search->newest);
 	pool_free(search->pool);
-	key_set_done(&search->sessions);
-	free(search->hits);
 	free(search);
 }
 
 /* ---- hits ---- */
-
-static int oldest_first(const void *a, const void *b)
-{
-	const struct hit *left = *(struct hit *const *)a, *right = *(struct hit *const *)b;
-
-	if (left->time_us != right->time_us)
-		return left->time_us < right->time_us ? -1 : 1;
-	if (left->key != right->key)
-		return left->key < right->key ? -1 : 1;
-	return (left->number > right->number) - (left->number < right->number);
-}
-
-static void drop_oldest(struct search *search)
-{
-	size_t beyond = search->limit && search->count > search->limit ? search->count - search->limit : 0;
-
-	if (search->count)
-		qsort(search->hits, search->count, sizeof *search->hits, oldest_first);
-	for (size_t i = 0; i < beyond; i++)
-		pool_give(search->pool, search->hits[i], search->hits[i]->size);
-	search->count -= beyond;
-	search->left_out += beyond;
-	if (beyond)
-		memmove(search->hits, search->hits + beyond, search->count * sizeof *search->hits);
-}
-
-static bool make_room(struct search *search)
-{
-	struct hit **larger;
-
-	if (search->limit && search->count >= search->limit * 2 + SLACK)
-		drop_oldest(search);
-	if (search->count < search->size)
-		return true;
-	larger = reallocarray(search->hits, search->size ? search->size * 2 : SLACK, sizeof *larger);
-	if (!larger)
-		return false;
-	search->hits = larger;
-	search->size = search->size ? search->size * 2 : SLACK;
-	return true;
-}
 
 static void add_hit(struct search *search, const struct report_row *row)
 {
@@ -139,16 +93,13 @@ static void add_hit(struct search *search, const struct report_row *row)
 		size += search->columns.columns[i].type == CELL_TEXT && cells[i].is_known
 				? cells[i].text.length
 				: 0;
-	hit = make_room(search) ? pool_take(search->pool, &size) : NULL;
+	hit = newest_make_room(&search->newest) ? pool_take(search->pool, &size) : NULL;
 	if (!hit) {
-		search->is_short = true;
+		search->newest.is_short = true;
 		return;
 	}
 	*hit = (struct hit){
-		.time_us = row->time_us,
-		.key = columns_key(row),
-		.number = row->recipient ? row->recipient->number : 0,
-		.is_session = row->moment == REPORT_SESSION && search->kind == QUERY_KIND_ANY,
+		.item = newest_item_of(&search->newest, row),
 		.size = size,
 	};
 	memcpy(hit->cells, cells, search->columns.count * sizeof *cells);
@@ -163,43 +114,23 @@ static void add_hit(struct search *search, const struct report_row *row)
 		cell->text.start = at;
 		at += cell->text.length;
 	}
-	search->hits[search->count++] = hit;
+	newest_add(&search->newest, &hit->item);
 }
 
 void search_add(struct search *search, const struct report_row *row)
 {
-	if (search->kind != QUERY_KIND_ANY) {
+	if (newest_wants(&search->newest, row))
 		add_hit(search, row);
-		return;
-	}
-	/* A message is told by its recipients, a session by its messages, where there are any. */
-	if (row->moment == REPORT_SESSION) {
-		if (!key_set_has(&search->sessions, row->session->key))
-			add_hit(search, row);
-		return;
-	}
-	if (row->moment == REPORT_MESSAGE) {
-		if (row->message->session_key &&
-		    key_set_add(&search->sessions, row->message->session_key) < 0)
-			search->is_short = true;
-		if (row->message->recipients)
-			return;
-	}
-	add_hit(search, row);
 }
 
 bool search_has_enough(struct search *search, uint64_t before_us)
 {
-	if (!search->limit || search->count < search->limit)
-		return false;
-	drop_oldest(search);
-	search->has_stopped = search->hits[0]->time_us >= before_us;
-	return search->has_stopped;
+	return newest_has_enough(&search->newest, before_us);
 }
 
 size_t search_count(const struct search *search)
 {
-	return search->count;
+	return search->newest.count;
 }
 
 struct table *search_table(struct search *search)
@@ -210,13 +141,10 @@ struct table *search_table(struct search *search)
 
 	if (!table)
 		return NULL;
-	drop_oldest(search);
-	for (size_t i = 0; i < search->count; i++) {
-		const struct hit *hit = search->hits[i];
+	newest_finish(&search->newest);
+	for (size_t i = 0; i < search->newest.count; i++) {
+		const struct hit *hit = (const struct hit *)search->newest.items[i];
 
-		/* Its message came behind it: one of the next day. */
-		if (hit->is_session && key_set_has(&search->sessions, hit->key))
-			continue;
 		table_begin_row(table);
 		for (unsigned j = 0; j < search->columns.count; j++) {
 			if (!hit->cells[j].is_known)
@@ -226,14 +154,14 @@ struct table *search_table(struct search *search)
 			else
 				table_put_number(table, hit->cells[j].number);
 		}
-		if (hit->key)
-			table_put_query(table, "key:%016" PRIx64, hit->key);
+		if (hit->item.key)
+			table_put_query(table, "key:%016" PRIx64, hit->item.key);
 	}
-	if (search->has_stopped)
+	if (search->newest.has_stopped)
 		table_put_note(table, "older days were not looked at; --limit 0 shows all");
-	else if (search->left_out)
-		table_put_note(table, "%zu older ones are left out; --limit 0 shows all", search->left_out);
-	if (search->is_short)
+	else if (search->newest.left_out)
+		table_put_note(table, "%zu older ones are left out; --limit 0 shows all", search->newest.left_out);
+	if (search->newest.is_short)
 		table_put_note(table, "memory was short: some are missing");
 	return table;
 }

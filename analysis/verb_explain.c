@@ -5,16 +5,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analysis/again.h"
 #include "analysis/ask.h"
-#include "analysis/columns.h"
 #include "analysis/explain.h"
 #include "analysis/explain_row.h"
-#include "analysis/key_set.h"
+#include "analysis/newest.h"
 
 extern const struct verb verb_explain;
 
-/* How many more than are asked for are kept before the oldest go. */
-enum { QUERY_MAX = QUERY_LENGTH_MAX, SLACK = 1024 };
+enum { QUERY_MAX = QUERY_LENGTH_MAX };
 
 /* ---- codes and words ---- */
 
@@ -34,78 +33,26 @@ static int explain_words(const struct ask *ask, const struct explanation *explan
 
 /* A row that was explained: it is lent for the call alone, so its words are kept. */
 struct told {
-	uint64_t time_us;
-	transaction_key key;
-	uint32_t number;		/* of the recipient; 0: there is none */
-	bool is_session;
+	struct newest_item item;	/* first */
 	char *words;
 	size_t length;
+	struct again *again;		/* NULL: nothing was, or is, to be found of it */
 };
 
 struct telling {
 	const struct ask *ask;
 	const struct rows *rows;
-	struct told *list;
-	size_t count, size, left_out;
-	struct key_set sessions;	/* that a message was found of: it tells of them */
-	bool has_stopped;		/* before all that was older had been looked at */
-	bool is_short;
+	struct newest newest;
 };
 
-static int oldest_first(const void *a, const void *b)
+static void drop(void *context, struct newest_item *item)
 {
-	const struct told *left = a, *right = b;
+	struct told *told = (struct told *)item;
 
-	if (left->time_us != right->time_us)
-		return left->time_us < right->time_us ? -1 : 1;
-	if (left->key != right->key)
-		return left->key < right->key ? -1 : 1;
-	return (left->number > right->number) - (left->number < right->number);
-}
-
-/* A session's message may have come behind it. */
-static void drop_sessions(struct telling *telling)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < telling->count; i++)
-		if (telling->list[i].is_session && key_set_has(&telling->sessions, telling->list[i].key))
-			free(telling->list[i].words);
-		else
-			telling->list[kept++] = telling->list[i];
-	telling->count = kept;
-}
-
-static void drop_oldest(struct telling *telling)
-{
-	size_t top = telling->ask->top, beyond;
-
-	drop_sessions(telling);
-	beyond = top && telling->count > top ? telling->count - top : 0;
-	if (telling->count)
-		qsort(telling->list, telling->count, sizeof *telling->list, oldest_first);
-	for (size_t i = 0; i < beyond; i++)
-		free(telling->list[i].words);
-	telling->count -= beyond;
-	telling->left_out += beyond;
-	if (beyond)
-		memmove(telling->list, telling->list + beyond, telling->count * sizeof *telling->list);
-}
-
-static bool make_room(struct telling *telling)
-{
-	struct told *larger;
-
-	if (telling->ask->top && telling->count >= telling->ask->top * 2 + SLACK)
-		drop_oldest(telling);
-	if (telling->count < telling->size)
-		return true;
-	larger = reallocarray(telling->list, telling->size ? telling->size * 2 : SLACK, sizeof *larger);
-	if (!larger)
-		return false;
-	telling->list = larger;
-	telling->size = telling->size ? telling->size * 2 : SLACK;
-	return true;
+	(void)context;
+	again_free(told->again);
+	free(told->words);
+	free(told);
 }
 
 static bool tell(const struct telling *telling, const struct report_row *row, struct told *told)
@@ -127,78 +74,85 @@ static bool tell(const struct telling *telling, const struct report_row *row, st
 static void take(void *context, const struct report_row *row)
 {
 	struct telling *telling = context;
-	struct told told = {
-		.time_us = row->time_us, .key = columns_key(row), .number = row->recipient ? row->recipient->number : 0,
-		.is_session = row->moment == REPORT_SESSION,
-	};
+	struct told *told;
 
-	/* A message is told by its recipients, a session by its messages, where there are any. */
-	if (told.is_session && key_set_has(&telling->sessions, told.key))
+	if (!newest_wants(&telling->newest, row))
 		return;
-	if (row->moment == REPORT_MESSAGE) {
-		if (row->message->session_key && key_set_add(&telling->sessions, row->message->session_key) < 0)
-			telling->is_short = true;
-		if (row->message->recipients)
-			return;
+	told = newest_make_room(&telling->newest) ? calloc(1, sizeof *told) : NULL;
+	if (!told || !tell(telling, row, told)) {
+		free(told);
+		telling->newest.is_short = true;
+		return;
 	}
-	if (make_room(telling) && tell(telling, row, &told))
-		telling->list[telling->count++] = told;
-	else
-		telling->is_short = true;
+	told->item = newest_item_of(&telling->newest, row);
+	told->again = again_new(row);
+	newest_add(&telling->newest, &told->item);
 }
 
 static bool is_enough(void *context, uint64_t before_us)
 {
-	struct telling *telling = context;
+	return newest_has_enough(&((struct telling *)context)->newest, before_us);
+}
 
-	if (!telling->ask->top || telling->count < telling->ask->top)
-		return false;
-	drop_oldest(telling);
-	telling->has_stopped = telling->count >= telling->ask->top && telling->list[0].time_us >= before_us;
-	return telling->has_stopped;
+/* What was refused and accepted later, and the way back. */
+static void find_again(const struct telling *telling)
+{
+	const struct newest *newest = &telling->newest;
+	struct again **list = calloc(newest->count + 1, sizeof *list);
+
+	for (size_t i = 0; list && i < newest->count; i++)
+		list[i] = ((struct told *)newest->items[i])->again;
+	if (list)
+		again_find(list, newest->count, telling->ask);
+	free(list);
+}
+
+static void show_told(const struct told *told, bool as_json)
+{
+	/* One more member stands in front of the end of the object. */
+	(void)fwrite(told->words, 1, told->length - as_json, stdout);
+	if (told->again && as_json)
+		again_json(told->again, stdout);
+	else if (told->again)
+		again_text(told->again, stdout);
+	if (as_json)
+		(void)fputc('}', stdout);
 }
 
 static void show(const struct telling *telling)
 {
+	const struct newest *newest = &telling->newest;
 	bool as_json = telling->ask->output == &output_json;
 
 	if (as_json)
 		printf("{\"verb\":\"explain\",\"version\":%d,\"recipients\":[", OUTPUT_JSON_VERSION);
-	for (size_t i = 0; i < telling->count; i++) {
+	for (size_t i = 0; i < newest->count; i++) {
 		fputs(i == 0 ? "" : as_json ? ",\n" : "\n", stdout);
-		(void)fwrite(telling->list[i].words, 1, telling->list[i].length, stdout);
+		show_told((const struct told *)newest->items[i], as_json);
 	}
 	if (as_json)
-		printf("],\"left_out\":%zu%s}\n", telling->left_out, telling->is_short ? ",\"is_short\":true" : "");
+		printf("],\"left_out\":%zu%s}\n", newest->left_out, newest->is_short ? ",\"is_short\":true" : "");
 }
 
 static void say_what_is_missing(const struct telling *telling)
 {
 	(void)fflush(stdout);
-	if (telling->is_short)
+	if (telling->newest.is_short)
 		fprintf(stderr, "smtptrail explain: memory was short: some are missing\n");
 	if (telling->ask->output == &output_json)
 		return;
-	if (!telling->count)
+	if (!telling->newest.count)
 		fprintf(stderr, "smtptrail explain: nothing of the kind is in what was read\n");
-	else if (telling->has_stopped)
+	else if (telling->newest.has_stopped)
 		fprintf(stderr, "smtptrail explain: older days were not looked at; --top 0 shows all\n");
-	else if (telling->left_out)
-		fprintf(stderr, "smtptrail explain: %zu older ones are left out; --top 0 shows all\n", telling->left_out);
-}
-
-static void telling_done(struct telling *telling)
-{
-	for (size_t i = 0; i < telling->count; i++)
-		free(telling->list[i].words);
-	free(telling->list);
-	key_set_done(&telling->sessions);
+	else if (telling->newest.left_out)
+		fprintf(stderr, "smtptrail explain: %zu older ones are left out; --top 0 shows all\n", telling->newest.left_out);
 }
 
 static int explain_transactions(struct ask *ask)
 {
 	struct rows rows;
-	struct telling telling = { .ask = ask, .rows = &rows };
+	struct telling telling = { .ask = ask, .rows = &rows, .newest = { .limit = ask->top, .drop = drop } };
 	int status;
 
 	ask_rows(ask, &rows);
@@ -209,12 +163,13 @@ static int explain_transactions(struct ask *ask)
 	rows.context = &telling;
 	status = ask_read(ask, &rows);
 	if (!status) {
-		drop_oldest(&telling);
+		newest_finish(&telling.newest);
+		find_again(&telling);
 		show(&telling);
 		say_what_is_missing(&telling);
-		status = ask_finish(ask, &rows, telling.count != 0);
+		status = ask_finish(ask, &rows, telling.newest.count != 0);
 	}
-	telling_done(&telling);
+	newest_done(&telling.newest);
 	rows_done(&rows);
 	return status;
 }
@@ -283,6 +238,8 @@ const struct verb verb_explain = {
 	.help = "Explains a reply code (550), an enhanced status code (5.7.1), a whole reply, a word of our own (greylisting, spf_unaligned,\n"
 		"bounced), or what became of each recipient that a key (queue id, Message-ID, address, or key of smtptrail search) or a\n"
 		"query finds, in the store or in log files; of messages without recipients, sessions without messages, and logins, too.\n"
+		"What was refused for now (greylisting), or for a blocklist, says whether it was accepted later, and after how long: the same\n"
+		"sender and recipient, from the same client or its network, within 5 days; and what was accepted, that it was refused before.\n"
 		"Below stands what proves it, and whether that is sure. The advice is a table: analysis/advice.def.\n\n"
 		"options:\n"
 		ASK_READ_HELP

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/again.h"
 #include "analysis/ask.h"
 #include "analysis/story_show.h"
 #include "common/redis_link.h"
@@ -36,17 +37,84 @@ static int show_story(const struct options *options, const struct rows *rows, co
 	return error;
 }
 
+/* ---- what was refused for now and accepted later ---- */
+
+/* Of each recipient of each story, in their order. */
+struct agains {
+	struct again **list;
+	size_t count, shown;
+};
+
+static const struct session *session_of(const struct story *story, const struct message *message)
+{
+	for (size_t i = 0; i < story->session_count; i++)
+		if (message->session_key && story->sessions[i]->key == message->session_key)
+			return story->sessions[i];
+	return NULL;
+}
+
+/* How many there are; into: NULL: they are counted alone. */
+static size_t each_recipient(const struct story *story, struct again **into)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < story->message_count; i++)
+		for (const struct recipient *each = story->messages[i]->recipients; each; each = each->next, count++) {
+			const struct report_row row = {
+				.moment = REPORT_RECIPIENT, .message = story->messages[i], .session = session_of(story, story->messages[i]),
+				.recipient = each, .fate = (enum fate)each->fate, .is_accepted = message_is_accepted(story->messages[i]),
+			};
+
+			if (into)
+				into[count] = again_new(&row);
+		}
+	return count;
+}
+
+/* Without memory there are none. */
+static void agains_find(struct agains *agains, const struct stories *stories, const struct ask *ask)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < stories->count; i++)
+		count += each_recipient(&stories->list[i], NULL);
+	*agains = (struct agains){ .list = calloc(count + 1, sizeof *agains->list) };
+	for (size_t i = 0; i < stories->count && agains->list; i++)
+		agains->count += each_recipient(&stories->list[i], agains->list + agains->count);
+	again_find(agains->list, agains->count, ask);
+}
+
+static void agains_show(struct agains *agains, const struct story *story)
+{
+	for (size_t left = each_recipient(story, NULL); left && agains->shown < agains->count; left--, agains->shown++)
+		if (agains->list[agains->shown])
+			again_text(agains->list[agains->shown], stdout);
+}
+
+static void agains_done(struct agains *agains)
+{
+	for (size_t i = 0; i < agains->count; i++)
+		again_free(agains->list[i]);
+	free(agains->list);
+}
+
 static int show(const struct options *options, const struct rows *rows, const struct stories *stories)
 {
+	struct agains agains = { .count = 0 };
 	bool as_json = options->ask.output == &output_json;
 	int error = 0;
 
+	if (!as_json)
+		agains_find(&agains, stories, &options->ask);
 	if (as_json)
 		printf("{\"verb\":\"trace\",\"version\":%d,\"stories\":[", OUTPUT_JSON_VERSION);
 	for (size_t i = 0; i < stories->count && !error; i++) {
 		printf("%s", i == 0 ? "" : as_json ? ",\n" : "\n");
 		error = show_story(options, rows, &stories->list[i]);
+		if (!error)
+			agains_show(&agains, &stories->list[i]);
 	}
+	agains_done(&agains);
 	if (as_json)
 		printf("],\"left_out\":%zu}\n", stories->left_out);
 	else if (stories->left_out)
@@ -138,7 +206,8 @@ const struct verb verb_trace = {
 	.help = "KEY is a queue id, a Message-ID, a mail address, the address of a client, the milter's name of a session, or a key of\n"
 		"smtptrail search; a QUERY (smtptrail-query(7)) may find several. With a message come those that it came from and that\n"
 		"it went on as: through a content filter, to another host of ours, by an alias, as a bounce. A query that finds a\n"
-		"session for itself, as client: does, tells of all its messages. What is not known is said, and why.\n\n"
+		"session for itself, as client: does, tells of all its messages. What is not known is said, and why. Below a story stands\n"
+		"what was refused for now and accepted later, and the way back: as smtptrail explain finds it.\n\n"
 		"Without a FILE the store is asked. Log files may be compressed; rotated ones are read oldest first; - is standard input.\n\n"
 		"options:\n"
 		"  --evidence       below each line what it rests on: file and line or stream id, and by what it was joined\n"

@@ -1,0 +1,31 @@
+/*
+ * again.h - what was refused for now, or for a blocklist, and accepted later: the same sender and recipient, and the same client
+ * or its network (as greylisting counts them: IPv4 /24, IPv6 /64), within AGAIN_SPAN_US. Looked for in what was read, once more,
+ * when the answer is known: from the refusal to the acceptance, and back.
+ *
+ * Threads: one owner at a time.
+ * Memory:  a few hundred bytes for each recipient that is asked about; AGAIN_MAX of them are looked for at a time, the newest.
+ * Errors:  what could not be read says so in its words; without memory nothing is said.
+ */
+#ifndef SMTPTRAIL_AGAIN_H
+#define SMTPTRAIL_AGAIN_H
+
+#include "analysis/ask.h"
+#include "analysis/rows.h"
+
+#define AGAIN_SPAN_US (UINT64_C(5) * 86400 * 1000000)
+enum { AGAIN_MAX = 200 };
+
+struct again;
+
+/* Of a recipient; NULL: it is neither such a refusal nor an acceptance, or too little is known of it. */
+struct again *again_new(const struct report_row *row);
+void again_free(struct again *again);
+/* Looks for all of them, which may be NULL: from the same files or store, or not at all where that was standard input. */
+void again_find(struct again *const *list, size_t count, const struct ask *ask);
+/* Lines, each with its end; nothing where there is nothing to say. */
+void again_text(const struct again *again, FILE *out);
+/* ,"later":{...} or ,"before":{...} */
+void again_json(const struct again *again, FILE *out);
+
+#endif
