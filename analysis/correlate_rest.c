@@ -144,7 +144,7 @@ static bool message_lacks_side(const struct correlate *correlate, const struct o
 {
 	const struct open_session *session = (const struct open_session *)message->message.session;
 
-	if (!message->by_log || (session && lacks_side(correlate, session)))
+	if (!message->by_log || (message->by_records && !message->has_begin) || (session && lacks_side(correlate, session)))
 		return true;
 	if (!message->by_records)
 		return message->name_hash && may_have_records(correlate, message->item.host, message->message.start_us);
