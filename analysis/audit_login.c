@@ -30,8 +30,9 @@ static void collect_message(struct tally *tally, const struct report_row *row)
 		return;
 	if (!sender.start && row->session && text_is(report_or_unknown(row->origin), "local"))
 		sender = facts_text(&row->session->facts, FACT_SESSION_CLIENT_ADDR);
-	if (sender.length)
-		tally_add_two(tally, sender, report_hour(row->time_us, hour), (uint64_t[]){ row->message->recipient_count ? row->message->recipient_count : 1 });
+	/* Of a message whose recipients no line told there is nobody to count. */
+	if (sender.length && row->message->recipient_count)
+		tally_add_two(tally, sender, report_hour(row->time_us, hour), (uint64_t[]){ row->message->recipient_count });
 }
 
 static void collect_passed(struct tally **tally, const struct report_row *row, struct text account, struct text client)
@@ -139,6 +140,16 @@ static bool is_slow(const struct tally_row *row)
 	       row->numbers[SUM_FAILED] / (1 + (row->numbers[SUM_LAST] - row->numbers[SUM_FIRST]) / (3600 * UINT64_C(1000000))) < AUDIT_GUESSES;
 }
 
+static const char *accounts_word(uint64_t count)
+{
+	return count == 1 ? "account" : "accounts";
+}
+
+static const char *addresses_word(uint64_t count)
+{
+	return count == 1 ? "address" : "addresses";
+}
+
 #define FAILED_LOGINS "is:login outcome:failed"
 
 static void judge_guesser(struct table *table, const struct tally_row *row)
@@ -154,7 +165,8 @@ static void judge_guesser(struct table *table, const struct tally_row *row)
 
 	if (row->numbers[SUM_FAILED] < AUDIT_GUESSES)
 		return;
-	(void)snprintf(words, sizeof words, "%" PRIu64 " accounts, %" PRIu64 " passed", row->numbers[SUM_OTHERS], row->numbers[SUM_PASSED]);
+	(void)snprintf(words, sizeof words, "%" PRIu64 " %s, %" PRIu64 " passed", row->numbers[SUM_OTHERS], accounts_word(row->numbers[SUM_OTHERS]),
+		       row->numbers[SUM_PASSED]);
 	finding.detail = text_of(words);
 	audit_put(table, &finding);
 }
@@ -171,7 +183,7 @@ static void judge_target(struct table *table, const struct tally_row *row)
 
 	if (row->numbers[SUM_FAILED] < AUDIT_GUESSES || text_is(row->parts[0], REPORT_UNKNOWN))
 		return;
-	(void)snprintf(words, sizeof words, "%" PRIu64 " addresses", row->numbers[SUM_OTHERS]);
+	(void)snprintf(words, sizeof words, "%" PRIu64 " %s", row->numbers[SUM_OTHERS], addresses_word(row->numbers[SUM_OTHERS]));
 	finding.detail = text_of(words);
 	audit_put(table, &finding);
 }
@@ -266,8 +278,8 @@ static void judge_network(struct table *table, const struct tally_row *row)
 
 	if (!is_guessing(row->numbers))
 		return;
-	(void)snprintf(words, sizeof words, "%" PRIu64 " addresses, %" PRIu64 " accounts, %" PRIu64 " passed", row->numbers[SUM_ADDRESSES],
-		       row->numbers[SUM_OTHERS], row->numbers[SUM_PASSED]);
+	(void)snprintf(words, sizeof words, "%" PRIu64 " %s, %" PRIu64 " %s, %" PRIu64 " passed", row->numbers[SUM_ADDRESSES],
+		       addresses_word(row->numbers[SUM_ADDRESSES]), row->numbers[SUM_OTHERS], accounts_word(row->numbers[SUM_OTHERS]), row->numbers[SUM_PASSED]);
 	finding.detail = text_of(words);
 	audit_put(table, &finding);
 }
@@ -289,7 +301,7 @@ static void judge_place(struct table *table, const struct tally_row *row, bool i
 	    !is_doubtful(numbers[PLACE_FAILED], numbers[PLACE_FIRST_FAILED], numbers[PLACE_PASSED], numbers[PLACE_LAST_PASSED],
 			 is_of_guesser ? 1U : AUDIT_BEFORE_SUCCESS))
 		return;
-	(void)snprintf(words, sizeof words, "%" PRIu64 " addresses failed", numbers[PLACE_ADDRESSES]);
+	(void)snprintf(words, sizeof words, "%" PRIu64 " %s failed", numbers[PLACE_ADDRESSES], addresses_word(numbers[PLACE_ADDRESSES]));
 	finding.detail = text_of(words);
 	audit_put(table, &finding);
 }
@@ -327,8 +339,8 @@ static void judge_method(struct table *table, const struct tally_row *row, uint6
 
 	if (row->numbers[SUM_FAILED] < AUDIT_GUESSES || row->numbers[SUM_FAILED] <= row->numbers[SUM_PASSED])
 		return;
-	(void)snprintf(words, sizeof words, "%" PRIu64 " addresses, %" PRIu64 " accounts, %" PRIu64 " passed", row->numbers[SUM_OTHERS], accounts,
-		       row->numbers[SUM_PASSED]);
+	(void)snprintf(words, sizeof words, "%" PRIu64 " %s, %" PRIu64 " %s, %" PRIu64 " passed", row->numbers[SUM_OTHERS],
+		       addresses_word(row->numbers[SUM_OTHERS]), accounts, accounts_word(accounts), row->numbers[SUM_PASSED]);
 	finding.detail = text_of(words);
 	audit_put(table, &finding);
 }
