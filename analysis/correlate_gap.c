@@ -149,13 +149,15 @@ void gap_fill(struct clue *clue)
 	for (struct record_gap *gap = correlate->gaps; gap < correlate->gaps + correlate->gap_count; gap++) {
 		if (!is_hole(gap) || gap->numbers != clue->numbers || clue->seq < gap->from_seq || clue->seq > gap->until_seq)
 			continue;
-		rest_review(correlate, gap->from_us, gap->until_us);
 		gap->missing--;
 		/* Most often they come in their order. Those between are counted alone. */
 		if (clue->seq == gap->from_seq)
 			gap->from_seq++;
 		else if (clue->seq == gap->until_seq)
 			gap->until_seq--;
+		/* Not for each of many; of those that never all come, the last few may stay said. */
+		if ((gap->missing & (gap->missing - 1)) == 0)
+			rest_review(correlate, gap->from_us, gap->until_us);
 		if (!gap->missing)
 			remove_gap(correlate, gap);
 		return;

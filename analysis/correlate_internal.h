@@ -172,7 +172,7 @@ struct open_session {
 	bool is_by_port;		/* both sides, since the client's address and port are the same */
 	bool is_proven;			/* and they tell of the same message */
 	bool shares_port;		/* another session of that time has the same */
-	bool has_resting;		/* messages of it rest */
+	uint64_t resting_us;		/* messages of it rest, and the newest was told of then; 0: none does */
 };
 
 /* A mailbox login whose end may come. */
@@ -469,12 +469,19 @@ static inline bool rest_may_have(const struct correlate *correlate, uint64_t tim
 {
 	return correlate->rested_us && time_us <= correlate->rested_us;
 }
+/* Whether a clue of that time may be of what rests of the session: what comes in time is not. */
+static inline bool rest_may_be_of(const struct correlate *correlate, const struct open_session *session, uint64_t time_us)
+{
+	return session->resting_us && time_us < session->resting_us + correlate->options.lateness_us / 2;
+}
 /* What rests under these is in memory again. False: nothing does. */
 bool rest_wake_milter(struct correlate *correlate, uint64_t milter_hash);
 bool rest_wake_port(struct correlate *correlate, uint64_t client, uint32_t port, uint64_t connect_us);
 bool rest_wake_client(struct correlate *correlate, uint64_t client, uint64_t connect_us);
 bool rest_wake_process(struct correlate *correlate, uint64_t process_hash);
 void rest_wake_messages(struct correlate *correlate, struct open_session *session);
+/* It rests, and its session stays. */
+void rest_note_resting(struct open_session *session, const struct open_message *message);
 bool rest_wake_queue_name(struct correlate *correlate, const struct queue_name *name);
 /* How far the records of that producer and partition have come; 0: not known. */
 uint64_t rest_clock(const struct correlate *correlate, const struct input_record *record);
@@ -762,6 +769,8 @@ void session_enter_clients(struct correlate *correlate, struct open_session *ses
 void session_know_client(struct correlate *correlate, struct open_session *session, uint64_t client, uint32_t port);
 /* A session of the other side that the same client and port began at that time; NULL: there is none. */
 struct open_session *join_by_port(struct clue *clue, uint64_t client, uint32_t port, bool is_record);
+/* Its connect comes behind others of its records: what the log told was another session until now. */
+void join_late_connect(struct clue *clue, struct open_session *session, uint64_t client, uint32_t port);
 /* Postscreen let it pass: its records came before its lines. */
 void join_passed(struct clue *clue, struct open_session *screen);
 /* Both sides have told more: true when they are two by what is known now, where the client's port alone made them one. */

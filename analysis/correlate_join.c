@@ -314,7 +314,8 @@ static void merge_session_flags(struct open_session *into, const struct open_ses
 	into->is_cut_in_data |= from->is_cut_in_data;
 	into->has_first_record |= from->has_first_record;
 	into->has_last_record |= from->has_last_record;
-	into->has_resting |= from->has_resting;
+	if (from->resting_us > into->resting_us)
+		into->resting_us = from->resting_us;
 	into->are_records_cut |= from->are_records_cut;
 	if (!into->closed_us)
 		into->closed_us = from->closed_us;
@@ -346,6 +347,11 @@ static void merge_sessions(struct correlate *correlate, struct open_session *int
 {
 	uint64_t end_us = end_of_both(into, from);
 
+	/* They rest under a key that may go. */
+	if (into->resting_us)
+		rest_wake_messages(correlate, into);
+	if (from->resting_us)
+		rest_wake_messages(correlate, from);
 	/* Postscreen's part is over; smtpd's may not be. */
 	if (session_is_screen_alone(into) && from->process_hash) {
 		facts_unset(&into->session.facts, FACT_SESSION_PROCESS);
@@ -717,7 +723,7 @@ bool join_rest(struct correlate *correlate, struct open_message *message)
 		return true;
 	}
 	/* As many on both sides, so the first is the first; where either may tell of more, that is not so. */
-	if (!session->is_closed || !session->has_last_record || session->has_resting)
+	if (!session->is_closed || !session->has_last_record || session->resting_us)
 		return false;
 	count = count_rest(session, is_rest_of_log);
 	if (count != count_rest(session, is_rest_of_records))
@@ -776,13 +782,26 @@ struct open_session *join_by_port(struct clue *clue, uint64_t client, uint32_t p
 	found = find_by_port(clue, client, port, is_record);
 	if (!found)
 		return NULL;
-	if (found->has_resting)
+	if (found->resting_us)
 		rest_wake_messages(correlate, found);
 	open_touch(clue, &found->item);
 	clue->is_counted = true;
 	correlate->counts.joined[JOIN_CLIENT_PORT]++;
 	found->is_by_port = true;
 	return found;
+}
+
+void join_late_connect(struct clue *clue, struct open_session *session, uint64_t client, uint32_t port)
+{
+	struct open_session *log = join_by_port(clue, client, port, true);
+	bool goes_on;
+
+	if (!log || log == session || session_is_screen_alone(log))
+		return;
+	goes_on = !log->has_ended && !log->is_tacit && session->has_ended;
+	merge_sessions(clue->correlate, session, log);
+	if (goes_on)
+		session_go_on(clue->correlate, session);
 }
 
 void join_passed(struct clue *clue, struct open_session *screen)

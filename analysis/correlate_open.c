@@ -421,7 +421,7 @@ static void show_message_alone(struct correlate *correlate, struct open_message 
 {
 	if (is_at_rest(&message->item)) {
 		if (message->message.session)
-			((struct open_session *)message->message.session)->has_resting = true;
+			rest_note_resting((struct open_session *)message->message.session, message);
 		forget_message(correlate, message);
 		return;
 	}

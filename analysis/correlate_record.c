@@ -114,7 +114,7 @@ static struct open_session *find_session(const struct clue *clue, uint64_t hash)
 
 	if (!session && rest_may_have(clue->correlate, clue->time_us) && rest_wake_milter(clue->correlate, hash))
 		session = open_table_find(&clue->correlate->milter, hash);
-	if (session && session->has_resting)
+	if (session && rest_may_be_of(clue->correlate, session, clue->time_us))
 		rest_wake_messages(clue->correlate, session);
 	return session;
 }
@@ -197,10 +197,13 @@ static void follow_connect(struct clue *clue)
 	uint32_t port = field_number(clue, FIELD_CLIENT_PORT);
 	struct open_session *session = find_session(clue, hash);
 
-	if (session)
+	if (session) {
 		open_touch(clue, &session->item);
-	else
+		if (!session->client && !session->by_log)
+			join_late_connect(clue, session, client, port);
+	} else {
 		session = join_by_port(clue, client, port, true);
+	}
 	/* Postscreen's part is over; the session begins, and ends when a record says so. */
 	if (session && !session->by_records && session_is_screen_alone(session)) {
 		session_resume(clue->correlate, session);

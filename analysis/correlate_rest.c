@@ -144,7 +144,12 @@ static bool message_lacks_side(const struct correlate *correlate, const struct o
 {
 	const struct open_session *session = (const struct open_session *)message->message.session;
 
-	if (!message->by_log || (message->by_records && !message->has_begin) || (session && lacks_side(correlate, session)))
+	if (!message->by_log || (message->by_records && !message->has_begin))
+		return true;
+	/* Told whole by both sides it has its session for good, whatever more is told of that. */
+	if (message->by_records && message->has_eom && (message->has_verdict || !correlate->has_verdicts))
+		return false;
+	if (session && lacks_side(correlate, session))
 		return true;
 	if (!message->by_records)
 		return message->name_hash && may_have_records(correlate, message->item.host, message->message.start_us);
@@ -156,7 +161,7 @@ static bool message_lacks_side(const struct correlate *correlate, const struct o
 
 static uint64_t version(void)
 {
-	return state_layout((size_t)FACT_COUNT << 8 | JOIN_COUNT);
+	return state_layout(((size_t)FACT_COUNT << 8 | JOIN_COUNT) << 16 | (sizeof(struct message) + sizeof(struct recipient)));
 }
 
 static void put_facts(struct correlate *correlate, size_t *used, const struct facts *facts)
@@ -182,7 +187,7 @@ void rest_session(struct correlate *correlate, struct open_session *session)
 	size_t used, state_length;
 
 	session->item.is_in_gap = gap_has(correlate, &session->item);
-	if (!session->has_resting && !lacks_side(correlate, session) && !gap_may_close(correlate, &session->item))
+	if (!session->resting_us && !lacks_side(correlate, session) && !gap_may_close(correlate, &session->item))
 		return;
 	rest.names[0] = name_of_key(shown->key);
 	if (session->milter_hash)
@@ -242,6 +247,12 @@ static uint64_t recipient_count(const struct message *message)
 	return count;
 }
 
+void rest_note_resting(struct open_session *session, const struct open_message *message)
+{
+	if (message->item.touched_us > session->resting_us)
+		session->resting_us = message->item.touched_us;
+}
+
 void rest_message(struct correlate *correlate, struct open_message *message)
 {
 	const struct message *shown = &message->message;
@@ -259,9 +270,9 @@ void rest_message(struct correlate *correlate, struct open_message *message)
 		rest.names[0] = name_of_key(shown->session_key);
 	if (message->name.length)
 		rest.names[1] = name_of_queue(correlate, &message->name);
-	if (session && !session->has_resting) {
-		session->has_resting = true;
-		session->item.is_changed |= !session->item.rests;
+	if (session) {
+		session->item.is_changed |= !session->resting_us && !session->item.rests;
+		rest_note_resting(session, message);
 	}
 	message->stamp_us = shown->start_us;
 	used = state_length = correlate_message_state(correlate, shown).length;
@@ -570,7 +581,7 @@ void rest_wake_messages(struct correlate *correlate, struct open_session *sessio
 	const uint64_t name = name_of_key(session->session.key);
 
 	/* Those that are told nothing set it again when they go. */
-	session->has_resting = false;
+	session->resting_us = 0;
 	(void)wake(correlate, &name, 1);
 }
 
@@ -729,11 +740,15 @@ void rest_get(struct correlate *correlate, struct text *state)
 	for (unsigned i = 0; i < correlate->clock_count && i < RECORD_CLOCKS_MAX; i++) {
 		struct record_clock *clock = &correlate->clocks[i];
 
+		struct host *host, *mta;
+
 		clock->hash = state_get_number(state);
-		clock->host = state_host(correlate, state_get_number(state));
-		clock->mta = state_host(correlate, state_get_number(state));
+		host = state_host(correlate, state_get_number(state));
+		mta = state_host(correlate, state_get_number(state));
 		clock->time_us = state_get_number(state);
-		if (!clock->host)
-			clock->host = state_host(correlate, 0);
+		clock->host = host ? host : state_host(correlate, 0);
+		clock->mta = mta;
+		if (host && mta)
+			host->mta = mta;
 	}
 }

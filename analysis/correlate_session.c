@@ -310,7 +310,7 @@ struct open_session *session_of(struct clue *clue)
 		session = find_session(clue, hash, client);
 	if (!session)
 		return new_session(clue, name, hash, client, false);
-	if (session->has_resting)
+	if (rest_may_be_of(clue->correlate, session, clue->time_us))
 		rest_wake_messages(clue->correlate, session);
 	open_touch(clue, &session->item);
 	if (client && session->client && client != session->client)

@@ -417,7 +417,8 @@ void correlate_restore_message(struct correlate *correlate, const struct message
 		(void)open_table_add(&correlate->waiting, open->waits_hash, open);
 	message_enter_ids(correlate, open);
 	link_know_format(correlate, open->format);
-	if (takes_refusals && open->message.session)
+	/* A newer one may have come since. */
+	if (takes_refusals && open->message.session && !((struct open_session *)open->message.session)->refused)
 		((struct open_session *)open->message.session)->refused = open;
 	item_restore(correlate, &open->item, fits && item.is_ending);
 }
