@@ -13,7 +13,7 @@
 #include "common/escape.h"
 #include "common/record.h"
 
-enum { TEXT_MAX = 512, QUERY_GROUPS_MAX = 60, NETWORK_WORDS_SIZE = NETWORK_ADDRESS_SIZE + 8 };
+enum { TEXT_MAX = 512, SENDERS_MAX = 60, NETWORKS_MAX = 8, NETWORK_WORDS_SIZE = NETWORK_ADDRESS_SIZE + 8 };
 
 /* Whether it was looked for, or why not. */
 enum asked { NOT_ASKED, ASKED, READ_ONCE, TOO_MANY, FAILED };
@@ -330,30 +330,46 @@ static bool is_plain(const char *address)
 	return true;
 }
 
-static bool is_same_group(const struct again *one, const struct again *other)
+/* Each address of a network is looked up in each day, which costs more than it spares where senders are many; an IPv6 one has
+ * too many for that. A null sender is everybody's. */
+static bool names_network(const struct again *again, bool with_networks)
 {
-	return text_equal_nocase(text_of(one->from), text_of(other->from)) && one->network.bits == other->network.bits &&
-	       network_has(&one->network, text_of(other->client));
+	return !*again->from || (with_networks && !strchr(again->client, ':'));
 }
 
-/* Of each sender and network once, since recipients have other names behind an alias. False: they are too many, or hard to write. */
-static bool put_groups(const struct looking *looking, FILE *out)
+static bool is_same_group(const struct again *one, const struct again *other, bool with_networks)
 {
-	const struct again *const *list = (const struct again *const *)looking->list;
+	return text_equal_nocase(text_of(one->from), text_of(other->from)) &&
+	       (!names_network(one, with_networks) ||
+		(one->network.bits == other->network.bits && network_has(&one->network, text_of(other->client))));
+}
+
+static bool is_in_group(const struct looking *looking, size_t at, bool with_networks)
+{
+	for (size_t i = 0; i < at; i++)
+		if (is_same_group(looking->list[i], looking->list[at], with_networks))
+			return true;
+	return false;
+}
+
+/* Of each sender, and network, once, since recipients have other names behind an alias. False: they are too many, or hard to write. */
+static bool put_groups(const struct looking *looking, bool with_networks, FILE *out)
+{
 	char network[NETWORK_WORDS_SIZE];
 	unsigned count = 0;
 
 	for (size_t i = 0; i < looking->count; i++) {
-		size_t before = 0;
+		const struct again *again = looking->list[i];
 
-		while (before < i && !is_same_group(list[before], list[i]))
-			before++;
-		if (before < i)
+		if (is_in_group(looking, i, with_networks))
 			continue;
-		if (!is_plain(list[i]->from) || count == QUERY_GROUPS_MAX)
+		if (!is_plain(again->from) || count == (with_networks ? NETWORKS_MAX : SENDERS_MAX))
 			return false;
-		network_words(list[i], network);
-		fprintf(out, "%s(from:\"%s\" client_addr:\"%s\")", count++ ? " OR " : " (", list[i]->from, network);
+		fprintf(out, "%s(from:\"%s\"", count++ ? " OR " : " (", again->from);
+		network_words(again, network);
+		if (names_network(again, with_networks))
+			fprintf(out, " client_addr:\"%s\"", network);
+		(void)fputc(')', out);
 	}
 	(void)fputc(')', out);
 	return true;
@@ -378,8 +394,10 @@ static void put_span(const struct looking *looking, FILE *out)
 	fprintf(out, "is:recipient since:\"%s\" until:\"%s\"", since, until);
 }
 
+enum naming { NETWORKS, SENDERS, NO_NAMES };
+
 /* NULL: no memory, or it is no query. */
-static struct query *parse_words(const struct looking *looking, bool with_groups, uint64_t now_us)
+static struct query *parse_words(const struct looking *looking, enum naming naming, uint64_t now_us)
 {
 	struct query *query = NULL;
 	struct problem ignored;
@@ -391,20 +409,22 @@ static struct query *parse_words(const struct looking *looking, bool with_groups
 	if (!out)
 		return NULL;
 	put_span(looking, out);
-	if (with_groups)
-		is_good = put_groups(looking, out);
+	if (naming != NO_NAMES)
+		is_good = put_groups(looking, naming == NETWORKS, out);
 	if (fclose(out) != 0 || !is_good || size > QUERY_LENGTH_MAX || query_parse(&query, words, now_us, NULL, &ignored) != 0)
 		query = NULL;
 	free(words);
 	return query;
 }
 
-/* It narrows what is read: to the span of time alone, where more cannot be said. */
+/* It narrows what is read; to the span of time alone, where more cannot be said. */
 static struct query *query_of(const struct looking *looking, uint64_t now_us)
 {
-	struct query *query = parse_words(looking, true, now_us);
+	struct query *query = parse_words(looking, NETWORKS, now_us);
 
-	return query ? query : parse_words(looking, false, now_us);
+	if (!query)
+		query = parse_words(looking, SENDERS, now_us);
+	return query ? query : parse_words(looking, NO_NAMES, now_us);
 }
 
 /* Standard input and pipes, also those that a shell names as a file. */
