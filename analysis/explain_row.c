@@ -172,12 +172,9 @@ void explain_row_text(const struct report_row *row, const struct source_table *s
 	put_head(row, out);
 	explain_print(&explanation, out);
 	for (size_t i = 0; i < proofs.count; i++) {
-		const struct evidence *evidence = &proofs.evidence[i];
-
 		fprintf(out, "%-10s ", "proof");
-		source_print(sources, evidence, out);
-		fprintf(out, ", by %s%s\n", join_key_name((enum join_key)evidence->key),
-			evidence->is_unsure ? ": not sure, another reading was possible" : "");
+		show_proof(&proofs.evidence[i], sources, out);
+		(void)fputc('\n', out);
 	}
 }
 

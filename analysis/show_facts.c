@@ -130,6 +130,13 @@ void show_evidence(const struct facts *facts, const struct source_table *sources
 	}
 }
 
+void show_proof(const struct evidence *evidence, const struct source_table *sources, FILE *out)
+{
+	source_print(sources, evidence, out);
+	fprintf(out, ", by %s%s", join_key_name((enum join_key)evidence->key),
+		evidence->is_unsure ? ": not sure, another reading was possible" : "");
+}
+
 /* ---- JSON ---- */
 
 static void put_value(const struct fact_value *value, FILE *out)

@@ -42,7 +42,8 @@ static int show_story(const struct options *options, const struct rows *rows, co
 /* Of each recipient of each story, in their order. */
 struct agains {
 	struct again **list;
-	size_t count, shown;
+	size_t count, shown, made;
+	bool is_short;			/* older ones were not made */
 };
 
 static const struct session *session_of(const struct story *story, const struct message *message)
@@ -53,40 +54,62 @@ static const struct session *session_of(const struct story *story, const struct 
 	return NULL;
 }
 
-/* How many there are; into: NULL: they are counted alone. */
-static size_t each_recipient(const struct story *story, struct again **into)
+static size_t recipients_of(const struct message *message)
+{
+	size_t count = 0;
+
+	for (const struct recipient *each = message->recipients; each; each = each->next)
+		count++;
+	return count;
+}
+
+static size_t recipients_in(const struct story *story)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < story->message_count; i++)
-		for (const struct recipient *each = story->messages[i]->recipients; each; each = each->next, count++) {
-			const struct report_row row = {
-				.moment = REPORT_RECIPIENT, .message = story->messages[i], .session = session_of(story, story->messages[i]),
-				.recipient = each, .fate = (enum fate)each->fate, .is_accepted = message_is_accepted(story->messages[i]),
-			};
-
-			if (into)
-				into[count] = again_new(&row);
-		}
+		count += recipients_of(story->messages[i]);
 	return count;
 }
 
-/* Without memory there are none. */
+static void make(struct agains *agains, size_t at, const struct story *story, const struct message *message)
+{
+	for (const struct recipient *each = message->recipients; each; each = each->next, at++) {
+		const struct report_row row = {
+			.moment = REPORT_RECIPIENT, .message = message, .session = session_of(story, message),
+			.recipient = each, .fate = (enum fate)each->fate, .is_accepted = message_is_accepted(message),
+		};
+
+		if (agains->made < AGAIN_MAX)
+			agains->list[at] = again_new(&row);
+		else
+			agains->is_short = true;
+		agains->made += agains->list[at] != NULL;
+	}
+}
+
+/* The newest are made first. Without memory there are none. */
 static void agains_find(struct agains *agains, const struct stories *stories, const struct ask *ask)
 {
-	size_t count = 0;
+	size_t count = 0, at;
 
 	for (size_t i = 0; i < stories->count; i++)
-		count += each_recipient(&stories->list[i], NULL);
+		count += recipients_in(&stories->list[i]);
 	*agains = (struct agains){ .list = calloc(count + 1, sizeof *agains->list) };
-	for (size_t i = 0; i < stories->count && agains->list; i++)
-		agains->count += each_recipient(&stories->list[i], agains->list + agains->count);
+	if (!agains->list)
+		return;
+	agains->count = at = count;
+	for (size_t i = stories->count; i--;)
+		for (size_t m = stories->list[i].message_count; m--;) {
+			at -= recipients_of(stories->list[i].messages[m]);
+			make(agains, at, &stories->list[i], stories->list[i].messages[m]);
+		}
 	again_find(agains->list, agains->count, ask);
 }
 
 static void agains_show(struct agains *agains, const struct story *story)
 {
-	for (size_t left = each_recipient(story, NULL); left && agains->shown < agains->count; left--, agains->shown++)
+	for (size_t left = recipients_in(story); left && agains->shown < agains->count; left--, agains->shown++)
 		if (agains->list[agains->shown])
 			again_text(agains->list[agains->shown], stdout);
 }
@@ -114,6 +137,8 @@ static int show(const struct options *options, const struct rows *rows, const st
 		if (!error)
 			agains_show(&agains, &stories->list[i]);
 	}
+	if (agains.is_short)
+		printf("\nwhether they were refused, or accepted, at another time was looked for of the newest %d recipients alone\n", AGAIN_MAX);
 	agains_done(&agains);
 	if (as_json)
 		printf("],\"left_out\":%zu}\n", stories->left_out);
@@ -206,8 +231,8 @@ const struct verb verb_trace = {
 	.help = "KEY is a queue id, a Message-ID, a mail address, the address of a client, the milter's name of a session, or a key of\n"
 		"smtptrail search; a QUERY (smtptrail-query(7)) may find several. With a message come those that it came from and that\n"
 		"it went on as: through a content filter, to another host of ours, by an alias, as a bounce. A query that finds a\n"
-		"session for itself, as client: does, tells of all its messages. What is not known is said, and why. Below a story stands\n"
-		"what was refused for now and accepted later, and the way back: as smtptrail explain finds it.\n\n"
+		"session for itself, as client: does, tells of all its messages. What is not known is said, and why. In text, what was\n"
+		"refused for now and accepted later stands below a story, and the way back: as smtptrail explain finds it.\n\n"
 		"Without a FILE the store is asked. Log files may be compressed; rotated ones are read oldest first; - is standard input.\n\n"
 		"options:\n"
 		"  --evidence       below each line what it rests on: file and line or stream id, and by what it was joined\n"
