@@ -639,6 +639,8 @@ void correlate_restore(struct correlate *correlate, struct text state)
 	correlate->milter_turn = (unsigned)state_get_number(&state);
 	if (correlate->milter_turn)
 		(void)state_get(&state, correlate->milter_notes, sizeof correlate->milter_notes);
+	for (unsigned i = 0; i < MILTER_NOTES_MAX; i++)
+		correlate->milter_notes[i].name[sizeof correlate->milter_notes[i].name - 1] = '\0';
 	rest_get(correlate, &state);
 	get_outgoing(correlate, &state);
 }

@@ -104,4 +104,6 @@ void way_take_over(struct open_message *into, struct open_message *from)
 		into->own_way = from->own_way;
 		from->own_way = NULL;
 	}
+	if (into->way_before && into->own_way && !into->own_way->before && first_of(into->way_before) != into->own_way)
+		into->own_way->before = use(into->way_before);
 }

@@ -310,7 +310,7 @@ const struct verb verb_ingest = {
 		"inputs:\n"
 		"  --redis            the milter's records; the consumer group (consumer_group in smtptrail.conf) follows the store.\n"
 		"                     Where numbers of them are missing it is said which, and the sessions and messages that they may\n"
-		"                     have been of are incomplete=gap, until they come\n"
+		"                     have been of are incomplete=gap, unless they come within two days\n"
 		"  --log FILE...      logs, compressed or not, in any order; a file is known again whatever it is called by now,\n"
 		"                     and what is left of files that were rotated away since comes first\n"
 		"  --journald         the journal of systemd (facility mail), of this machine or in =DIRECTORY\n"
