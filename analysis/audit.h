@@ -42,7 +42,7 @@ struct audit_finding {
 	struct text subject, source;	/* absent: it has none */
 	uint64_t count, all;		/* all 0: not of a whole */
 	struct text detail;
-	const char *query;		/* begin of what finds as many as count says; NULL: nothing finds them */
+	const char *query;		/* begin of what finds what is behind the count, as many rows where it counts rows; NULL: nothing does */
 	const char *subject_field, *source_field;	/* fields of the query; NULL: not asked for */
 	/* What is asked for beside, to the first without a field. Absent: it is not; empty: it is not known, or empty. */
 	struct audit_term {

@@ -10,11 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PASSED, FAILED, FIRST_FAILED, LAST_FAILED, FIRST_PASSED, LAST_PASSED, BYTES, NUMBERS };
+/* A line that tells of a failure may tell of several tries: it is one login that failed, and what is judged by are the tries. */
+enum { PASSED, FAILED, TRIES, FIRST_FAILED, LAST_FAILED, FIRST_PASSED, LAST_PASSED, NUMBERS };
 enum { ACCOUNT, CLIENT, METHOD };
 
 static const struct tally_info tallies[] = {
-	{ "login_pairs", 3, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_LEAST, TALLY_MOST, TALLY_SUM } },
+	{ "login_pairs", 3, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_LEAST, TALLY_MOST } },
 	{ "login_hours", 2, 1, { TALLY_SUM } },			/* account, hour of the day */
 	{ "login_networks", 2, 2, { TALLY_LEAST, TALLY_SUM } },		/* account, network: since when it passes */
 	{ "login_bytes", 2, 1, { TALLY_SUM } },			/* account, hour */
@@ -80,7 +81,8 @@ static void collect(struct tally **tally, const struct report_row *row)
 	} else if (text_is(outcome, "failed")) {
 		uint64_t tries = facts_number(facts, FACT_LOGIN_ATTEMPTS, 1);
 
-		numbers[FAILED] = tries ? tries : 1;
+		numbers[FAILED] = 1;
+		numbers[TRIES] = tries ? tries : 1;
 		numbers[FIRST_FAILED] = numbers[LAST_FAILED] = row->time_us;
 	}
 	tally_add(tally[0], parts, numbers);
@@ -90,16 +92,16 @@ static void collect(struct tally **tally, const struct report_row *row)
 
 /* Sums of one part of the pairs, and how many different ones of another it failed with. Those of networks have more. */
 static const struct tally_info sums_info = {
-	"sums", 1, 5, { TALLY_SUM, TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_SUM },
+	"sums", 1, 6, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_SUM },
 };
 static const struct tally_info networks_info = {
-	"networks", 1, 8, { TALLY_SUM, TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_SUM, TALLY_SUM, TALLY_MOST, TALLY_SUM },
+	"networks", 1, 9, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_SUM, TALLY_SUM, TALLY_MOST, TALLY_SUM },
 };
 enum {
-	SUM_FAILED, SUM_PASSED, SUM_FIRST, SUM_LAST, SUM_OTHERS,
+	SUM_FAILED, SUM_TRIES, SUM_PASSED, SUM_FIRST, SUM_LAST, SUM_OTHERS,
 	SUM_ADDRESSES,			/* that failed */
-	SUM_BUSIEST,			/* failures of the one with most of them */
-	SUM_STRANGERS,			/* failures for accounts that never passed from there */
+	SUM_BUSIEST,			/* tries of the one with most of them */
+	SUM_STRANGERS,			/* tries for accounts that never passed from there */
 };
 
 /* The pairs by two of their parts, whatever the third is: who guesses by one method logs in by another. Of what was beyond
@@ -107,7 +109,7 @@ enum {
 static struct tally *fold_pairs(const struct tally *pairs, unsigned first, unsigned second)
 {
 	static const struct tally_info info = {
-		"pairs", 2, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_LEAST, TALLY_MOST, TALLY_SUM },
+		"pairs", 2, NUMBERS, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_LEAST, TALLY_MOST },
 	};
 	struct tally *found = tally_new(&info);
 
@@ -127,8 +129,9 @@ static struct tally *sum_by(const struct tally *pairs, unsigned part)
 	for (size_t i = 0; sums && i < tally_count(pairs); i++) {
 		struct tally_row row = tally_row(pairs, i);
 
-		tally_add_one(sums, row.parts[part], (uint64_t[]){ row.numbers[FAILED], row.numbers[PASSED], row.numbers[FIRST_FAILED],
-								    row.numbers[LAST_FAILED], row.numbers[FAILED] ? 1 : 0 });
+		tally_add_one(sums, row.parts[part], (uint64_t[]){ row.numbers[FAILED], row.numbers[TRIES], row.numbers[PASSED],
+								    row.numbers[FIRST_FAILED], row.numbers[LAST_FAILED],
+								    row.numbers[FAILED] ? 1 : 0 });
 	}
 	return sums;
 }
@@ -137,7 +140,7 @@ static bool is_slow(const struct tally_row *row)
 {
 	return row->numbers[SUM_LAST] > row->numbers[SUM_FIRST] &&
 	       row->numbers[SUM_LAST] - row->numbers[SUM_FIRST] > (uint64_t)AUDIT_SLOW_HOURS * 3600 * 1000000 &&
-	       row->numbers[SUM_FAILED] / (1 + (row->numbers[SUM_LAST] - row->numbers[SUM_FIRST]) / (3600 * UINT64_C(1000000))) < AUDIT_GUESSES;
+	       row->numbers[SUM_TRIES] / (1 + (row->numbers[SUM_LAST] - row->numbers[SUM_FIRST]) / (3600 * UINT64_C(1000000))) < AUDIT_GUESSES;
 }
 
 static const char *accounts_word(uint64_t count)
@@ -151,61 +154,73 @@ static const char *addresses_word(uint64_t count)
 }
 
 #define FAILED_LOGINS "is:login outcome:failed"
+enum { WORDS_SIZE = 160 };
+
+/* Behind what the detail says, where they are more than the logins that are counted. */
+static struct text detail_of(char words[WORDS_SIZE], uint64_t failed, uint64_t tries)
+{
+	size_t length = strlen(words);
+
+	if (tries > failed)
+		(void)snprintf(words + length, WORDS_SIZE - length, "%s%" PRIu64 " tries", length ? ", " : "", tries);
+	return *words ? text_of(words) : TEXT_NONE;
+}
 
 static void judge_guesser(struct table *table, const struct tally_row *row)
 {
 	bool is_many = row->numbers[SUM_OTHERS] >= AUDIT_NAMES;
-	char words[80];
+	char words[WORDS_SIZE];
 	struct audit_finding finding = {
-		.severity = row->numbers[SUM_FAILED] >= AUDIT_GUESSES_MANY ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+		.severity = row->numbers[SUM_TRIES] >= AUDIT_GUESSES_MANY ? SEVERITY_CRITICAL : SEVERITY_WARNING,
 		.what = is_slow(row) ? "guesses passwords, slowly" : is_many ? "guesses the passwords of many accounts" : "guesses passwords",
 		.source = row->parts[0], .count = row->numbers[SUM_FAILED],
 		.query = FAILED_LOGINS, .source_field = "client",
 	};
 
-	if (row->numbers[SUM_FAILED] < AUDIT_GUESSES)
+	if (row->numbers[SUM_TRIES] < AUDIT_GUESSES)
 		return;
 	(void)snprintf(words, sizeof words, "%" PRIu64 " %s, %" PRIu64 " passed", row->numbers[SUM_OTHERS], accounts_word(row->numbers[SUM_OTHERS]),
 		       row->numbers[SUM_PASSED]);
-	finding.detail = text_of(words);
+	finding.detail = detail_of(words, row->numbers[SUM_FAILED], row->numbers[SUM_TRIES]);
 	audit_put(table, &finding);
 }
 
 static void judge_target(struct table *table, const struct tally_row *row)
 {
 	bool is_spread = row->numbers[SUM_OTHERS] >= AUDIT_SOURCES;
-	char words[60];
+	char words[WORDS_SIZE];
 	struct audit_finding finding = {
 		.severity = is_spread ? SEVERITY_WARNING : SEVERITY_NOTICE,
 		.what = is_spread ? "is tried from many addresses" : "is tried again and again", .subject = row->parts[0],
 		.count = row->numbers[SUM_FAILED], .query = FAILED_LOGINS, .subject_field = "account",
 	};
 
-	if (row->numbers[SUM_FAILED] < AUDIT_GUESSES || text_is(row->parts[0], REPORT_UNKNOWN))
+	if (row->numbers[SUM_TRIES] < AUDIT_GUESSES || text_is(row->parts[0], REPORT_UNKNOWN))
 		return;
 	(void)snprintf(words, sizeof words, "%" PRIu64 " %s", row->numbers[SUM_OTHERS], addresses_word(row->numbers[SUM_OTHERS]));
-	finding.detail = text_of(words);
+	finding.detail = detail_of(words, row->numbers[SUM_FAILED], row->numbers[SUM_TRIES]);
 	audit_put(table, &finding);
 }
 
-static bool is_doubtful(uint64_t failed, uint64_t first_failed, uint64_t passed, uint64_t last_passed, uint64_t enough)
+static bool is_doubtful(uint64_t tries, uint64_t first_failed, uint64_t passed, uint64_t last_passed, uint64_t enough)
 {
-	return failed >= enough && passed && last_passed >= first_failed;
+	return tries >= enough && passed && last_passed >= first_failed;
 }
 
 /* Of an account and a client. */
 static bool is_doubtful_pair(const struct tally_row *row)
 {
-	return is_doubtful(row->numbers[FAILED], row->numbers[FIRST_FAILED], row->numbers[PASSED], row->numbers[LAST_PASSED], AUDIT_BEFORE_SUCCESS);
+	return is_doubtful(row->numbers[TRIES], row->numbers[FIRST_FAILED], row->numbers[PASSED], row->numbers[LAST_PASSED], AUDIT_BEFORE_SUCCESS);
 }
 
 static void judge_success(struct table *table, const struct tally_row *row)
 {
+	char words[WORDS_SIZE] = "";
 	struct audit_finding finding = {
-		.severity = row->numbers[FAILED] >= AUDIT_GUESSES ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+		.severity = row->numbers[TRIES] >= AUDIT_GUESSES ? SEVERITY_CRITICAL : SEVERITY_WARNING,
 		.what = "logged in after failures: guessed, or a person who remembered", .subject = row->parts[ACCOUNT],
-		.source = row->parts[CLIENT], .count = row->numbers[FAILED], .query = "is:login", .subject_field = "account",
-		.source_field = "client",
+		.source = row->parts[CLIENT], .count = row->numbers[FAILED], .query = FAILED_LOGINS, .subject_field = "account",
+		.source_field = "client", .detail = detail_of(words, row->numbers[FAILED], row->numbers[TRIES]),
 	};
 
 	if (is_doubtful_pair(row))
@@ -216,9 +231,9 @@ static void judge_success(struct table *table, const struct tally_row *row)
 
 /* An account, and the network of its clients. */
 static const struct tally_info places_info = {
-	"places", 2, 7, { TALLY_SUM, TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_MOST, TALLY_SUM, TALLY_MOST },
+	"places", 2, 8, { TALLY_SUM, TALLY_SUM, TALLY_SUM, TALLY_LEAST, TALLY_MOST, TALLY_MOST, TALLY_SUM, TALLY_MOST },
 };
-enum { PLACE_FAILED, PLACE_PASSED, PLACE_FIRST_FAILED, PLACE_LAST_FAILED, PLACE_LAST_PASSED, PLACE_ADDRESSES, PLACE_IS_FOUND };
+enum { PLACE_FAILED, PLACE_TRIES, PLACE_PASSED, PLACE_FIRST_FAILED, PLACE_LAST_FAILED, PLACE_LAST_PASSED, PLACE_ADDRESSES, PLACE_IS_FOUND };
 enum { PLACE_ACCOUNT, PLACE_NETWORK };
 
 static struct tally *sum_places(const struct tally *pairs)
@@ -232,8 +247,8 @@ static struct tally *sum_places(const struct tally *pairs)
 
 		if (audit_is_address(row.parts[CLIENT]))
 			tally_add_two(places, row.parts[ACCOUNT], audit_network(row.parts[CLIENT], scratch),
-				      (uint64_t[]){ numbers[FAILED], numbers[PASSED], numbers[FIRST_FAILED], numbers[LAST_FAILED], numbers[LAST_PASSED],
-						    numbers[FAILED] ? 1 : 0, is_doubtful_pair(&row) });
+				      (uint64_t[]){ numbers[FAILED], numbers[TRIES], numbers[PASSED], numbers[FIRST_FAILED], numbers[LAST_FAILED],
+						    numbers[LAST_PASSED], numbers[FAILED] ? 1 : 0, is_doubtful_pair(&row) });
 	}
 	return places;
 }
@@ -247,15 +262,15 @@ static struct tally *sum_networks(const struct tally *places, const struct tally
 	for (size_t i = 0; networks && i < tally_count(places); i++) {
 		row = tally_row(places, i);
 		tally_add_one(networks, row.parts[PLACE_NETWORK],
-			      (uint64_t[]){ row.numbers[PLACE_FAILED], row.numbers[PLACE_PASSED], row.numbers[PLACE_FIRST_FAILED],
-					    row.numbers[PLACE_LAST_FAILED], row.numbers[PLACE_FAILED] ? 1 : 0, 0, 0,
-					    row.numbers[PLACE_PASSED] ? 0 : row.numbers[PLACE_FAILED] });
+			      (uint64_t[]){ row.numbers[PLACE_FAILED], row.numbers[PLACE_TRIES], row.numbers[PLACE_PASSED],
+					    row.numbers[PLACE_FIRST_FAILED], row.numbers[PLACE_LAST_FAILED], row.numbers[PLACE_FAILED] ? 1 : 0, 0, 0,
+					    row.numbers[PLACE_PASSED] ? 0 : row.numbers[PLACE_TRIES] });
 	}
 	for (size_t i = 0; networks && i < tally_count(clients); i++) {
 		row = tally_row(clients, i);
 		if (audit_is_address(row.parts[0]))
 			tally_add_one(networks, audit_network(row.parts[0], scratch),
-				      (uint64_t[]){ 0, 0, UINT64_MAX, 0, 0, row.numbers[SUM_FAILED] ? 1 : 0, row.numbers[SUM_FAILED], 0 });
+				      (uint64_t[]){ 0, 0, 0, UINT64_MAX, 0, 0, row.numbers[SUM_FAILED] ? 1 : 0, row.numbers[SUM_TRIES], 0 });
 	}
 	return networks;
 }
@@ -264,14 +279,14 @@ static struct tally *sum_networks(const struct tally *places, const struct tally
 static bool is_guessing(const uint64_t *network)
 {
 	return network[SUM_ADDRESSES] >= AUDIT_SOURCES && network[SUM_STRANGERS] >= AUDIT_GUESSES &&
-	       network[SUM_FAILED] - network[SUM_BUSIEST] >= AUDIT_GUESSES;
+	       network[SUM_TRIES] - network[SUM_BUSIEST] >= AUDIT_GUESSES;
 }
 
 static void judge_network(struct table *table, const struct tally_row *row)
 {
-	char words[120];
+	char words[WORDS_SIZE];
 	struct audit_finding finding = {
-		.severity = row->numbers[SUM_FAILED] >= AUDIT_GUESSES_MANY ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+		.severity = row->numbers[SUM_TRIES] >= AUDIT_GUESSES_MANY ? SEVERITY_CRITICAL : SEVERITY_WARNING,
 		.what = is_slow(row) ? "guesses passwords from many addresses of a network, slowly" : "guesses passwords from many addresses of a network",
 		.source = row->parts[0], .count = row->numbers[SUM_FAILED], .query = FAILED_LOGINS, .source_field = "client",
 	};
@@ -280,7 +295,7 @@ static void judge_network(struct table *table, const struct tally_row *row)
 		return;
 	(void)snprintf(words, sizeof words, "%" PRIu64 " %s, %" PRIu64 " %s, %" PRIu64 " passed", row->numbers[SUM_ADDRESSES],
 		       addresses_word(row->numbers[SUM_ADDRESSES]), row->numbers[SUM_OTHERS], accounts_word(row->numbers[SUM_OTHERS]), row->numbers[SUM_PASSED]);
-	finding.detail = text_of(words);
+	finding.detail = detail_of(words, row->numbers[SUM_FAILED], row->numbers[SUM_TRIES]);
 	audit_put(table, &finding);
 }
 
@@ -288,21 +303,21 @@ static void judge_network(struct table *table, const struct tally_row *row)
 static void judge_place(struct table *table, const struct tally_row *row, bool is_of_guesser)
 {
 	const uint64_t *numbers = row->numbers;
-	char words[60];
+	char words[WORDS_SIZE];
 	struct audit_finding finding = {
-		.severity = is_of_guesser || numbers[PLACE_FAILED] >= AUDIT_GUESSES ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+		.severity = is_of_guesser || numbers[PLACE_TRIES] >= AUDIT_GUESSES ? SEVERITY_CRITICAL : SEVERITY_WARNING,
 		.what = is_of_guesser ? "logged in after failures, from a network that guesses passwords"
 				      : "logged in after failures from several addresses of a network: guessed, or a person who remembered",
 		.subject = row->parts[PLACE_ACCOUNT], .source = row->parts[PLACE_NETWORK], .count = numbers[PLACE_FAILED],
-		.query = "is:login", .subject_field = "account", .source_field = "client",
+		.query = FAILED_LOGINS, .subject_field = "account", .source_field = "client",
 	};
 
 	if (numbers[PLACE_IS_FOUND] || (!is_of_guesser && numbers[PLACE_ADDRESSES] < 2) ||
-	    !is_doubtful(numbers[PLACE_FAILED], numbers[PLACE_FIRST_FAILED], numbers[PLACE_PASSED], numbers[PLACE_LAST_PASSED],
+	    !is_doubtful(numbers[PLACE_TRIES], numbers[PLACE_FIRST_FAILED], numbers[PLACE_PASSED], numbers[PLACE_LAST_PASSED],
 			 is_of_guesser ? 1U : AUDIT_BEFORE_SUCCESS))
 		return;
 	(void)snprintf(words, sizeof words, "%" PRIu64 " %s failed", numbers[PLACE_ADDRESSES], addresses_word(numbers[PLACE_ADDRESSES]));
-	finding.detail = text_of(words);
+	finding.detail = detail_of(words, numbers[PLACE_FAILED], numbers[PLACE_TRIES]);
 	audit_put(table, &finding);
 }
 
@@ -329,19 +344,19 @@ static void judge_places(struct table *table, const struct tally *pairs, const s
 /* What comes from everywhere, for any account, is seen here alone. */
 static void judge_method(struct table *table, const struct tally_row *row, uint64_t accounts)
 {
-	char words[120];
+	char words[WORDS_SIZE];
 	struct audit_finding finding = {
-		.severity = row->numbers[SUM_FAILED] >= AUDIT_GUESSES_MANY ? SEVERITY_WARNING : SEVERITY_NOTICE,
+		.severity = row->numbers[SUM_TRIES] >= AUDIT_GUESSES_MANY ? SEVERITY_WARNING : SEVERITY_NOTICE,
 		.what = row->numbers[SUM_PASSED] ? "is the method of more failures than logins" : "is a method of failures alone: nobody logs in by it",
 		.subject = row->parts[0], .count = row->numbers[SUM_FAILED], .all = row->numbers[SUM_FAILED] + row->numbers[SUM_PASSED],
 		.query = FAILED_LOGINS, .subject_field = "login.auth_type",
 	};
 
-	if (row->numbers[SUM_FAILED] < AUDIT_GUESSES || row->numbers[SUM_FAILED] <= row->numbers[SUM_PASSED])
+	if (row->numbers[SUM_TRIES] < AUDIT_GUESSES || row->numbers[SUM_FAILED] <= row->numbers[SUM_PASSED])
 		return;
 	(void)snprintf(words, sizeof words, "%" PRIu64 " %s, %" PRIu64 " %s, %" PRIu64 " passed", row->numbers[SUM_OTHERS],
 		       addresses_word(row->numbers[SUM_OTHERS]), accounts, accounts_word(accounts), row->numbers[SUM_PASSED]);
-	finding.detail = text_of(words);
+	finding.detail = detail_of(words, row->numbers[SUM_FAILED], row->numbers[SUM_TRIES]);
 	audit_put(table, &finding);
 }
 

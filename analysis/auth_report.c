@@ -21,7 +21,7 @@ void auth_report_init(struct auth_report *report, FILE *out, bool as_json)
 void auth_report_finish(struct auth_report *report)
 {
 	if (report->as_json) {
-		(void)json_dumpf(report->root, report->out, JSON_INDENT(1));
+		(void)json_dumpf(report->root, report->out, JSON_INDENT(1) | JSON_ENSURE_ASCII);
 		fputc('\n', report->out);
 	}
 	json_decref(report->steps);

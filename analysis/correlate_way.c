@@ -6,9 +6,6 @@
  */
 #include "analysis/correlate_internal.h"
 
-/* Behind so many the first is not looked for. */
-enum { WAY_MAX = 64 };
-
 struct open_way {
 	struct way way;		/* what is known of that message */
 	struct open_way *before;	/* of the one that it came from; NULL: it is the first */

@@ -4,7 +4,7 @@
  * A message is told by its recipients, a session by its messages, where there are any.
  *
  * Threads: one owner at a time.
- * Memory:  at most about twice as many items as the limit says; what leaves is given to drop.
+ * Memory:  at most about twice as many items as the limit says and 1,024 more, and a set of sessions; what leaves is given to drop.
  */
 #ifndef SMTPTRAIL_NEWEST_H
 #define SMTPTRAIL_NEWEST_H

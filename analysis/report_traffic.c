@@ -15,8 +15,11 @@ static const struct tally_info folded = {
 enum { DAY_LENGTH = 10 };
 
 /* Given to another host, or meant for one that was not reached; and to no mailbox server by LMTP, nor to this one. */
-#define TO_HOST "(agent:smtp OR agent:esmtp OR relay_addr:*) -agent:lmtp -relay_addr:127.0.0.0/8 -relay_addr:\"::1\""
+/* Agents that speak SMTP: smtp of Postfix; esmtp, relay, smtp8, dsmtp of Sendmail; remote_smtp of Exim. */
+#define TO_HOST "(agent:*smtp* OR agent:relay OR relay_addr:*) -agent:lmtp -relay_addr:127.0.0.0/8 -relay_addr:\"::1\""
 #define TO_MAILBOX "-(" TO_HOST ")"
+#define TRIES "is:attempt -hop:yes "
+#define BOUNCED "status:bounced OR status:expired"
 #define FROM_US "(origin:authenticated OR origin:local)"
 
 /* Where it came from, and where it goes. */
@@ -32,7 +35,8 @@ static bool goes_to_host(const struct facts *attempt)
 {
 	struct text address = facts_text(attempt, FACT_ATTEMPT_RELAY_ADDR), agent = facts_text(attempt, FACT_ATTEMPT_AGENT);
 
-	return (address.start || text_is(agent, "smtp") || text_is(agent, "esmtp")) && !text_is(agent, "lmtp") && !text_is(address, "::1") &&
+	return (address.start || text_has_nocase(agent, "smtp") || text_equal_nocase(agent, TEXT_LITERAL("relay"))) &&
+	       !text_equal_nocase(agent, TEXT_LITERAL("lmtp")) && !text_is(address, "::1") &&
 	       !(address.length >= 4 && memcmp(address.start, "127.", 4) == 0);
 }
 
@@ -40,14 +44,17 @@ static void collect_attempt(struct tally *tally, const struct report_row *row)
 {
 	struct text status = facts_text(&row->attempt->facts, FACT_ATTEMPT_STATUS);
 	bool is_sent = text_is(status, "sent"), to_host = goes_to_host(&row->attempt->facts);
+	bool is_deferred = text_is(status, "deferred"), is_bounced = text_is(status, "bounced") || text_is(status, "expired");
 	unsigned direction = UNKNOWN;
 
+	if (!is_sent && !is_deferred && !is_bounced)
+		return;
 	if (text_is(row->origin, "inbound"))
 		direction = to_host ? RELAY : IN;
 	else if (text_is(row->origin, "authenticated") || text_is(row->origin, "local"))
 		direction = to_host ? OUT : LOCAL;
 	tally_add_one(tally, text_of(directions[direction].name), (uint64_t[DIRECTION_NUMBERS]){
-		is_sent, is_sent ? row->size : 0, text_is(status, "deferred"), text_is(status, "bounced") });
+		is_sent, is_sent ? row->size : 0, is_deferred, is_bounced });
 }
 
 static void collect(struct tally **tally, const struct report_row *row)
@@ -133,10 +140,10 @@ static void show_directions(const struct tally *tally, const struct report_optio
 		table_put_text(table, name);
 		for (unsigned j = 0; j < DIRECTION_NUMBERS; j++)
 			table_put_number(table, numbers[j]);
-		table_put_query(table, "is:attempt -hop:yes %s", directions[i].query);
-		table_put_cell_query(table, 1, "is:attempt -hop:yes status:sent %s", directions[i].query);
-		table_put_cell_query(table, 3, "is:attempt -hop:yes status:deferred %s", directions[i].query);
-		table_put_cell_query(table, 4, "is:attempt -hop:yes status:bounced %s", directions[i].query);
+		table_put_query(table, TRIES "(status:sent OR status:deferred OR " BOUNCED ") %s", directions[i].query);
+		table_put_cell_query(table, 1, TRIES "status:sent %s", directions[i].query);
+		table_put_cell_query(table, 3, TRIES "status:deferred %s", directions[i].query);
+		table_put_cell_query(table, 4, TRIES "(" BOUNCED ") %s", directions[i].query);
 	}
 	if (table)
 		report_sort(table, options, "sent");

@@ -18,7 +18,9 @@
 #define LOGIN_SLACK (60 * SECOND)
 
 enum { CACHE_KB = 256, SCAN_CACHE_KB = 16 * 1024, POOL_MAX = 256 * 1024, AT_ONCE = 256, FEW_AT_ONCE = 64, WALK_AT_ONCE = 2048 };
-enum { OTHERS_MAX = 2000, WAY_MAX = 64 };
+enum { OTHERS_MAX = 2000 };
+/* The days of a way, of two sessions and the one that is walked stay open. */
+_Static_assert(WAY_MAX + 1 + 2 + 1 <= STORE_READ_OPEN, "steps on so many days leave the walked one in its place");
 
 /* What is asked of a day again and again, by one number; of logins between two keys. */
 enum question { QUESTION_CHILDREN, QUESTION_OF_SESSION, QUESTION_LOGINS, QUESTION_COUNT };
@@ -336,7 +338,7 @@ static int read_step(struct store_read *read, transaction_key key, struct step *
 	return found;
 }
 
-/* Where its mail came from, as far as the store has it. */
+/* Where its mail came from; not known where the store lacks the begin of the way, as way_first says it. */
 static int find_way(struct scanning *scanning, struct message *message)
 {
 	struct step first = {
@@ -344,17 +346,14 @@ static int find_way(struct scanning *scanning, struct message *message)
 		.goes_on = message->parent_kind == PARENT_HOP || message->parent_kind == PARENT_NEXT_HOST,
 	};
 	int found = 1;
-	bool has_first = false;
 
 	message->way = NULL;
-	if (!scanning->scan->with_ways || !message->parent_key)
+	if (!scanning->scan->with_ways || !message->parent_key || !first.goes_on)
 		return 0;
-	for (unsigned i = 0; i < WAY_MAX && found > 0 && first.parent_key && first.goes_on; i++) {
+	for (unsigned i = 0; i <= WAY_MAX && found > 0 && first.parent_key && first.goes_on; i++)
 		found = read_step(scanning->read, first.parent_key, &first, scanning->problem);
-		has_first = has_first || found > 0;
-	}
-	if (!has_first || found < 0)
-		return found < 0 ? found : 0;
+	if (found <= 0)
+		return found;
 	if (first.session_key && first.session_key != scanning->first.key)
 		found = store_read_session(scanning->read, first.session_key, scanning->pool, &scanning->first, scanning->problem);
 	if (!first.session_key || found <= 0)

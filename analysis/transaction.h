@@ -88,6 +88,8 @@ struct way {
 	uint64_t start_us;		/* of that message */
 	struct text client_addr, account;	/* of its session; absent: not known */
 };
+/* Behind so many more the first is not looked for. */
+enum { WAY_MAX = 48 };
 
 struct message {
 	transaction_key key, session_key, parent_key;

@@ -71,7 +71,7 @@ void status_print_json(const struct status *status, FILE *out)
 {
 	json_t *object = object_of(status);
 
-	if (object && json_dumpf(object, out, JSON_INDENT(2)) == 0)
+	if (object && json_dumpf(object, out, JSON_INDENT(2) | JSON_ENSURE_ASCII) == 0)
 		fputc('\n', out);
 	json_decref(object);
 }
