@@ -580,12 +580,12 @@ void message_tell_finer(struct correlate *correlate, struct open_message *messag
 
 void message_tell_stamp(struct correlate *correlate, struct open_message *message)
 {
-	const struct stamps *stamp = correlate->stamps, *end = stamp + correlate->stamp_count;
+	size_t at = 0;
 
 	message->message.start_us = message->stamp_us;
-	for (struct recipient *each = message->message.recipients; each && stamp != end; each = each->next, stamp++) {
-		each->first_us = stamp->first_us;
-		each->last_us = stamp->last_us;
+	for (struct recipient *each = message->message.recipients; each && at < correlate->stamp_count; each = each->next, at++) {
+		each->first_us = correlate->stamps[at].first_us;
+		each->last_us = correlate->stamps[at].last_us;
 	}
 	correlate->stamp_count = 0;
 }
